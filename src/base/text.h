@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* base/text.h -- text from outside made safe, and names that were nearly right. */
+#ifndef GINNEL_BASE_TEXT_H
+#define GINNEL_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Bytes from a peer as one printable word or phrase: what is not printable ASCII, and the backslash,
+ * becomes \xNN; more than 256 bytes are cut and end in "...".  Returns out.
+ */
+enum { TEXT_SAFE_MAX = 256 };
+const char *text_safe(const void *bytes, size_t n, char *out, size_t size);
+
+/* How many single-letter edits lie between two names, without case (Damerau-Levenshtein). */
+unsigned text_distance(const char *a, const char *b);
+
+/* Decimal digits only, no sign, no blank, value within [min, max].  One function for the program. */
+bool text_number(const char *s, long min, long max, long *out);
+
+/* A TCP port: 1 to 5 digits, 1..65535. */
+bool text_port(const char *s, unsigned short *out);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * loop/loop.h -- the heart of a worker: readiness, time, and whose turn it is.
+ *
+ * Everything that can happen does the same two things: it sets a bit (a descriptor is readable or
+ * writable, a timer has fired) and queues the owner's task.  Tasks run when all events of a turn have
+ * been taken in.  An event only means "look again", so a doubled or early one does no harm, and nothing
+ * can be freed under an event that is still to come.
+ *
+ * Descriptors are watched edge-triggered for their whole life with one system call: the bits say what
+ * is known, whoever meets EAGAIN clears them.
+ *
+ * One thread: the one in loop_run().  tests/replay/fake_loop.c takes the place of loop.c.
+ */
+#ifndef GINNEL_LOOP_LOOP_H
+#define GINNEL_LOOP_LOOP_H
+
+#include "base/check.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct loop;
+
+/*
+ * Two lanes: tunnels that stand come first; new ones, whose handshakes cost a thousand times as much as
+ * a small write, get a bounded share of each turn.
+ */
+enum lane { LANE_RELAY, LANE_SETUP, LANE_COUNT };
+
+struct task {
+	void (*run)(void *owner);
+	void *owner;
+	enum lane lane;
+	/* the loop's own */
+	bool queued;
+	struct task *prev, *next;
+};
+
+/* The kinds of interest; a watch keeps its kind. */
+enum interest {
+	WATCH_STREAM,	/* read and write, edge-triggered; `hung` when the peer ended or failed */
+	WATCH_LISTENER, /* read, level-triggered, only one worker is woken */
+	WATCH_READ,	/* read, level-triggered */
+	WATCH_WRITE,	/* write, level-triggered */
+	WATCH_READ_WRITE,
+};
+
+struct watch {
+	int fd;
+	bool readable, writable;
+	bool hung; /* a read will meet the end or an error: do not trust a short read */
+	struct task *task;
+};
+
+struct timer {
+	struct task *task;
+	bool fired; /* cleared by loop_timer() and loop_untimer() */
+	/* the loop's own */
+	bool armed;
+	int64_t due; /* what the owner asked for; the wheel may hold an earlier slot */
+	int64_t slot;
+	struct timer *prev, *next;
+};
+
+struct loop *loop_new(void); /* NULL with errno set */
+void loop_free(struct loop *);
+void loop_run(struct loop *); /* until loop_stop() */
+void loop_stop(struct loop *);
+int64_t loop_now(const struct loop *); /* ms, CLOCK_MONOTONIC, as the turn began */
+
+/* w->fd and w->task are set; the bits begin cleared.  False with errno set. */
+bool loop_watch(struct loop *, struct watch *, enum interest) MUST_CHECK;
+/* Forget the descriptor without closing it.  (A closed descriptor needs no call.) */
+void loop_unwatch(struct loop *, struct watch *);
+
+void loop_queue(struct loop *, struct task *);	/* run it in this turn or the next; once */
+void loop_cancel(struct loop *, struct task *); /* not queued is fine */
+
+/*
+ * (Re)arm `t` to fire in `ms` from now.  Moving a timer to a later time costs a store.  Fires within 20
+ * ms after its time.
+ */
+void loop_timer(struct loop *, struct timer *, int64_t ms);
+void loop_untimer(struct loop *, struct timer *);
+
+#endif

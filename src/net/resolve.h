@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * net/resolve.h -- names to addresses, asynchronously, by c-ares.
+ *
+ * One resolver a worker.  Answers are kept for their TTL; when a name cannot be looked up again, the
+ * last good answer stays in use.  A failure is remembered for a second.
+ */
+#ifndef GINNEL_NET_RESOLVE_H
+#define GINNEL_NET_RESOLVE_H
+
+#include "loop/loop.h"
+#include "net/addr.h"
+#include "net/stream.h"
+
+enum { RESOLVE_MAX = 16 }; /* addresses of one name that are tried */
+
+struct resolver;
+
+struct resolver *resolver_new(struct loop *); /* NULL: `errno` or c-ares says why, logged */
+void resolver_free(struct resolver *);	      /* no look-up may be under way */
+
+/* One question; embed it, zeroed. */
+struct lookup {
+	struct task *task; /* runs when the answer is there */
+	bool done;
+	struct addr addrs[RESOLVE_MAX];
+	unsigned count;
+	const char *error; /* with count 0: words, static */
+	/* the resolver's own */
+	struct name *name;
+	struct lookup *prev, *next;
+};
+
+/* Ask for `host`, `port` (host order).  `fresh`: do not take a kept answer.  IO_OK, IO_AGAIN, IO_FAILED. */
+enum io resolve(struct resolver *, struct lookup *, const char *host, uint16_t port, bool fresh);
+/* No answer is wanted any more; also when none was asked for. */
+void resolve_cancel(struct lookup *);
+
+#endif

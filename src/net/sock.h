@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* net/sock.h -- sockets as the configuration wants them: socket = a|l|r:NAME=VALUE. */
+#ifndef GINNEL_NET_SOCK_H
+#define GINNEL_NET_SOCK_H
+
+#include "base/option.h"
+#include "net/addr.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+enum sock_side { SOCK_ACCEPT, SOCK_LOCAL, SOCK_REMOTE, SOCK_SIDES }; /* a: l: r: */
+
+/* One setsockopt() to come.  Arrays of them lie in the configuration's arena. */
+struct sockopt {
+	const struct sockopt_kind *kind; /* the row of the table in sock.c */
+	const void *value;
+	socklen_t size;
+};
+struct sockopts {
+	const struct sockopt *v;
+	unsigned n;
+};
+
+/* The three lists of a service; filled by the option `socket`. */
+struct sock_conf {
+	struct sockopts side[SOCK_SIDES];
+};
+option_parse sock_parse_option; /* field: struct sock_conf */
+/* The defaults of the incumbent: a:SO_REUSEADDR, l:TCP_NODELAY, r:TCP_NODELAY.  False: no memory. */
+bool sock_defaults(struct arena *, struct sock_conf *) MUST_CHECK;
+
+/* Set all of them.  Returns the name of the first that failed (errno set), or NULL. */
+const char *sock_apply(int fd, const struct sockopts *);
+
+/* The table behind -sockets: calls `row` for each known option with its kernel default as text. */
+void sock_each(void (*row)(void *arg, const char *name, const char *kind, const char *def), void *arg);
+
+/*
+ * A non-blocking, close-on-exec listening socket; `uid`/`gid` own a UNIX socket's file (-1: leave).  -1
+ * with errno set, nothing left behind.
+ */
+int sock_listen(const struct addr *, const struct sockopts *, uid_t, gid_t) MUST_CHECK;
+
+/* shutdown-by-reset: the peer of a TCP socket will see RST when it is closed. */
+void sock_reset_on_close(int fd);
+
+#endif

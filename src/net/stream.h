@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * net/stream.h -- one peer's byte stream; TCP, UNIX sockets and TLS look alike.
+ *
+ * A stream is polled, not listened to: its owner's task runs after anything has happened to the
+ * descriptor, and asks again.  Each call goes as far as it can without blocking and says how far that
+ * was.  TLS is a filter put on a stream in place, so whoever relays bytes does not know of it.
+ */
+#ifndef GINNEL_NET_STREAM_H
+#define GINNEL_NET_STREAM_H
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/reasons.h"
+#include "loop/loop.h"
+#include "net/addr.h"
+
+enum io {
+	IO_OK,	   /* done, or some bytes moved */
+	IO_AGAIN,  /* nothing more now; the task will run when there is */
+	IO_EOF,	   /* the peer said that it will send no more */
+	IO_CUT,	   /* as IO_EOF, but TLS was not closed: bytes may be missing */
+	IO_FAILED, /* dead; stream_fault() tells how */
+};
+
+/* How a stream died; errnum goes with FAULT_OS. */
+enum fault { FAULT_NONE, FAULT_RESET, FAULT_OS, FAULT_TLS, FAULT_CERT, FAULT_NO_CERT, FAULT_MEMORY };
+
+struct stream;
+
+/* What TLS puts between the owner and the socket.  All but `close` answer as the stream calls do. */
+struct filter {
+	enum io (*start)(struct stream *);			/* the handshake, step by step */
+	enum io (*read)(struct stream *, struct buf *, size_t max);
+	enum io (*write)(struct stream *, struct buf *);	/* into stream->out */
+	enum io (*end)(struct stream *);			/* our close_notify, into stream->out */
+	void (*close)(struct stream *);				/* frees ->state */
+};
+
+/* Embedded in its owner; the fields are for net/ and the filters. */
+struct stream {
+	struct watch watch; /* .fd is -1 when closed */
+	struct loop *loop;
+	struct pool *pool;
+	const struct log_ctx *log; /* the owner's */
+	const struct filter *filter; /* NULL: plain */
+	void *state;		     /* the filter's */
+	struct buf in;	/* bytes that were looked at before they were read */
+	struct buf out; /* bytes on their way to the socket, as they go over the wire */
+	enum fault fault;
+	int errnum;
+	bool socket_eof; /* the peer's FIN was read */
+	bool ending;	 /* our end is wanted: behind `out` */
+	bool ended;	 /* our FIN is sent */
+};
+
+/*
+ * Take over the connected (or connecting) non-blocking socket `fd`; `task` runs when something happens.
+ * False: no memory, and `fd` is still the caller's.
+ */
+bool stream_open(struct stream *, struct loop *, struct pool *, const struct log_ctx *, int fd,
+    struct task *) MUST_CHECK;
+bool stream_is_open(const struct stream *);
+
+/* Non-blocking connect() to `to`, from `local` if given.  IO_OK, IO_AGAIN, IO_FAILED (closed). */
+enum io stream_connect(struct stream *, struct loop *, struct pool *, const struct log_ctx *,
+    const struct addr *to, const struct addr *local, struct task *) MUST_CHECK;
+/* Has it connected?  IO_OK, IO_AGAIN, IO_FAILED. */
+enum io stream_connected(struct stream *) MUST_CHECK;
+
+/* Read into stream->in without consuming, until it holds at most `max`.  IO_OK: it has grown. */
+enum io stream_peek(struct stream *, size_t max) MUST_CHECK;
+
+/* The filter's handshake. */
+enum io stream_start(struct stream *) MUST_CHECK;
+
+/* Append at most `max` bytes to `to`.  IO_OK: at least one came. */
+enum io stream_read(struct stream *, struct buf *to, size_t max) MUST_CHECK;
+
+/* Take bytes from `from`.  IO_OK: all were taken (they may wait in ->out); IO_AGAIN: some were not. */
+enum io stream_write(struct stream *, struct buf *from) MUST_CHECK;
+
+/* Send what waits in ->out.  IO_OK: nothing waits. */
+enum io stream_flush(struct stream *) MUST_CHECK;
+
+/* Our end of file, behind all that was written: FIN, or close_notify.  IO_OK: it is on its way. */
+enum io stream_end(struct stream *) MUST_CHECK;
+
+/*
+ * Close.  `reset`: the peer must not take this for a clean end: RST, no close_notify.  Takes a stream
+ * that was never opened (zeroed with watch.fd -1).  The owner's task may still be queued.
+ */
+void stream_close(struct stream *, bool reset);
+
+/* For filters: one recv() into memory; -1 with errno (EAGAIN: not now), 0 at the peer's FIN. */
+ssize_t stream_recv(struct stream *, void *, size_t);
+/* The stream is dead, and why.  Returns IO_FAILED. */
+enum io stream_fail(struct stream *, enum fault, int errnum);
+
+#endif

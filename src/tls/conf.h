@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tls/conf.h -- what the configuration says about TLS on one side of a service. */
+#ifndef GINNEL_TLS_CONF_H
+#define GINNEL_TLS_CONF_H
+
+#include "base/option.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The options verify, verifyChain, verifyPeer and requireCert write these in the order of the file
+ * (docs/stunnel-compat.md has the table).
+ */
+struct tls_verify {
+	bool request; /* ask for a certificate */
+	bool require; /* ... and end the handshake without one */
+	bool chain;   /* it must lead to a trusted root */
+	bool peer;    /* it must be one of the installed ones */
+};
+
+struct tls_conf {
+	const char *cert, *key;	      /* files; key NULL: in cert */
+	const char *ca_file, *ca_path;
+	const char *crl_file, *crl_path;
+	struct tls_verify verify;
+	struct strv check_host, check_email, check_ip;
+	const char *sni;	      /* client: the name to ask for; "" none; NULL the target's host */
+	int version_min, version_max; /* TLS1_2_VERSION ...; 0: the library's limit */
+	uint64_t options_set, options_clear; /* SSL_OP_* */
+	const char *ciphers, *ciphersuites, *curves;
+	int security_level;	      /* -1: the larger of 2 and the library's */
+	bool session_resume;
+	long session_cache_size;      /* entries, 0: no limit */
+	int session_timeout_ms;
+	int ticket_rotation_ms;
+	bool strict_permissions;      /* refuse a key file that others can read */
+};
+extern const struct option tls_options[];
+
+/* The names behind `options =`: calls `row` for each that this OpenSSL knows, without "SSL_OP_". */
+void tls_each_op(void (*row)(void *arg, const char *name), void *arg);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tls/tls_stream.h -- TLS as a filter on a net/stream, by a BIO of our own. */
+#ifndef GINNEL_TLS_TLS_STREAM_H
+#define GINNEL_TLS_TLS_STREAM_H
+
+#include "net/stream.h"
+#include "tls/context.h"
+#include "tls/resume.h"
+
+/*
+ * Put TLS on an open stream; bytes already in stream->in are read first.  `cache` and `peer`: client
+ * only, for resumption (cache NULL: none).  False: no memory; the stream is as it was.  After
+ * stream_start() has said IO_OK, the peer is verified as `tc` demands.
+ */
+bool tls_stream_open(struct stream *, const struct tls_context *tc, struct resume_cache *cache,
+    const struct addr *peer) MUST_CHECK;
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tunnel/service.h -- what the configuration says about one [service]. */
+#ifndef GINNEL_TUNNEL_SERVICE_H
+#define GINNEL_TUNNEL_SERVICE_H
+
+#include "base/log.h"
+#include "base/option.h"
+#include "net/addr.h"
+#include "net/sock.h"
+#include "tls/conf.h"
+
+/* A list of addresses in the configuration's arena; appending makes a new array. */
+struct targets {
+	const struct target *v;
+	unsigned n;
+};
+
+enum tri { TRI_UNSET, TRI_NO, TRI_YES };
+enum failover { FAILOVER_PRIO, FAILOVER_RR };
+
+struct service_conf {
+	const char *name; /* the section's, or what `service =` made of it */
+	struct targets accept, connect;
+	bool client;
+	int accept_tls, connect_tls; /* enum tri; unset: as `client` says */
+	int failover;
+	bool delay;
+	const struct addr *local; /* NULL: any */
+	bool reset;
+	bool strict_close;
+	int log_level;
+	int log_id;
+	int uid, gid; /* of UNIX accept sockets; -1: leave */
+	int busy_ms, close_ms, connect_ms, idle_ms; /* TIMEOUT*; negative: never */
+	struct sock_conf sock;
+	struct tls_conf near, far; /* the accepted and the connected side */
+};
+
+/* All of a section, tables of tls/ and net/ included; ends with a NULL title.  Record: struct service_conf. */
+extern const struct option_set service_sets[];
+
+/* A record with no option set yet, before the defaults of the tables.  False: no memory. */
+bool service_init(struct arena *, struct service_conf *) MUST_CHECK;
+
+bool service_accepts_tls(const struct service_conf *);
+bool service_connects_tls(const struct service_conf *);
+
+#endif
