@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 struct option;
 
@@ -25,6 +26,9 @@ struct option_ctx {
 
 /* Read `value` into `field`.  Returns false with ctx->why set. */
 typedef bool option_parse(struct option_ctx *, const struct option *, void *field, const char *value);
+
+/* Say why, and be the parser's answer: `return option_refuse(ctx, "...", ...);`. */
+#define option_refuse(ctx, ...) (snprintf((ctx)->why, sizeof((ctx)->why), __VA_ARGS__), false)
 
 enum option_scope {
 	OPTION_GLOBAL = 1,  /* only before the first [section] */

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* net/addr.c -- reading, finding and printing socket addresses. */
+#include "net/addr.h"
+
+#include "base/text.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	HOST_MAX = 253, /* RFC 1035 2.3.4: 255 bytes on the wire are 253 as text */
+	SERVENT_BUFFER = 1024,
+};
+
+static bool
+unix_parse(struct target *t, const char *text, char *why, size_t size)
+{
+	size_t room = sizeof(t->numeric.un.sun_path);
+
+	if (strlen(text) >= room) {
+		snprintf(why, size,
+		    "the path of a UNIX socket has at most %zu bytes, and this one has %zu",
+		    room - 1, strlen(text));
+		return false;
+	}
+	t->path = t->text;
+	t->numeric.len = sizeof(t->numeric.un);
+	t->numeric.un.sun_family = AF_UNIX;
+	memcpy(t->numeric.un.sun_path, text, strlen(text) + 1);
+	return true;
+}
+
+/* "imaps" by services(5). */
+static bool
+service_port(const char *name, uint16_t *port)
+{
+	char buffer[SERVENT_BUFFER];
+	struct servent entry, *found = NULL;
+
+	if (getservbyname_r(name, "tcp", &entry, buffer, sizeof(buffer), &found) != 0 ||
+	    found == NULL)
+		return false;
+	*port = ntohs((uint16_t)found->s_port);
+	return true;
+}
+
+static bool
+port_parse(const char *text, uint16_t *port, char *why, size_t size)
+{
+	/* Port 0 lets the kernel choose; what cannot listen refuses it for itself. */
+	if (strcmp(text, "0") == 0) {
+		*port = 0;
+		return true;
+	}
+	if (text_port(text, port))
+		return true;
+	if (text[0] == '\0')
+		snprintf(why, size, "the port is missing; write HOST:PORT, PORT or /PATH");
+	else if (isdigit((unsigned char)text[0]) || text[0] == '-' || text[0] == '+')
+		snprintf(why, size, "\"%s\" is not a port; write a number from 1 to 65535", text);
+	else if (service_port(text, port))
+		return true;
+	else
+		snprintf(why, size,
+		    "\"%s\" is neither a port nor a TCP service of /etc/services; write HOST:PORT "
+		    "with "
+		    "a number from 1 to 65535",
+		    text);
+	return false;
+}
+
+static struct addr
+addr_of(const struct addrinfo *ai)
+{
+	struct addr a = { .len = ai->ai_addrlen };
+
+	MUST(ai->ai_addrlen <= sizeof(a.un));
+	memcpy(&a.un, ai->ai_addr, ai->ai_addrlen);
+	return a;
+}
+
+/* The forms of inet_aton(3) and scoped IPv6 addresses are addresses too, so libc reads them. */
+static bool
+host_is_numeric(const char *host, struct addr *out)
+{
+	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *list;
+
+	if (getaddrinfo(host, NULL, &hints, &list) != 0)
+		return false;
+	*out = addr_of(list);
+	freeaddrinfo(list);
+	return true;
+}
+
+static bool
+host_is_name(const char *host)
+{
+	for (const char *p = host; *p != '\0'; p++)
+		if (!isalnum((unsigned char)*p) && strchr("-._", *p) == NULL)
+			return false;
+	return host[0] != '\0' && host[0] != '.' && strlen(host) <= HOST_MAX;
+}
+
+static void
+addr_set_port(struct addr *a, uint16_t port)
+{
+	if (a->sa.sa_family == AF_INET)
+		a->in.sin_port = htons(port);
+	else if (a->sa.sa_family == AF_INET6)
+		a->in6.sin6_port = htons(port);
+}
+
+static bool
+host_parse(struct target *t, bool brackets, char *why, size_t size)
+{
+	if (host_is_numeric(t->host, &t->numeric) &&
+	    (!brackets || t->numeric.sa.sa_family == AF_INET6)) {
+		addr_set_port(&t->numeric, t->port);
+		return true;
+	}
+	if (t->host[0] == '\0')
+		snprintf(
+		    why, size, "the host before the port is empty; write PORT alone or HOST:PORT");
+	else if (brackets)
+		snprintf(why, size,
+		    "\"%s\" is not an IPv6 address; brackets hold one, as in [::1]:443", t->host);
+	else if (strchr(t->host, ':') != NULL)
+		snprintf(why, size,
+		    "\"%s\" is not an IPv6 address; write [ADDRESS]:PORT, the port behind the last "
+		    "colon",
+		    t->host);
+	else if (host_is_name(t->host))
+		return true;
+	else
+		snprintf(why, size,
+		    "\"%s\" is not a host name; write letters, digits, '-', '_' and '.' (at most "
+		    "%d)",
+		    t->host, HOST_MAX);
+	return false;
+}
+
+bool
+target_parse(struct arena *arena, const char *text, struct target *out, char *why, size_t size)
+{
+	const char *colon = strrchr(text, ':');
+	const char *host = text, *end = colon;
+	bool brackets;
+
+	*out = (struct target){ .text = arena_strdup(arena, text) };
+	if (out->text == NULL)
+		goto no_memory;
+	if (text[0] == '/')
+		return unix_parse(out, text, why, size);
+	/* "[::1]" and an unclosed "[::1:443" would otherwise be split inside the address. */
+	brackets = text[0] == '[';
+	if (brackets && (colon == NULL || colon[-1] != ']')) {
+		snprintf(why, size, "\"%s\" has no port behind its brackets; write [ADDRESS]:PORT",
+		    text);
+		return false;
+	}
+	if (!port_parse(colon == NULL ? text : colon + 1, &out->port, why, size))
+		return false;
+	if (colon == NULL)
+		return true;
+	if (brackets) {
+		host++;
+		end--;
+	}
+	out->host = arena_strndup(arena, host, (size_t)(end - host));
+	if (out->host == NULL)
+		goto no_memory;
+	return host_parse(out, brackets, why, size);
+
+no_memory:
+	snprintf(why, size, "out of memory");
+	return false;
+}
+
+static int
+ask_libc(const struct target *t, bool passive, struct addrinfo **list)
+{
+	/* With neither host nor service libc refuses; ports are filled in afterwards. */
+	const char *service = t->host == NULL ? "0" : NULL;
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
+	int code;
+
+	if (passive)
+		hints.ai_flags |= AI_PASSIVE;
+	code = getaddrinfo(t->host, service, &hints, list);
+	if (code == 0)
+		return 0;
+	/* A machine with nothing but loopback has no "configured" family at all. */
+	hints.ai_flags &= ~AI_ADDRCONFIG;
+	return getaddrinfo(t->host, service, &hints, list);
+}
+
+size_t
+target_lookup(
+    const struct target *t, bool passive, struct addr *out, size_t max, char *why, size_t size)
+{
+	struct addrinfo *list;
+	size_t n = 0;
+	int code;
+
+	if (t->numeric.len != 0 && max > 0) {
+		out[0] = t->numeric;
+		return 1;
+	}
+	code = ask_libc(t, passive, &list);
+	if (code != 0) {
+		snprintf(why, size, "Error resolving \"%s\": %s",
+		    t->host != NULL ? t->host : t->text,
+		    code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code));
+		return 0;
+	}
+	for (const struct addrinfo *ai = list; ai != NULL && n < max; ai = ai->ai_next) {
+		if (ai->ai_family != AF_INET && ai->ai_family != AF_INET6)
+			continue;
+		out[n] = addr_of(ai);
+		addr_set_port(&out[n], t->port);
+		n++;
+	}
+	freeaddrinfo(list);
+	if (n == 0)
+		snprintf(
+		    why, size, "Error resolving \"%s\": it has no IPv4 or IPv6 address", t->text);
+	return n;
+}
+
+/* How many bytes of sun_path are a path; 0: unnamed.  The kernel need not end it with a NUL. */
+static size_t
+unix_path_len(const struct addr *a)
+{
+	size_t head = offsetof(struct sockaddr_un, sun_path);
+
+	return a->len <= head ? 0 : strnlen(a->un.sun_path, a->len - head);
+}
+
+const char *
+addr_text(const struct addr *a, char out[ADDR_TEXT])
+{
+	/* An IPv6 address, '%' and an interface's name: INET6_ADDRSTRLEN alone is too little. */
+	char host[NI_MAXHOST];
+
+	if (a->len == 0)
+		snprintf(out, ADDR_TEXT, "no address");
+	else if (addr_is_unix(a) && unix_path_len(a) == 0)
+		snprintf(out, ADDR_TEXT, "unnamed socket");
+	else if (addr_is_unix(a))
+		snprintf(out, ADDR_TEXT, "localhost:%.*s", (int)unix_path_len(a), a->un.sun_path);
+	else if (getnameinfo(&a->sa, a->len, host, sizeof(host), NULL, 0, NI_NUMERICHOST) != 0)
+		snprintf(out, ADDR_TEXT, "address of family %d", a->sa.sa_family);
+	else
+		snprintf(out, ADDR_TEXT, "%.100s:%u", host, addr_port(a));
+	return out;
+}
+
+bool
+addr_equal(const struct addr *a, const struct addr *b)
+{
+	if (a->len == 0 || b->len == 0)
+		return a->len == b->len;
+	if (a->sa.sa_family != b->sa.sa_family || addr_port(a) != addr_port(b))
+		return false;
+	switch (a->sa.sa_family) {
+	case AF_INET:
+		return a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
+	case AF_INET6:
+		return IN6_ARE_ADDR_EQUAL(&a->in6.sin6_addr, &b->in6.sin6_addr) &&
+		       a->in6.sin6_scope_id == b->in6.sin6_scope_id;
+	case AF_UNIX:
+		return unix_path_len(a) == unix_path_len(b) &&
+		       memcmp(a->un.sun_path, b->un.sun_path, unix_path_len(a)) == 0;
+	default:
+		return false;
+	}
+}
+
+bool
+addr_is_wildcard(const struct addr *a)
+{
+	if (a->len == 0)
+		return false;
+	if (a->sa.sa_family == AF_INET)
+		return a->in.sin_addr.s_addr == htonl(INADDR_ANY);
+	return a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&a->in6.sin6_addr);
+}
+
+bool
+addr_is_unix(const struct addr *a)
+{
+	return a->len != 0 && a->sa.sa_family == AF_UNIX;
+}
+
+uint16_t
+addr_port(const struct addr *a)
+{
+	if (a->len == 0)
+		return 0;
+	if (a->sa.sa_family == AF_INET)
+		return ntohs(a->in.sin_port);
+	return a->sa.sa_family == AF_INET6 ? ntohs(a->in6.sin6_port) : 0;
+}
