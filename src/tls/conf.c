@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tls/conf.c -- the options that shape TLS, and their manual. */
+#include "tls/conf.h"
+
+#include "tls/ops.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <limits.h>
+#include <openssl/ssl.h>
+#include <string.h>
+
+enum {
+	SECONDS_MAX = INT_MAX / 1000, /* option_secs keeps milliseconds in an int */
+	NAME_MAX_BYTES = 255,	      /* of a host name: RFC 1035 2.3.4 */
+};
+
+/*
+ * Four flags, and options that write some of them.  The order of the file counts: "verifyChain =
+ * yes" and then "requireCert = no" lets clients without a certificate in and verifies the others.
+ */
+enum { NO, YES, KEEP };
+
+/* clang-format off */
+enum verify_rule {
+	LEVEL_0, LEVEL_1, LEVEL_2, LEVEL_3, LEVEL_4, CHAIN, NO_CHAIN, PEER, NO_PEER, CERT, NO_CERT
+};
+
+static const struct {
+	unsigned char request, require, chain, peer;
+} verify_rules[] = {
+	/*	       request  require  chain  peer */
+	[LEVEL_0]  = { YES,     NO,      NO,    NO },
+	[LEVEL_1]  = { YES,     NO,      YES,   NO },
+	[LEVEL_2]  = { YES,     YES,     YES,   NO },
+	[LEVEL_3]  = { YES,     YES,     YES,   YES },
+	[LEVEL_4]  = { YES,     YES,     NO,    YES },
+	[CHAIN]    = { YES,     YES,     YES,   KEEP },
+	[NO_CHAIN] = { KEEP,    KEEP,    NO,    KEEP },
+	[PEER]     = { YES,     YES,     KEEP,  YES },
+	[NO_PEER]  = { KEEP,    KEEP,    KEEP,  NO },
+	[CERT]     = { YES,     YES,     KEEP,  KEEP },
+	[NO_CERT]  = { KEEP,    NO,      KEEP,  KEEP },
+};
+/* clang-format on */
+
+static const struct option_word level_words[] = {
+	{ "0", LEVEL_0 },
+	{ "1", LEVEL_1 },
+	{ "2", LEVEL_2 },
+	{ "3", LEVEL_3 },
+	{ "4", LEVEL_4 },
+	{ NULL, 0 },
+};
+static const struct option_word chain_words[] = { { "yes", CHAIN }, { "no", NO_CHAIN },
+	{ NULL, 0 } };
+static const struct option_word peer_words[] = { { "yes", PEER }, { "no", NO_PEER }, { NULL, 0 } };
+static const struct option_word cert_words[] = { { "yes", CERT }, { "no", NO_CERT }, { NULL, 0 } };
+
+static void
+set_flag(bool *flag, unsigned char to)
+{
+	if (to != KEEP)
+		*flag = to == YES;
+}
+
+/* Field: struct tls_verify; the words stand for a row of verify_rules. */
+static bool
+parse_verify(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	struct tls_verify *v = field;
+	int rule = 0;
+
+	if (!option_keyword(ctx, o, &rule, value))
+		return false;
+	set_flag(&v->request, verify_rules[rule].request);
+	set_flag(&v->require, verify_rules[rule].require);
+	set_flag(&v->chain, verify_rules[rule].chain);
+	set_flag(&v->peer, verify_rules[rule].peer);
+	return true;
+}
+
+static const struct option_word version_words[] = {
+	{ "all", 0 },
+	{ "SSLv3", SSL3_VERSION },
+	{ "TLSv1", TLS1_VERSION },
+	{ "TLSv1.1", TLS1_1_VERSION },
+	{ "TLSv1.2", TLS1_2_VERSION },
+	{ "TLSv1.3", TLS1_3_VERSION },
+	{ NULL, 0 },
+};
+
+/* Field: struct tls_conf.  A later sslVersionMin or sslVersionMax changes its own limit again. */
+static bool
+parse_version(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	struct tls_conf *conf = field;
+	int version = 0;
+
+	if (!option_keyword(ctx, o, &version, value))
+		return false;
+	conf->version_min = conf->version_max = version;
+	return true;
+}
+
+/* Field: struct tls_conf.  A leading '-' clears, and that beats every set: two fields. */
+static bool
+parse_ops(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	struct tls_conf *conf = field;
+	bool clear = value[0] == '-';
+	const char *name = value + clear;
+	const struct op *op = ops_find(name);
+
+	(void)o;
+	if (op == NULL && (op = ops_nearest(name)) != NULL)
+		return option_refuse(ctx, "OpenSSL has no option \"%s\"; write %s", name, op->name);
+	if (op == NULL)
+		return option_refuse(
+		    ctx, "OpenSSL has no option \"%s\"; \"ginnel -options\" lists them", name);
+	*(clear ? &conf->options_clear : &conf->options_set) |= op->bits;
+	return true;
+}
+
+/* Field: struct strv. */
+static bool
+parse_ip(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	struct in6_addr any;
+
+	if (inet_pton(AF_INET, value, &any) != 1 && inet_pton(AF_INET6, value, &any) != 1)
+		return option_refuse(ctx,
+		    "\"%s\" is not an IP address; write one like 192.0.2.1 or 2001:db8::1", value);
+	return option_list(ctx, o, field, value);
+}
+
+/* Field: const char *.  Empty means "send none", which differs from not being set. */
+static bool
+parse_sni(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	if (strchr(value, ':') != NULL)
+		return option_refuse(ctx,
+		    "\"%s\" is the server's form SERVICE:PATTERN, which is known and not supported "
+		    "yet; a client writes a host name",
+		    value);
+	if (strlen(value) > NAME_MAX_BYTES)
+		return option_refuse(
+		    ctx, "the name has %zu bytes; write at most %d", strlen(value), NAME_MAX_BYTES);
+	for (const char *p = value; *p != '\0'; p++)
+		if (!isgraph((unsigned char)*p))
+			return option_refuse(ctx, "a server name holds no blank and only ASCII; "
+						  "write other scripts in their xn-- form");
+	if (value[0] == '\0') {
+		*(const char **)field = "";
+		return true;
+	}
+	return option_text(ctx, o, field, value);
+}
+
+#define AT(field) offsetof(struct tls_conf, field)
+#define CONF 0 /* the parser fills more than one field */
+/* Known from old files, and not supported yet. */
+#define LATER(option, value) .name = option, .scope = OPTION_SERVICE, .arg = value
+
+const struct option tls_options[] = {
+	{ .name = "cert",
+	    .parse = option_text,
+	    .offset = AT(cert),
+	    .scope = OPTION_SERVICE,
+	    .arg = "FILE",
+	    .doc = "The certificate to show to the peer, in PEM (the leaf first, then the "
+		   "certificates of its issuers) or PKCS#12. A service that accepts TLS needs one; "
+		   "towards a server it is only needed if that server asks for a client "
+		   "certificate." },
+	{ .name = "key",
+	    .parse = option_text,
+	    .offset = AT(key),
+	    .scope = OPTION_SERVICE,
+	    .arg = "FILE",
+	    .doc = "The private key of cert. If it is not set, the key is read from the file of "
+		   "cert." },
+	{ .name = "strictPermissions",
+	    .parse = option_yesno,
+	    .offset = AT(strict_permissions),
+	    .scope = OPTION_SERVICE,
+	    .def = "no",
+	    .arg = "yes|no",
+	    .doc = "Refuse to start with a key file that other users can read or change. With no, "
+		   "that is a warning." },
+	{ .name = "CAfile",
+	    .parse = option_text,
+	    .offset = AT(ca_file),
+	    .scope = OPTION_SERVICE,
+	    .arg = "FILE",
+	    .doc = "PEM file with the certificates of trusted CAs, and with the peers' own "
+		   "certificates for verifyPeer. An empty value takes back a default of the global "
+		   "part. The system's own list of CAs is never used unless it is named here." },
+	{ .name = "CApath",
+	    .parse = option_text,
+	    .offset = AT(ca_path),
+	    .scope = OPTION_SERVICE,
+	    .arg = "DIRECTORY",
+	    .doc = "Directory with such certificates, one a file, named by their hashes as openssl "
+		   "rehash makes them. An empty value takes back a default of the global part." },
+	{ .name = "CRLfile",
+	    .parse = option_text,
+	    .offset = AT(crl_file),
+	    .scope = OPTION_SERVICE,
+	    .arg = "FILE",
+	    .doc = "PEM file with certificate revocation lists. Every certificate of the chain is "
+		   "then checked, and a list that is missing or out of date rejects the peer. It "
+		   "is read at start and on reload. An empty value takes back a default of the "
+		   "global part." },
+	{ .name = "CRLpath",
+	    .parse = option_text,
+	    .offset = AT(crl_path),
+	    .scope = OPTION_SERVICE,
+	    .arg = "DIRECTORY",
+	    .doc = "Directory with revocation lists, named by their hashes as openssl rehash makes "
+		   "them. An empty value takes back a default of the global part." },
+	{ .name = "verify",
+	    .parse = parse_verify,
+	    .offset = AT(verify),
+	    .scope = OPTION_SERVICE,
+	    .words = level_words,
+	    .arg = "LEVEL",
+	    .doc = "The older way to write verifyChain, verifyPeer and requireCert. 0: ask for a "
+		   "certificate and ignore it. 1: verify its chain if there is one. 2: require one "
+		   "and verify its chain. 3: as 2, and it must be installed in CAfile or CApath. "
+		   "4: it must be installed there, and its chain is ignored. If not set, no "
+		   "certificate is asked for and none is verified. These four options act in the "
+		   "order of the file." },
+	{ .name = "verifyChain",
+	    .parse = parse_verify,
+	    .offset = AT(verify),
+	    .scope = OPTION_SERVICE,
+	    .words = chain_words,
+	    .arg = "yes|no",
+	    .doc = "Require a certificate of the peer that leads to a root in CAfile or CApath. "
+		   "Whose certificate it may be is a question of its own: see checkHost. The value "
+		   "no takes the check away and leaves the certificate required." },
+	{ .name = "verifyPeer",
+	    .parse = parse_verify,
+	    .offset = AT(verify),
+	    .scope = OPTION_SERVICE,
+	    .words = peer_words,
+	    .arg = "yes|no",
+	    .doc = "Require a certificate of the peer that is itself installed in CAfile or CApath "
+		   "(pinning). The value no takes the check away and leaves the certificate "
+		   "required." },
+	{ .name = "requireCert",
+	    .parse = parse_verify,
+	    .offset = AT(verify),
+	    .scope = OPTION_SERVICE,
+	    .words = cert_words,
+	    .arg = "yes|no",
+	    .doc = "Require a certificate of the client. After verifyChain or verifyPeer, no lets "
+		   "clients without a certificate in, and those with one are still verified." },
+	{ .name = "checkHost",
+	    .parse = option_list,
+	    .offset = AT(check_host),
+	    .scope = OPTION_SERVICE,
+	    .arg = "HOST",
+	    .doc = "The peer's certificate must be made out to this host. May be given several "
+		   "times; with several check options, one match of any kind is enough. Needs "
+		   "verifyChain or verifyPeer." },
+	{ .name = "checkEmail",
+	    .parse = option_list,
+	    .offset = AT(check_email),
+	    .scope = OPTION_SERVICE,
+	    .arg = "ADDRESS",
+	    .doc = "The peer's certificate must be made out to this mail address. May be given "
+		   "several times; see checkHost." },
+	{ .name = "checkIP",
+	    .parse = parse_ip,
+	    .offset = AT(check_ip),
+	    .scope = OPTION_SERVICE,
+	    .arg = "ADDRESS",
+	    .doc = "The peer's certificate must be made out to this IPv4 or IPv6 address. May be "
+		   "given several times; see checkHost." },
+	{ .name = "sni",
+	    .parse = parse_sni,
+	    .offset = AT(sni),
+	    .scope = OPTION_SERVICE,
+	    .arg = "HOST",
+	    .doc = "The name that a client asks the server for (SNI). If it is not set, that is "
+		   "the host of the first connect; an empty value sends none." },
+	{ .name = "sslVersion",
+	    .parse = parse_version,
+	    .offset = CONF,
+	    .scope = OPTION_SERVICE,
+	    .words = version_words,
+	    .arg = "VERSION",
+	    .doc = "Speak only this version of TLS: it sets sslVersionMin and sslVersionMax "
+		   "together. The value all removes both limits. Of this option and those two, the "
+		   "one further down in the file wins." },
+	{ .name = "sslVersionMin",
+	    .parse = option_keyword,
+	    .offset = AT(version_min),
+	    .scope = OPTION_SERVICE,
+	    .def = "TLSv1.2",
+	    .words = version_words,
+	    .arg = "VERSION",
+	    .doc = "The lowest version of TLS to speak. The value all leaves it to OpenSSL. "
+		   "Versions below TLSv1.2 also need securityLevel = 0 with OpenSSL 3." },
+	{ .name = "sslVersionMax",
+	    .parse = option_keyword,
+	    .offset = AT(version_max),
+	    .scope = OPTION_SERVICE,
+	    .def = "all",
+	    .words = version_words,
+	    .arg = "VERSION",
+	    .doc = "The highest version of TLS to speak. The value all leaves it to OpenSSL." },
+	{ .name = "options",
+	    .parse = parse_ops,
+	    .offset = CONF,
+	    .scope = OPTION_SERVICE,
+	    .def = "NO_SSLv3",
+	    .arg = "[-]NAME",
+	    .doc = "Switch on an option of OpenSSL, or with a leading - switch one off. The name "
+		   "is that of SSL_CTX_set_options(3) without SSL_OP_; ginnel -options lists all. "
+		   "May be given several times; off beats on." },
+	{ .name = "ciphers",
+	    .parse = option_text,
+	    .offset = AT(ciphers),
+	    .scope = OPTION_SERVICE,
+	    .def = "HIGH:!aNULL:!SSLv2:!DH:!kDHEPSK",
+	    .arg = "LIST",
+	    .doc = "The cipher suites of TLS 1.2 and below, as in openssl-ciphers(1)." },
+	{ .name = "ciphersuites",
+	    .parse = option_text,
+	    .offset = AT(ciphersuites),
+	    .scope = OPTION_SERVICE,
+	    .def = "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256",
+	    .arg = "LIST",
+	    .doc = "The cipher suites of TLS 1.3, best first, with a colon between them." },
+	{ .name = "curves",
+	    .alias = "curve",
+	    .parse = option_text,
+	    .offset = AT(curves),
+	    .scope = OPTION_SERVICE,
+	    .def = "X25519:P-256:X448:P-521:P-384",
+	    .arg = "LIST",
+	    .doc = "The groups for the key exchange, best first, with a colon between them." },
+	{ .name = "securityLevel",
+	    .parse = option_int,
+	    .offset = AT(security_level),
+	    .scope = OPTION_SERVICE,
+	    .min = 0,
+	    .max = 5,
+	    .arg = "LEVEL",
+	    .doc = "OpenSSL's security level, from 0 (everything is allowed) to 5: see "
+		   "SSL_CTX_set_security_level(3). If it is not set, it is the larger of 2 and the "
+		   "library's own." },
+	{ .name = "sessionResume",
+	    .parse = option_yesno,
+	    .offset = AT(session_resume),
+	    .scope = OPTION_SERVICE,
+	    .def = "yes",
+	    .arg = "yes|no",
+	    .doc = "Let a peer that comes again take up its earlier TLS session, which saves most "
+		   "of the cost of a handshake. A session is only taken up by the service that "
+		   "made it and while the rules of trust are the same." },
+	{ .name = "sessionCacheSize",
+	    .parse = option_long,
+	    .offset = AT(session_cache_size),
+	    .scope = OPTION_SERVICE,
+	    .def = "1000",
+	    .min = 0,
+	    .max = LONG_MAX,
+	    .arg = "NUMBER",
+	    .doc = "How many sessions are kept in memory for resumption without tickets; 0 means "
+		   "without limit." },
+	{ .name = "sessionCacheTimeout",
+	    .alias = "session",
+	    .parse = option_secs,
+	    .offset = AT(session_timeout_ms),
+	    .scope = OPTION_SERVICE,
+	    .def = "300",
+	    .min = 1,
+	    .max = SECONDS_MAX,
+	    .arg = "SECONDS",
+	    .doc = "How long after its full handshake a session can be taken up, in seconds." },
+	{ .name = "ticketRotation",
+	    .parse = option_secs,
+	    .offset = AT(ticket_rotation_ms),
+	    .scope = OPTION_SERVICE,
+	    .def = "43200",
+	    .min = 1,
+	    .max = SECONDS_MAX,
+	    .arg = "SECONDS",
+	    .doc = "How long one key seals session tickets before a new one takes its place, in "
+		   "seconds. A key that is gone cannot be stolen and used against what was "
+		   "recorded earlier." },
+
+	{ LATER("CAengine", "ID"), .doc = "A trusted certificate out of an OpenSSL engine." },
+	{ LATER("CAstore", "URI"),
+	    .doc = "A store of trusted certificates, as a URI of an OpenSSL provider." },
+	{ LATER("config", "COMMAND[:PARAMETER]"), .doc = "A command of SSL_CONF_cmd(3)." },
+	{ LATER("engineId", "ID"), .doc = "The OpenSSL engine that holds cert and key." },
+	{ LATER("engineNum", "NUMBER"),
+	    .doc =
+		"The OpenSSL engine that holds cert and key, by the number of its engine line." },
+	{ LATER("OCSP", "URL"), .doc = "The OCSP responder for the peer's certificate." },
+	{ LATER("OCSPaia", "yes|no"),
+	    .doc = "Ask the OCSP responders that the certificates name themselves." },
+	{ LATER("OCSPflag", "NAME"), .doc = "A flag for the verification of OCSP answers." },
+	{ LATER("OCSPnonce", "yes|no"),
+	    .doc = "Send a nonce with OCSP requests and demand it in the answer." },
+	{ LATER("OCSPrequire", "yes|no"),
+	    .doc = "Reject a peer about whom OCSP gave no conclusive answer." },
+	{ LATER("PSKidentity", "IDENTITY"),
+	    .doc = "The identity that a client uses out of PSKsecrets." },
+	{ LATER("PSKsecrets", "FILE"),
+	    .doc = "File with pre-shared keys, IDENTITY:KEY on each line." },
+	{ LATER("renegotiation", "yes|no"),
+	    .doc = "Allow a client to renegotiate in TLS 1.2 and below." },
+	{ LATER("sessiond", "HOST:PORT"), .doc = "An external cache of TLS sessions." },
+	{ LATER("ticketKeySecret", "HEX"), .doc = "A fixed key that encrypts session tickets." },
+	{ LATER("ticketMacSecret", "HEX"),
+	    .doc = "A fixed key that authenticates session tickets." },
+	{ LATER("TIMEOUTocsp", "SECONDS"),
+	    .doc = "How long to wait for a connection to an OCSP responder." },
+	{ .name = NULL },
+};
+
+void
+tls_each_op(void (*row)(void *arg, const char *name), void *arg)
+{
+	for (const struct op *o = ops_table; o->name != NULL; o++)
+		row(arg, o->name);
+}
