@@ -10,8 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
-static bool PRINTF_LIKE(2, 3)
-refuse(struct option_ctx *ctx, const char *fmt, ...)
+bool
+option_refuse(struct option_ctx *ctx, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -24,7 +24,7 @@ refuse(struct option_ctx *ctx, const char *fmt, ...)
 static bool
 refuse_memory(struct option_ctx *ctx)
 {
-	return refuse(ctx, "out of memory");
+	return option_refuse(ctx, "out of memory");
 }
 
 bool
@@ -44,7 +44,7 @@ bool
 option_list(struct option_ctx *ctx, const struct option *opt, void *field, const char *value)
 {
 	if (*value == '\0')
-		return refuse(ctx, "is empty; write one %s, or remove the line",
+		return option_refuse(ctx, "is empty; write one %s, or remove the line",
 		    opt->arg != NULL ? opt->arg : "value");
 	return strv_append(ctx->arena, field, value) || refuse_memory(ctx);
 }
@@ -61,7 +61,7 @@ find_word(struct option_ctx *ctx, const struct option_word *words, const char *v
 			return true;
 		}
 	}
-	return refuse(ctx, "\"%s\" is not a value for it; write %s",
+	return option_refuse(ctx, "\"%s\" is not a value for it; write %s",
 	    text_safe(value, strlen(value), safe, sizeof(safe)),
 	    option_words(words, list, sizeof(list)));
 }
@@ -101,7 +101,7 @@ bounded(struct option_ctx *ctx, const struct option *opt, const char *value, lon
 
 	if (text_number(value, min, max, out))
 		return true;
-	return refuse(ctx, "\"%s\" is not a number from %ld to %ld; write digits only",
+	return option_refuse(ctx, "\"%s\" is not a number from %ld to %ld; write digits only",
 	    text_safe(value, strlen(value), safe, sizeof(safe)), min, max);
 }
 

@@ -13,7 +13,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 
 struct option;
 
@@ -28,7 +27,7 @@ struct option_ctx {
 typedef bool option_parse(struct option_ctx *, const struct option *, void *field, const char *value);
 
 /* Say why, and be the parser's answer: `return option_refuse(ctx, "...", ...);`. */
-#define option_refuse(ctx, ...) (snprintf((ctx)->why, sizeof((ctx)->why), __VA_ARGS__), false)
+bool option_refuse(struct option_ctx *, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 enum option_scope {
 	OPTION_GLOBAL = 1,  /* only before the first [section] */
