@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+# One test's stage: everything that is opened on it is closed with it, peers before daemons.
+import contextlib
+import os
+
+from lib import peer
+from lib.daemon import Daemon, run
+
+
+class Scene:
+    def __init__(self, folder, pki):
+        self.folder, self.pki = folder, pki
+        self.daemons, self.closers = [], contextlib.ExitStack()
+
+    # --- daemons
+
+    def daemon(self, services="", head="", *, name=None, **how):
+        """Start a daemon; a second one in the same test needs a `name`."""
+        folder = self.folder / (name or "ginnel")
+        folder.mkdir(exist_ok=True)
+        daemon = Daemon(folder, services, head, start=False, **how)
+        self.daemons.append(daemon)
+        daemon.start()
+        return daemon
+
+    def run(self, *args, **how):
+        return run(*args, folder=str(self.folder), **how)
+
+    def file(self, name, text):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(text, bytes):
+            path.write_bytes(text)
+        else:
+            path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    # --- the usual services
+
+    def server_mode(self, backend, *lines, head="", name="tls", **how):
+        """A TLS server in front of `backend`, with the shared certificate."""
+        return self.daemon(self.section(name, backend, f"cert = {self.pki.server.bundle}", *lines), head, **how)
+
+    def client_mode(self, backend, *lines, head="", name="plain", **how):
+        """A TLS client in front of the TLS server `backend`."""
+        return self.daemon(self.section(name, backend, "client = yes", *lines), head, **how)
+
+    @staticmethod
+    def section(name, backend, *lines):
+        target = getattr(backend, "address", backend)
+        return "\n".join([f"[{name}]", "accept = 127.0.0.1:0", f"connect = {target}", *lines, ""])
+
+    # --- peers
+
+    def keep(self, thing):
+        """Close it at the end of the test."""
+        self.closers.callback(thing.close)
+        return thing
+
+    def backend(self, context=None, **where):
+        return self.keep(peer.Backend(context, **where))
+
+    def server(self, script=peer.echo, context=None, **where):
+        return self.keep(peer.Server(script, context, **where))
+
+    def connect(self, to, **how):
+        return self.keep(peer.connect(to, **how))
+
+    def tls(self, to, context=None, **how):
+        return self.keep(peer.connect_tls(to, context or self.pki.client_context(), **how))
+
+    def pair(self, daemon, backend, service="tls", context=None, **how):
+        """A TLS client and the backend's end of its tunnel."""
+        near = self.tls(daemon.port(service), context, **how)
+        return near, self.keep(backend.accept())
+
+    def plain_pair(self, daemon, backend, service="plain", **how):
+        """A plain client and the backend's end of its tunnel."""
+        near = self.connect(daemon.port(service), **how)
+        return near, self.keep(backend.accept())
+
+    def socket_path(self, name):
+        """A short path: UNIX sockets allow 107 bytes."""
+        path = os.path.join(str(self.folder), name)
+        assert len(path) < 108, path
+        return path
+
+    def close(self):
+        self.closers.close()
+        faults = []
+        for daemon in self.daemons:
+            try:
+                daemon.finish()
+            except AssertionError as fault:
+                faults.append(fault)
+        if faults:
+            raise faults[0]
