@@ -31,7 +31,7 @@ struct service_conf {
 	int log_level;
 	int log_id;
 	int uid, gid; /* of UNIX accept sockets; -1: leave */
-	int busy_ms, close_ms, connect_ms, idle_ms; /* TIMEOUT*; negative: never */
+	int busy_ms, close_ms, connect_ms, idle_ms; /* TIMEOUT* */
 	struct sock_conf sock;
 	struct tls_conf near, far; /* the accepted and the connected side */
 };

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tunnel/service.c -- the options of a service, and their manual. */
+#include "tunnel/service.h"
+
+#include "base/text.h"
+
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <string.h>
+
+enum {
+	SECONDS_MAX = INT_MAX / 1000, /* option_secs keeps milliseconds in an int */
+	ACCOUNT_BUFFER = 64 * 1024,   /* a large group is a long line of /etc/group */
+	LOOKUP_MAX = 16,
+};
+
+/* Append to a copy: the list of the global part stays as it is for the other sections. */
+static bool
+targets_add(struct option_ctx *ctx, struct targets *list, const struct target *t)
+{
+	struct target *v = arena_alloc(ctx->arena, (list->n + 1) * sizeof(*v));
+
+	if (v == NULL)
+		return option_refuse(ctx, "out of memory");
+	if (list->n > 0)
+		memcpy(v, list->v, list->n * sizeof(*v));
+	v[list->n] = *t;
+	*list = (struct targets){ v, list->n + 1 };
+	return true;
+}
+
+/* Field: struct targets. */
+static bool
+parse_accept(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	struct target t;
+
+	(void)o;
+	return target_parse(ctx->arena, value, &t, ctx->why, sizeof(ctx->why)) &&
+	       targets_add(ctx, field, &t);
+}
+
+/* Field: struct targets. */
+static bool
+parse_connect(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	struct target t;
+
+	(void)o;
+	if (!target_parse(ctx->arena, value, &t, ctx->why, sizeof(ctx->why)))
+		return false;
+	if (t.path == NULL && t.port == 0)
+		return option_refuse(
+		    ctx, "nothing can be reached on port 0; write a number from 1 to 65535");
+	return targets_add(ctx, field, &t);
+}
+
+/* IPv4 before IPv6, as a machine that has both is more often reached from the former. */
+static const struct addr *
+preferred(const struct addr *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i].sa.sa_family == AF_INET)
+			return &v[i];
+	return &v[0];
+}
+
+/* Field: const struct addr *.  A host alone, brackets allowed; its port is 0. */
+static bool
+parse_local(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	size_t len = strlen(value);
+	bool brackets = len > 2 && value[0] == '[' && value[len - 1] == ']';
+	struct target t = { .text = value };
+	struct addr found[LOOKUP_MAX], *kept;
+	size_t n;
+
+	(void)o;
+	t.host = brackets ? arena_strndup(ctx->arena, value + 1, len - 2) : value;
+	kept = arena_alloc(ctx->arena, sizeof(*kept));
+	if (t.host == NULL || kept == NULL)
+		return option_refuse(ctx, "out of memory");
+	if (value[0] == '\0' || value[0] == '/')
+		return option_refuse(
+		    ctx, "write an address or a host name of this machine, without a port");
+	n = target_lookup(&t, true, found, LOOKUP_MAX, ctx->why, sizeof(ctx->why));
+	if (n == 0)
+		return false;
+	*kept = *preferred(found, n);
+	*(const struct addr **)field = kept;
+	return true;
+}
+
+/* Field: const char *. */
+static bool
+parse_service(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	if (value[0] == '\0')
+		return option_refuse(ctx, "the name is empty; write one, or remove the line");
+	return option_text(ctx, o, field, value);
+}
+
+/* A number, or what `find` makes of a name; false: there is no such account. */
+static bool
+account(const char *value, bool (*find)(const char *name, char *buffer, long *id), long *id)
+{
+	char buffer[ACCOUNT_BUFFER];
+
+	return text_number(value, 0, INT_MAX, id) || find(value, buffer, id);
+}
+
+static bool
+find_user(const char *name, char *buffer, long *id)
+{
+	struct passwd entry, *found;
+
+	if (getpwnam_r(name, &entry, buffer, ACCOUNT_BUFFER, &found) != 0 || found == NULL)
+		return false;
+	*id = (long)found->pw_uid;
+	return true;
+}
+
+static bool
+find_group(const char *name, char *buffer, long *id)
+{
+	struct group entry, *found;
+
+	if (getgrnam_r(name, &entry, buffer, ACCOUNT_BUFFER, &found) != 0 || found == NULL)
+		return false;
+	*id = (long)found->gr_gid;
+	return true;
+}
+
+/* Field: int; 0 has always meant "not set". */
+static bool
+parse_user(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	long id;
+
+	(void)o;
+	if (!account(value, find_user, &id))
+		return option_refuse(
+		    ctx, "there is no user \"%s\"; write a name of /etc/passwd or a number", value);
+	*(int *)field = id == 0 ? -1 : (int)id;
+	return true;
+}
+
+/* Field: int. */
+static bool
+parse_group(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	long id;
+
+	(void)o;
+	if (!account(value, find_group, &id))
+		return option_refuse(
+		    ctx, "there is no group \"%s\"; write a name of /etc/group or a number", value);
+	*(int *)field = id == 0 ? -1 : (int)id;
+	return true;
+}
+
+static const struct option_word tri_words[] = { { "yes", TRI_YES }, { "no", TRI_NO }, { NULL, 0 } };
+static const struct option_word failover_words[] = {
+	{ "prio", FAILOVER_PRIO },
+	{ "rr", FAILOVER_RR },
+	{ NULL, 0 },
+};
+static const struct option_word log_id_words[] = {
+	{ "sequential", LOG_ID_SEQUENTIAL },
+	{ "unique", LOG_ID_UNIQUE },
+	{ "thread", LOG_ID_THREAD },
+	{ "process", LOG_ID_PROCESS },
+	{ NULL, 0 },
+};
+
+#define AT(field) offsetof(struct service_conf, field)
+/* Known from old files, and not supported yet. */
+#define LATER(option, value) .name = option, .scope = OPTION_SERVICE, .arg = value
+
+static const struct option tunnel_options[] = {
+	{ .name = "accept",
+	    .parse = parse_accept,
+	    .offset = AT(accept),
+	    .scope = OPTION_SERVICE,
+	    .arg = "[HOST:]PORT | /PATH",
+	    .doc = "Where to wait for connections: a port on all addresses of this machine, a host "
+		   "and a port, or the path of a UNIX socket. An IPv6 address is written [::1]:443 "
+		   "or ::1:443. May be given several times. Port 0 lets the kernel choose one; the "
+		   "log tells which." },
+	{ .name = "connect",
+	    .parse = parse_connect,
+	    .offset = AT(connect),
+	    .scope = OPTION_SERVICE,
+	    .arg = "[HOST:]PORT | /PATH",
+	    .doc = "Where to connect to: a port on this machine, a host and a port, or the path of "
+		   "a UNIX socket. May be given several times; all addresses of all lines are "
+		   "tried in turn, see failover." },
+	{ .name = "client",
+	    .parse = option_yesno,
+	    .offset = AT(client),
+	    .scope = OPTION_SERVICE,
+	    .def = "no",
+	    .arg = "yes|no",
+	    .doc = "With no, TLS is spoken on the accepted side and the connected side is plain (a "
+		   "TLS server); with yes it is the other way round (a TLS client). acceptTLS and "
+		   "connectTLS set each side by itself." },
+	{ .name = "acceptTLS",
+	    .parse = option_keyword,
+	    .offset = AT(accept_tls),
+	    .scope = OPTION_SERVICE,
+	    .words = tri_words,
+	    .arg = "yes|no",
+	    .doc = "Speak TLS with those who connect to accept. If it is not set, client decides. "
+		   "TLS options set both sides; with accept. before its name, an option is for "
+		   "this side alone." },
+	{ .name = "connectTLS",
+	    .parse = option_keyword,
+	    .offset = AT(connect_tls),
+	    .scope = OPTION_SERVICE,
+	    .words = tri_words,
+	    .arg = "yes|no",
+	    .doc = "Speak TLS with the target of connect. If it is not set, client decides. With "
+		   "connect. before its name, a TLS option is for this side alone." },
+	{ .name = "failover",
+	    .parse = option_keyword,
+	    .offset = AT(failover),
+	    .scope = OPTION_SERVICE,
+	    .def = "prio",
+	    .words = failover_words,
+	    .arg = "prio|rr",
+	    .doc = "Which target of several a new connection tries first: with prio always the "
+		   "first one, with rr one after the other in turn. The others follow if it cannot "
+		   "be reached." },
+	{ .name = "delay",
+	    .parse = option_yesno,
+	    .offset = AT(delay),
+	    .scope = OPTION_SERVICE,
+	    .def = "no",
+	    .arg = "yes|no",
+	    .doc = "Look the names in connect up again for every connection. With no, an answer is "
+		   "used for as long as the name service allows." },
+	{ .name = "local",
+	    .parse = parse_local,
+	    .offset = AT(local),
+	    .scope = OPTION_SERVICE,
+	    .arg = "HOST",
+	    .doc = "The address of this machine from which to connect. A name is looked up once, "
+		   "when the configuration is read. If it is not set, the system chooses." },
+	{ .name = "reset",
+	    .parse = option_yesno,
+	    .offset = AT(reset),
+	    .scope = OPTION_SERVICE,
+	    .def = "yes",
+	    .arg = "yes|no",
+	    .doc = "Tell the peers by a TCP reset when a tunnel ends because of an error. With no "
+		   "they see a plain end, which they may take for a complete transfer." },
+	{ .name = "strictClose",
+	    .parse = option_yesno,
+	    .offset = AT(strict_close),
+	    .scope = OPTION_SERVICE,
+	    .def = "no",
+	    .arg = "yes|no",
+	    .doc = "Take the end of a TLS peer that did not say close_notify for an error. With "
+		   "no, that end is passed on, counted and logged: many programs close in this "
+		   "way, and an attacker could cut a transfer short by it." },
+	{ .name = "debug",
+	    .parse = log_parse_level,
+	    .offset = AT(log_level),
+	    .scope = OPTION_SERVICE,
+	    .def = "notice",
+	    .arg = "LEVEL",
+	    .doc =
+		"Lines above this level are not logged for the connections of this service. LEVEL "
+		"is 0 to 7 or one of emerg, alert, crit, err, warning, notice, info and debug." },
+	{ .name = "logId",
+	    .parse = option_keyword,
+	    .offset = AT(log_id),
+	    .scope = OPTION_SERVICE,
+	    .def = "sequential",
+	    .words = log_id_words,
+	    .arg = "KIND",
+	    .doc = "What stands in the brackets of a log line: sequential counts connections, "
+		   "unique gives each a random name, thread and process give the number of the "
+		   "thread or process." },
+	{ .name = "service",
+	    .parse = parse_service,
+	    .offset = AT(name),
+	    .scope = OPTION_SERVICE,
+	    .arg = "NAME",
+	    .doc = "In a section, the name of the service in the log, in place of the one in the "
+		   "brackets. Before the first section it is the name of the program for syslog." },
+	{ .name = "setuid",
+	    .parse = parse_user,
+	    .offset = AT(uid),
+	    .scope = OPTION_SERVICE,
+	    .reload = OPTION_RESTART,
+	    .arg = "USER",
+	    .doc = "The owner of the files of UNIX sockets in accept, as a name or a number; 0 "
+		   "leaves it as it is. Before the first section it is also the user as whom the "
+		   "program runs." },
+	{ .name = "setgid",
+	    .parse = parse_group,
+	    .offset = AT(gid),
+	    .scope = OPTION_SERVICE,
+	    .reload = OPTION_RESTART,
+	    .arg = "GROUP",
+	    .doc = "The group of the files of UNIX sockets in accept, as a name or a number; 0 "
+		   "leaves it as it is. Before the first section it is also the group as which the "
+		   "program runs." },
+	{ .name = "TIMEOUTbusy",
+	    .parse = option_secs,
+	    .offset = AT(busy_ms),
+	    .scope = OPTION_SERVICE,
+	    .def = "300",
+	    .min = 0,
+	    .max = SECONDS_MAX,
+	    .arg = "SECONDS",
+	    .doc = "How long a connection may take from accept until its tunnel stands, all "
+		   "handshakes and look-ups included, in seconds." },
+	{ .name = "TIMEOUTconnect",
+	    .parse = option_secs,
+	    .offset = AT(connect_ms),
+	    .scope = OPTION_SERVICE,
+	    .def = "10",
+	    .min = 0,
+	    .max = SECONDS_MAX,
+	    .arg = "SECONDS",
+	    .doc = "How long to wait for a connection to one address of a target, in seconds; then "
+		   "the next is tried." },
+	{ .name = "TIMEOUTidle",
+	    .parse = option_secs,
+	    .offset = AT(idle_ms),
+	    .scope = OPTION_SERVICE,
+	    .def = "43200",
+	    .min = 0,
+	    .max = SECONDS_MAX,
+	    .arg = "SECONDS",
+	    .doc = "After how many seconds without a byte in either direction a tunnel is reset." },
+	{ .name = "TIMEOUTclose",
+	    .parse = option_secs,
+	    .offset = AT(close_ms),
+	    .scope = OPTION_SERVICE,
+	    .def = "60",
+	    .min = 0,
+	    .max = SECONDS_MAX,
+	    .arg = "SECONDS",
+	    .doc = "How long to wait for the second side after the first one has closed, in "
+		   "seconds without a byte." },
+	{ .name = "socket",
+	    .parse = sock_parse_option,
+	    .offset = AT(sock),
+	    .scope = OPTION_SERVICE,
+	    .arg = "a|l|r:NAME=VALUE",
+	    .doc = "Set an option of a socket: a is the listening, l the accepted (local) and r "
+		   "the connected (remote) one. VALUE is yes or no, a number, or for SO_LINGER, "
+		   "SO_RCVTIMEO and SO_SNDTIMEO one or two numbers with a colon between them. May "
+		   "be given several times. SO_REUSEADDR on a, and TCP_NODELAY on l and r, are set "
+		   "unless a line says no. ginnel -sockets lists all." },
+
+	{ LATER("exec", "PATH"),
+	    .doc = "The program to start for each connection, in place of connect." },
+	{ LATER("execArgs", "WORDS"), .doc = "The arguments of exec, its name first." },
+	{ LATER("ident", "USER"),
+	    .doc = "Ask the client machine by RFC 1413 whether the connection is of this user." },
+	{ LATER("libwrap", "yes|no"), .doc = "Ask hosts.allow and hosts.deny about each client." },
+	{ LATER("protocol", "NAME"), .doc = "The protocol that is spoken before or right after TLS "
+					    "begins, such as smtp or socks." },
+	{ LATER("protocolAuthentication", "TYPE"), .doc = "How protocol logs in." },
+	{ LATER("protocolDomain", "NAME"), .doc = "The domain with which protocol logs in." },
+	{ LATER("protocolHeader", "HEADER"), .doc = "A header line that protocol sends." },
+	{ LATER("protocolHost", "HOST:PORT"), .doc = "The host that protocol asks for." },
+	{ LATER("protocolPassword", "PASSWORD"),
+	    .doc = "The password with which protocol logs in." },
+	{ LATER("protocolUsername", "USER"), .doc = "The user as whom protocol logs in." },
+	{ LATER("pty", "yes|no"), .doc = "Give the program of exec a terminal." },
+	{ LATER("redirect", "[HOST:]PORT"),
+	    .doc = "Where clients without a valid certificate are connected to." },
+	{ LATER("retry", "yes|no|MILLISECONDS"),
+	    .doc = "Start the program of exec again when it has ended." },
+	{ LATER("stack", "BYTES"),
+	    .doc = "The size of a thread's stack. Tunnels have no threads of their own here." },
+	{ LATER("transparent", "none|source|destination|both"),
+	    .doc = "Keep the addresses that a client used." },
+	{ .name = NULL },
+};
+
+const struct option_set service_sets[] = {
+	{ .title = "Tunnels", .table = tunnel_options, .offset = 0 },
+	{ .title = "TLS",
+	    .table = tls_options,
+	    .offset = offsetof(struct service_conf, near),
+	    .prefix = "accept.",
+	    .prefix2 = "connect.",
+	    .offset2 = offsetof(struct service_conf, far) },
+	{ .title = NULL },
+};
+
+bool
+service_init(struct arena *arena, struct service_conf *conf)
+{
+	/* What a zero would not mean "not set" for. */
+	*conf = (struct service_conf){
+		.uid = -1,
+		.gid = -1,
+		.near.security_level = -1,
+		.far.security_level = -1,
+	};
+	return sock_defaults(arena, &conf->sock);
+}
+
+bool
+service_accepts_tls(const struct service_conf *conf)
+{
+	return conf->accept_tls == TRI_UNSET ? !conf->client : conf->accept_tls == TRI_YES;
+}
+
+bool
+service_connects_tls(const struct service_conf *conf)
+{
+	return conf->connect_tls == TRI_UNSET ? conf->client : conf->connect_tls == TRI_YES;
+}
