@@ -10,6 +10,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	HOST_MAX = 253, /* RFC 1035 2.3.4: 255 bytes on the wire are 253 as text */
@@ -73,16 +74,6 @@ port_parse(const char *text, uint16_t *port, char *why, size_t size)
 	return false;
 }
 
-static struct addr
-addr_of(const struct addrinfo *ai)
-{
-	struct addr a = { .len = ai->ai_addrlen };
-
-	MUST(ai->ai_addrlen <= sizeof(a.un));
-	memcpy(&a.un, ai->ai_addr, ai->ai_addrlen);
-	return a;
-}
-
 /* The forms of inet_aton(3) and scoped IPv6 addresses are addresses too, so libc reads them. */
 static bool
 host_is_numeric(const char *host, struct addr *out)
@@ -92,7 +83,7 @@ host_is_numeric(const char *host, struct addr *out)
 
 	if (getaddrinfo(host, NULL, &hints, &list) != 0)
 		return false;
-	*out = addr_of(list);
+	*out = addr_from(list->ai_addr, list->ai_addrlen);
 	freeaddrinfo(list);
 	return true;
 }
@@ -104,15 +95,6 @@ host_is_name(const char *host)
 		if (!isalnum((unsigned char)*p) && strchr("-._", *p) == NULL)
 			return false;
 	return host[0] != '\0' && host[0] != '.' && strlen(host) <= HOST_MAX;
-}
-
-static void
-addr_set_port(struct addr *a, uint16_t port)
-{
-	if (a->sa.sa_family == AF_INET)
-		a->in.sin_port = htons(port);
-	else if (a->sa.sa_family == AF_INET6)
-		a->in6.sin6_port = htons(port);
 }
 
 static bool
@@ -221,7 +203,7 @@ target_lookup(
 	for (const struct addrinfo *ai = list; ai != NULL && n < max; ai = ai->ai_next) {
 		if (ai->ai_family != AF_INET && ai->ai_family != AF_INET6)
 			continue;
-		out[n] = addr_of(ai);
+		out[n] = addr_from(ai->ai_addr, ai->ai_addrlen);
 		addr_set_port(&out[n], t->port);
 		n++;
 	}
@@ -258,6 +240,25 @@ addr_text(const struct addr *a, char out[ADDR_TEXT])
 	else
 		snprintf(out, ADDR_TEXT, "%.100s:%u", host, addr_port(a));
 	return out;
+}
+
+struct addr
+addr_from(const struct sockaddr *sa, socklen_t len)
+{
+	struct addr a = { .len = len };
+
+	MUST(len <= sizeof(a.un));
+	memcpy(&a.un, sa, len);
+	return a;
+}
+
+void
+addr_set_port(struct addr *a, uint16_t port)
+{
+	if (a->sa.sa_family == AF_INET)
+		a->in.sin_port = htons(port);
+	else if (a->sa.sa_family == AF_INET6)
+		a->in6.sin6_port = htons(port);
 }
 
 bool
@@ -305,4 +306,34 @@ addr_port(const struct addr *a)
 	if (a->sa.sa_family == AF_INET)
 		return ntohs(a->in.sin_port);
 	return a->sa.sa_family == AF_INET6 ? ntohs(a->in6.sin6_port) : 0;
+}
+
+static bool
+is_loopback(const struct addr *a)
+{
+	if (a->sa.sa_family == AF_INET)
+		return ntohl(a->in.sin_addr.s_addr) >> 24 == 127;
+	return IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr) ||
+	    (IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr) && a->in6.sin6_addr.s6_addr[12] == 127);
+}
+
+bool
+addr_is_local(const struct addr *a)
+{
+	struct addr probe = *a;
+	bool local;
+	int fd;
+
+	if (addr_is_unix(a) || addr_is_wildcard(a) || is_loopback(a))
+		return true;
+	/* Only an address of this machine can be bound to; the port must be any, for it may be in use. */
+	if (a->sa.sa_family == AF_INET)
+		probe.in.sin_port = 0;
+	else
+		probe.in6.sin6_port = 0;
+	if ((fd = socket(a->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0)) == -1)
+		return false;
+	local = bind(fd, &probe.sa, probe.len) == 0;
+	close(fd);
+	return local;
 }

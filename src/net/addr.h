@@ -49,9 +49,12 @@ size_t target_lookup(const struct target *, bool passive, struct addr *out, size
 enum { ADDR_TEXT = 128 };
 const char *addr_text(const struct addr *, char out[ADDR_TEXT]);
 
+struct addr addr_from(const struct sockaddr *, socklen_t); /* of a length that struct addr holds */
+void addr_set_port(struct addr *, uint16_t port);	   /* host order; a UNIX socket has none */
 bool addr_equal(const struct addr *, const struct addr *); /* family, address and port */
 bool addr_is_wildcard(const struct addr *);		   /* 0.0.0.0 or :: */
 bool addr_is_unix(const struct addr *);
+bool addr_is_local(const struct addr *); /* loopback, the wildcard, or an address of this machine */
 uint16_t addr_port(const struct addr *);
 
 #endif

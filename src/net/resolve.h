@@ -4,6 +4,9 @@
  *
  * One resolver a worker.  Answers are kept for their TTL; when a name cannot be looked up again, the
  * last good answer stays in use.  A failure is remembered for a second.
+ *
+ * resolv.conf and the hosts file are c-ares' affair: the former is read by resolver_new(), the latter with
+ * every question.
  */
 #ifndef GINNEL_NET_RESOLVE_H
 #define GINNEL_NET_RESOLVE_H
@@ -17,7 +20,9 @@ enum { RESOLVE_MAX = 16 }; /* addresses of one name that are tried */
 struct resolver;
 
 struct resolver *resolver_new(struct loop *); /* NULL: `errno` or c-ares says why, logged */
-void resolver_free(struct resolver *);	      /* no look-up may be under way */
+/* The same with these servers ("127.0.0.1:5353,...") in place of those of resolv.conf. */
+struct resolver *resolver_new_at(struct loop *, const char *servers);
+void resolver_free(struct resolver *); /* no look-up may be under way; NULL is fine */
 
 /* One question; embed it, zeroed. */
 struct lookup {
@@ -27,6 +32,7 @@ struct lookup {
 	unsigned count;
 	const char *error; /* with count 0: words, static */
 	/* the resolver's own */
+	uint16_t port;
 	struct name *name;
 	struct lookup *prev, *next;
 };
