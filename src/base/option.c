@@ -150,7 +150,7 @@ option_words(const struct option_word *words, char *out, size_t size)
 }
 
 static void PRINTF_LIKE(4, 0)
-say(struct sink *sink, bool fatal, const char *option, const char *fmt, va_list ap)
+    say(struct sink *sink, bool fatal, const char *option, const char *fmt, va_list ap)
 {
 	char text[1024];
 

@@ -78,8 +78,8 @@ same_letter(char a, char b)
 }
 
 /*
- * "Optimal string alignment": the usual table of edits between all beginnings of both names, of which
- * only three rows are needed at a time; the third is for two letters that changed places.
+ * "Optimal string alignment": the usual table of edits between all beginnings of both names, of
+ * which only three rows are needed at a time; the third is for two letters that changed places.
  */
 unsigned
 text_distance(const char *a, const char *b)
