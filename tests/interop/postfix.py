@@ -68,7 +68,7 @@ class Postfix:
         os.chown(self.mail, OWNER.pw_uid, OWNER.pw_gid)
         postfix = pwd.getpwnam("postfix")
         os.chown(os.path.join(self.folder, "data"), postfix.pw_uid, postfix.pw_gid)
-        boxes = ", ".join(f"{user}@{DOMAIN} = {user}/" for user in users)
+        boxes = " ".join(f"{{{user}@{DOMAIN} = {user}/}}" for user in users)
         self._write(config, "main.cf", MAIN.format(
             folder=self.folder, domain=DOMAIN, mail=self.mail, boxes=boxes, uid=OWNER.pw_uid, gid=OWNER.pw_gid))
         self._write(config, "master.cf", MASTER.format(port=port))
