@@ -58,8 +58,9 @@ struct timer {
 	bool fired; /* cleared by loop_timer() and loop_untimer() */
 	/* the loop's own */
 	bool armed;
-	int64_t due; /* what the owner asked for; the wheel may hold an earlier slot */
-	int64_t slot;
+	int64_t due;   /* ms; what the owner asked for */
+	int64_t tick;  /* when the wheel looks at it next; not after `due` by more than a tick */
+	unsigned slot; /* of the wheel */
 	struct timer *prev, *next;
 };
 

@@ -20,11 +20,20 @@ enum io {
 	IO_AGAIN,  /* nothing more now; the task will run when there is */
 	IO_EOF,	   /* the peer said that it will send no more */
 	IO_CUT,	   /* as IO_EOF, but TLS was not closed: bytes may be missing */
-	IO_FAILED, /* dead; stream_fault() tells how */
+	IO_FAILED, /* dead; ->fault tells how */
 };
 
-/* How a stream died; errnum goes with FAULT_OS. */
-enum fault { FAULT_NONE, FAULT_RESET, FAULT_OS, FAULT_TLS, FAULT_CERT, FAULT_NO_CERT, FAULT_MEMORY };
+/* How a stream died; errnum goes with FAULT_RESET and FAULT_OS. */
+enum fault {
+	FAULT_NONE,
+	FAULT_RESET,   /* the peer's RST */
+	FAULT_OS,      /* another error of the system */
+	FAULT_TLS,     /* the peer broke the TLS protocol, or said that we did */
+	FAULT_CERT,    /* its certificate was rejected */
+	FAULT_NO_CERT, /* it has none, and one is required */
+	FAULT_ABUSE,   /* it kept us busy without sending data */
+	FAULT_MEMORY,
+};
 
 struct stream;
 
@@ -62,6 +71,13 @@ bool stream_open(struct stream *, struct loop *, struct pool *, const struct log
     struct task *) MUST_CHECK;
 bool stream_is_open(const struct stream *);
 
+/* Is it worth reading something for this stream?  No: what it has must leave first. */
+static inline bool
+stream_has_room(const struct stream *s)
+{
+	return s->watch.writable && buf_len(&s->out) == 0;
+}
+
 /* Non-blocking connect() to `to`, from `local` if given.  IO_OK, IO_AGAIN, IO_FAILED (closed). */
 enum io stream_connect(struct stream *, struct loop *, struct pool *, const struct log_ctx *,
     const struct addr *to, const struct addr *local, struct task *) MUST_CHECK;
@@ -96,5 +112,6 @@ void stream_close(struct stream *, bool reset);
 ssize_t stream_recv(struct stream *, void *, size_t);
 /* The stream is dead, and why.  Returns IO_FAILED. */
 enum io stream_fail(struct stream *, enum fault, int errnum);
+enum io stream_fail_errno(struct stream *); /* ... of a system call on its socket */
 
 #endif

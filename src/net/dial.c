@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* net/dial.c -- reach one of several targets. */
+#include "net/dial.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { DIAL_MAGIC = 0x51c3e0f6 };
+
+struct dial {
+	unsigned magic;
+	const struct dial_plan *plan;
+	unsigned target; /* number of the one that is tried */
+	unsigned left;	 /* targets not yet looked at, after this one */
+	unsigned next;	 /* of lookup.addrs */
+	bool looked_up;	 /* lookup holds the target's addresses */
+	bool resolved;	 /* some target had an address */
+	bool connecting;
+	enum reason reason;
+	struct lookup lookup;
+	struct timer timer;
+	struct resolver *resolver;
+	struct loop *loop;
+	struct pool *pool;
+	const struct log_ctx *log;
+	struct task *task;
+	struct stream *out;
+};
+
+struct dial *
+dial_new(const struct dial_plan *plan, unsigned first, struct resolver *resolver, struct loop *loop,
+    struct pool *pool, const struct log_ctx *log, struct task *task, struct stream *out)
+{
+	struct dial *d;
+
+	MUST(plan->count > 0);
+	if (OBJ_NEW(d, DIAL_MAGIC) == NULL)
+		return NULL;
+	d->plan = plan;
+	d->target = first % plan->count;
+	d->left = plan->count - 1;
+	d->resolver = resolver;
+	d->loop = loop;
+	d->pool = pool;
+	d->log = log;
+	d->task = d->lookup.task = d->timer.task = task;
+	d->out = out;
+	d->out->watch.fd = -1;
+	return d;
+}
+
+static enum io
+give_up(struct dial *d)
+{
+	log_err(d->log, d->resolved ? "No more addresses to connect" : "No remote host resolved");
+	if (d->reason == R_NONE)
+		d->reason = d->resolved ? R_CONNECT : R_RESOLVE;
+	return IO_FAILED;
+}
+
+/* The target's addresses without asking anyone; false: they must be looked up. */
+static bool
+known_addresses(const struct target *t, struct lookup *l)
+{
+	if (t->numeric.len != 0) {
+		l->addrs[0] = t->numeric;
+		l->count = 1;
+		return true;
+	}
+	if (t->host != NULL)
+		return false;
+	/*
+	 * Only a port: this machine.  127.0.0.1 comes first, since a daemon that listens on one loopback
+	 * address listens on that one.
+	 */
+	l->addrs[0] = (struct addr){ .len = sizeof(struct sockaddr_in),
+		.in = { .sin_family = AF_INET, .sin_port = htons(t->port),
+		    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) } };
+	l->addrs[1] = (struct addr){ .len = sizeof(struct sockaddr_in6),
+		.in6 = { .sin6_family = AF_INET6, .sin6_port = htons(t->port),
+		    .sin6_addr = IN6ADDR_LOOPBACK_INIT } };
+	l->count = 2;
+	return true;
+}
+
+static enum io
+look_up(struct dial *d)
+{
+	const struct target *t = &d->plan->targets[d->target];
+
+	if (!known_addresses(t, &d->lookup)) {
+		enum io got = resolve(d->resolver, &d->lookup, t->host, t->port, d->plan->fresh_names);
+
+		if (got == IO_AGAIN)
+			return IO_AGAIN;
+		if (got == IO_FAILED)
+			log_err(d->log, "Error resolving \"%s\": %s", t->host,
+			    d->lookup.error != NULL ? d->lookup.error : "out of memory");
+	}
+	d->looked_up = true;
+	d->resolved |= d->lookup.count > 0;
+	d->next = 0;
+	return IO_OK;
+}
+
+/* Go on to the next target.  False: there is none. */
+static bool
+next_target(struct dial *d)
+{
+	if (d->left == 0)
+		return false;
+	d->left--;
+	d->target = (d->target + 1) % d->plan->count;
+	d->lookup.count = 0;
+	d->looked_up = false;
+	return true;
+}
+
+/* One address has failed: say so, and leave the stream closed. */
+static void
+failed(struct dial *d, bool timeout)
+{
+	char text[ADDR_TEXT];
+
+	addr_text(dial_address(d), text);
+	if (timeout)
+		log_err(d->log, "s_connect: s_poll_wait %s: TIMEOUTconnect exceeded", text);
+	else
+		log_err(d->log, "s_connect: connect %s: %s (%d)", text, strerror(d->out->errnum),
+		    d->out->errnum);
+	loop_untimer(d->loop, &d->timer);
+	stream_close(d->out, false);
+	d->connecting = false;
+}
+
+/* Begin with the next address of this target. */
+static void
+try_address(struct dial *d)
+{
+	const struct addr *to = &d->lookup.addrs[d->next++];
+	char text[ADDR_TEXT];
+
+	if (d->plan->refuse != NULL && (d->reason = d->plan->refuse(d->plan->owner, to)) != R_NONE) {
+		log_err(d->log, "Not connecting %s: %s", addr_text(to, text), reason_info(d->reason)->words);
+		return;
+	}
+	log_info(d->log, "s_connect: connecting %s", addr_text(to, text));
+	if (stream_connect(d->out, d->loop, d->pool, d->log, to, d->plan->local, d->task) == IO_FAILED) {
+		failed(d, false);
+		return;
+	}
+	d->connecting = true;
+	if (d->plan->timeout_ms >= 0)
+		loop_timer(d->loop, &d->timer, d->plan->timeout_ms);
+}
+
+enum io
+dial_step(struct dial *d)
+{
+	char text[ADDR_TEXT];
+
+	CHECK_OBJ(d, DIAL_MAGIC);
+	for (;;) {
+		if (d->connecting) {
+			enum io got = stream_connected(d->out);
+
+			if (got == IO_AGAIN && !d->timer.fired)
+				return IO_AGAIN;
+			if (got == IO_OK) {
+				loop_untimer(d->loop, &d->timer);
+				log_notice(d->log, "s_connect: connected %s",
+				    addr_text(dial_address(d), text));
+				return IO_OK;
+			}
+			failed(d, got == IO_AGAIN);
+		} else if (!d->looked_up) {
+			if (look_up(d) == IO_AGAIN)
+				return IO_AGAIN;
+		} else if (d->next < d->lookup.count) {
+			try_address(d);
+		} else if (!next_target(d)) {
+			return give_up(d);
+		}
+	}
+}
+
+enum reason
+dial_reason(const struct dial *d)
+{
+	return d->reason;
+}
+
+const struct addr *
+dial_address(const struct dial *d)
+{
+	return &d->lookup.addrs[d->next - 1];
+}
+
+void
+dial_free(struct dial *d)
+{
+	if (d == NULL)
+		return;
+	CHECK_OBJ(d, DIAL_MAGIC);
+	resolve_cancel(&d->lookup);
+	loop_untimer(d->loop, &d->timer);
+	OBJ_FREE(d);
+}

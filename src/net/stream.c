@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* net/stream.c -- one peer's byte stream over a socket, with or without a filter on it. */
+#include "net/stream.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/sock.h"
+
+/* For connect(): the port is chosen together with the target, so that few local ports go a long way. */
+#ifndef IP_BIND_ADDRESS_NO_PORT
+#define IP_BIND_ADDRESS_NO_PORT 24
+#endif
+
+enum io
+stream_fail(struct stream *s, enum fault fault, int errnum)
+{
+	if (s->fault == FAULT_NONE) {
+		s->fault = fault;
+		s->errnum = errnum;
+	}
+	return IO_FAILED;
+}
+
+enum io
+stream_fail_errno(struct stream *s)
+{
+	switch (errno) {
+	case ECONNRESET:
+	case EPIPE:
+	case ECONNABORTED:
+		return stream_fail(s, FAULT_RESET, errno);
+	default:
+		return stream_fail(s, FAULT_OS, errno);
+	}
+}
+
+static void
+init(struct stream *s, struct loop *loop, struct pool *pool, const struct log_ctx *log, int fd,
+    struct task *task)
+{
+	*s = (struct stream){
+		.watch = { .fd = fd, .task = task }, .loop = loop, .pool = pool, .log = log
+	};
+}
+
+bool
+stream_open(struct stream *s, struct loop *loop, struct pool *pool, const struct log_ctx *log, int fd,
+    struct task *task)
+{
+	init(s, loop, pool, log, fd, task);
+	if (!loop_watch(loop, &s->watch, WATCH_STREAM)) {
+		s->watch.fd = -1;
+		return false;
+	}
+	/* Not known yet, so worth one try: a client has often spoken by the time it is accepted. */
+	s->watch.readable = s->watch.writable = true;
+	return true;
+}
+
+bool
+stream_is_open(const struct stream *s)
+{
+	return s->watch.fd != -1;
+}
+
+enum io
+stream_connect(struct stream *s, struct loop *loop, struct pool *pool, const struct log_ctx *log,
+    const struct addr *to, const struct addr *local, struct task *task)
+{
+	int fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int on = 1;
+
+	init(s, loop, pool, log, fd, task);
+	if (fd == -1)
+		return stream_fail_errno(s);
+	if (local != NULL) {
+		/* An old kernel chooses the port now instead; that is only a smaller supply. */
+		(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+		if (bind(fd, &local->sa, local->len) == -1)
+			goto fail;
+	}
+	if (connect(fd, &to->sa, to->len) == -1 && errno != EINPROGRESS)
+		goto fail;
+	if (!loop_watch(loop, &s->watch, WATCH_STREAM))
+		goto fail;
+	return IO_AGAIN;
+fail:
+	(void)stream_fail_errno(s);
+	close(fd);
+	s->watch.fd = -1;
+	return IO_FAILED;
+}
+
+enum io
+stream_connected(struct stream *s)
+{
+	int error = 0;
+	socklen_t size = sizeof(error);
+
+	if (!s->watch.writable)
+		return IO_AGAIN;
+	/* Writable and not hung says enough; only otherwise is the system asked for the cause. */
+	if (s->watch.hung && getsockopt(s->watch.fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1)
+		error = errno;
+	if (error == 0)
+		return IO_OK;
+	return stream_fail(s, FAULT_OS, error);
+}
+
+ssize_t
+stream_recv(struct stream *s, void *to, size_t size)
+{
+	ssize_t n;
+
+	if (!s->watch.readable) {
+		errno = EAGAIN;
+		return -1;
+	}
+	do
+		n = recv(s->watch.fd, to, size, 0);
+	while (n == -1 && errno == EINTR);
+
+	if (n == 0)
+		s->socket_eof = true;
+	else if (n == -1 && errno == EAGAIN)
+		s->watch.readable = false;
+	else if (n > 0 && (size_t)n < size && !s->watch.hung)
+		/* epoll(7), Q&A 9: a short read means that nothing is left, and saves asking again. */
+		s->watch.readable = false;
+	return n;
+}
+
+/* As the stream calls answer, for one stream_recv(). */
+static enum io
+answer(struct stream *s, ssize_t n)
+{
+	if (n > 0)
+		return IO_OK;
+	if (n == 0)
+		return IO_EOF;
+	return errno == EAGAIN ? IO_AGAIN : stream_fail_errno(s);
+}
+
+/* Append what the socket has to `b`, at most `max` bytes. */
+static enum io
+receive(struct stream *s, struct buf *b, size_t max)
+{
+	size_t room;
+	uint8_t *tail = buf_tail(b, s->pool, &room);
+	ssize_t n;
+
+	if (tail == NULL)
+		return stream_fail(s, FAULT_MEMORY, ENOMEM);
+	n = stream_recv(s, tail, room < max ? room : max);
+	if (n > 0)
+		buf_added(b, (size_t)n);
+	else
+		buf_eat(b, s->pool, 0); /* an empty buf owns nothing */
+	return answer(s, n);
+}
+
+enum io
+stream_peek(struct stream *s, size_t max)
+{
+	MUST(buf_len(&s->in) < max);
+	return receive(s, &s->in, max - buf_len(&s->in));
+}
+
+enum io
+stream_start(struct stream *s)
+{
+	enum io got, sent;
+
+	got = s->filter->start(s);
+	/* On failure, too: an alert may tell the peer why. */
+	sent = stream_flush(s);
+	if (got == IO_OK && sent == IO_FAILED)
+		return IO_FAILED;
+	return got;
+}
+
+enum io
+stream_read(struct stream *s, struct buf *to, size_t max)
+{
+	if (s->filter != NULL)
+		return s->filter->read(s, to, max);
+	if (buf_len(&s->in) == 0)
+		return receive(s, to, max);
+	/* What was peeked at comes first. */
+	if (max > buf_len(&s->in))
+		max = buf_len(&s->in);
+	if (!buf_append(to, s->pool, buf_head(&s->in), max))
+		return stream_fail(s, FAULT_MEMORY, ENOMEM);
+	buf_eat(&s->in, s->pool, max);
+	return IO_OK;
+}
+
+/* Give the socket as much of `b` as it takes. */
+static enum io
+transmit(struct stream *s, struct buf *b)
+{
+	size_t len;
+	ssize_t n;
+
+	while ((len = buf_len(b)) > 0) {
+		if (!s->watch.writable)
+			return IO_AGAIN;
+		n = send(s->watch.fd, buf_head(b), len, MSG_NOSIGNAL);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && errno != EAGAIN)
+			return stream_fail_errno(s);
+		if (n < (ssize_t)len)
+			s->watch.writable = false; /* full: an edge will tell of room */
+		if (n > 0)
+			buf_eat(b, s->pool, (size_t)n);
+	}
+	return IO_OK;
+}
+
+enum io
+stream_flush(struct stream *s)
+{
+	return transmit(s, &s->out);
+}
+
+enum io
+stream_write(struct stream *s, struct buf *from)
+{
+	enum io sent;
+
+	while ((sent = stream_flush(s)) == IO_OK && buf_len(from) > 0) {
+		if (s->filter == NULL)
+			return transmit(s, from);
+		if (s->filter->write(s, from) == IO_FAILED)
+			return IO_FAILED;
+	}
+	/* Taken, if not sent: what waits in ->out is on its way. */
+	return sent == IO_AGAIN && buf_len(from) == 0 ? IO_OK : sent;
+}
+
+enum io
+stream_end(struct stream *s)
+{
+	enum io sent;
+
+	if (!s->ending && s->filter != NULL && s->filter->end(s) == IO_FAILED)
+		return IO_FAILED;
+	s->ending = true;
+	if ((sent = stream_flush(s)) != IO_OK)
+		return sent;
+	/*
+	 * Under TLS, close_notify is the end (RFC 8446 6.1), and the socket stays open both ways: the
+	 * library may still owe the peer an answer to a KeyUpdate.
+	 */
+	if (s->filter == NULL && !s->ended && shutdown(s->watch.fd, SHUT_WR) == -1)
+		return stream_fail_errno(s);
+	s->ended = true;
+	return IO_OK;
+}
+
+void
+stream_close(struct stream *s, bool reset)
+{
+	if (s->filter != NULL)
+		s->filter->close(s);
+	s->filter = NULL;
+	if (s->watch.fd == -1)
+		return;
+	if (reset)
+		sock_reset_on_close(s->watch.fd);
+	buf_clear(&s->in, s->pool);
+	buf_clear(&s->out, s->pool);
+	close(s->watch.fd);
+	s->watch.fd = -1;
+}

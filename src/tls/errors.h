@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tls/errors.h -- OpenSSL's error queue in words. */
+#ifndef GINNEL_TLS_ERRORS_H
+#define GINNEL_TLS_ERRORS_H
+
+#include "base/log.h"
+
+#include <stddef.h>
+
+/*
+ * The cause of the last failure, for an operator: "bad decrypt", "no cipher match".  Empties the
+ * queue, so that nothing stale is blamed later.  Returns out.
+ */
+const char *errors_take(char *out, size_t size);
+
+/*
+ * Log what the queue holds and empty it.  The oldest entry is the cause and comes at level ERR behind
+ * `what`, as in "SSL_accept: error:0A00009C:SSL routines::http request"; younger ones follow at DEBUG.
+ * An empty queue: "what: Peer suddenly disconnected".  Returns the code of the oldest (0: none).
+ */
+unsigned long errors_log(const struct log_ctx *, const char *what);
+
+#endif

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tls/tls_stream.c -- TLS as a filter on a net/stream.
+ *
+ * The BIO below stands between the library and the stream.  Reading, it gives first what was peeked at
+ * and then receives straight into the library's own buffer (read-ahead: several records with one call).
+ * Writing, it appends to stream->out, so that several records leave with one send.
+ *
+ * Here is also the place where kernel TLS would take over after the handshake: tls_filter with its read
+ * and write replaced.
+ */
+#include "tls/tls_stream.h"
+
+#include "tls/errors.h"
+#include "tls/verify.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <pthread.h>
+#include <string.h>
+
+enum {
+	TLS_STREAM_MAGIC = 0x17a4c9e3,
+	RECORD_PAYLOAD = 16 * 1024, /* RFC 8446 5.1 */
+	RECORD_MAX = RECORD_PAYLOAD + 256 + 5, /* RFC 8446 5.2, and the header */
+	/*
+	 * Wire bytes taken in one stream_read(); what lies behind waits for the next turn, so that a
+	 * peer that sends nothing but KeyUpdates cannot keep the worker.
+	 */
+	READ_BUDGET = 128 * 1024,
+	/* So many wire bytes without one byte of data in them are an attack: 2,400 KeyUpdates are fewer. */
+	SILENT_MAX = 256 * 1024,
+};
+
+struct tls_stream {
+	unsigned magic;
+	SSL *ssl;
+	const struct tls_context *tc;
+	size_t budget; /* wire bytes that this call may still take */
+	size_t silent; /* wire bytes since the last byte of data */
+	enum io last;  /* how reading ended for good; IO_OK: it has not */
+	bool broken;   /* after a fatal error the library must not be called again (SSL_get_error(3)) */
+};
+
+static struct tls_stream *
+state_of(struct stream *s)
+{
+	struct tls_stream *t = s->state;
+
+	CHECK_OBJ(t, TLS_STREAM_MAGIC);
+	return t;
+}
+
+static int
+bio_read(BIO *bio, char *to, int size)
+{
+	struct stream *s = BIO_get_data(bio);
+	struct tls_stream *t = state_of(s);
+	ssize_t n;
+
+	BIO_clear_retry_flags(bio);
+	if (buf_len(&s->in) > 0) {
+		n = buf_len(&s->in) < (size_t)size ? (ssize_t)buf_len(&s->in) : size;
+		memcpy(to, buf_head(&s->in), (size_t)n);
+		buf_eat(&s->in, s->pool, (size_t)n);
+	} else if (t->budget == 0) {
+		n = -1;
+		errno = EAGAIN;
+	} else {
+		n = stream_recv(s, to, (size_t)size);
+	}
+	if (n > 0) {
+		t->silent += (size_t)n;
+		t->budget -= t->budget < (size_t)n ? t->budget : (size_t)n;
+	} else if (n == -1 && errno == EAGAIN) {
+		BIO_set_retry_read(bio);
+	} else if (n == -1) {
+		(void)stream_fail_errno(s);
+	}
+	return (int)n;
+}
+
+static int
+bio_write(BIO *bio, const char *from, int size)
+{
+	struct stream *s = BIO_get_data(bio);
+
+	BIO_clear_retry_flags(bio);
+	if (size <= 0)
+		return 0;
+	if (buf_append(&s->out, s->pool, from, (size_t)size))
+		return size;
+	if (buf_len(&s->out) > 0)
+		BIO_set_retry_write(bio); /* full */
+	else
+		(void)stream_fail(s, FAULT_MEMORY, ENOMEM);
+	return -1;
+}
+
+static long
+bio_ctrl(BIO *bio, int cmd, long num, void *ptr)
+{
+	(void)bio;
+	(void)num;
+	(void)ptr;
+	/*
+	 * BIO_CTRL_EOF is answered "no" on purpose: the library would take the end of the socket for a
+	 * fatal error and refuse to write from then on, but the end of one direction is ours to judge
+	 * (IO_CUT), and the other direction goes on.
+	 */
+	return cmd == BIO_CTRL_FLUSH;
+}
+
+static BIO_METHOD *bio_method; /* made once for the process */
+
+static void
+make_bio_method(void)
+{
+	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "ginnel stream");
+
+	if (m == NULL)
+		return;
+	BIO_meth_set_read(m, bio_read);
+	BIO_meth_set_write(m, bio_write);
+	BIO_meth_set_ctrl(m, bio_ctrl);
+	bio_method = m;
+}
+
+/* Which kind of fault the library's oldest error stands for. */
+static enum fault
+fault_of(unsigned long code)
+{
+	switch (ERR_GET_REASON(code)) {
+	case SSL_R_CERTIFICATE_VERIFY_FAILED:
+		return FAULT_CERT;
+	case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+		return FAULT_NO_CERT;
+	case ERR_R_MALLOC_FAILURE:
+		return FAULT_MEMORY;
+	default:
+		return FAULT_TLS;
+	}
+}
+
+/* What a library call that returned `ret` <= 0 means for the stream.  `what` names the call in the log. */
+static enum io
+outcome(struct stream *s, struct tls_stream *t, int ret, const char *what)
+{
+	switch (SSL_get_error(t->ssl, ret)) {
+	case SSL_ERROR_WANT_READ:
+	case SSL_ERROR_WANT_WRITE:
+		return IO_AGAIN;
+	case SSL_ERROR_ZERO_RETURN:
+		return IO_EOF;
+	case SSL_ERROR_SYSCALL:
+		if (s->fault != FAULT_NONE)
+			break;
+		if (s->socket_eof)
+			return IO_CUT;
+		__attribute__((fallthrough)); /* the library's own error, or none at all */
+	default:
+		(void)stream_fail(s, fault_of(errors_log(s->log, what)), 0);
+	}
+	t->broken = true;
+	return IO_FAILED;
+}
+
+static void
+log_handshake(const struct stream *s, const struct tls_stream *t)
+{
+	const char *how = SSL_session_reused(t->ssl) ? "previous session reused" : "new session negotiated";
+	const SSL_CIPHER *cipher = SSL_get_current_cipher(t->ssl);
+
+	log_info(s->log, "TLS %s: %s", t->tc->role == TLS_SERVER ? "accepted" : "connected", how);
+	log_info(s->log, "%s ciphersuite: %s (%d-bit encryption)", SSL_get_version(t->ssl),
+	    SSL_CIPHER_get_name(cipher), SSL_CIPHER_get_bits(cipher, NULL));
+}
+
+static enum io
+tls_start(struct stream *s)
+{
+	static const char *const names[] = { [TLS_SERVER] = "SSL_accept", [TLS_CLIENT] = "SSL_connect" };
+	struct tls_stream *t = state_of(s);
+	enum io got;
+	int ret;
+
+	t->budget = READ_BUDGET;
+	ERR_clear_error();
+	if ((ret = SSL_do_handshake(t->ssl)) != 1) {
+		got = outcome(s, t, ret, names[t->tc->role]);
+		if (got == IO_FAILED && (s->fault == FAULT_RESET || s->fault == FAULT_OS))
+			log_err(s->log, "%s: %s (%d)", names[t->tc->role], strerror(s->errnum),
+			    s->errnum);
+		else if (got == IO_CUT)
+			log_err(s->log, "%s: Peer suddenly disconnected", names[t->tc->role]);
+		return got;
+	}
+	t->silent = 0;
+	switch (verify_verdict(t->ssl, t->tc)) {
+	case VERDICT_PASS:
+		log_handshake(s, t);
+		return IO_OK;
+	case VERDICT_NO_CERT:
+		t->broken = true;
+		return stream_fail(s, FAULT_NO_CERT, 0);
+	case VERDICT_REJECTED:
+		break;
+	}
+	t->broken = true;
+	return stream_fail(s, FAULT_CERT, 0);
+}
+
+static enum io
+tls_read(struct stream *s, struct buf *to, size_t max)
+{
+	struct tls_stream *t = state_of(s);
+	size_t total = 0, room;
+	uint8_t *tail;
+	int n;
+
+	t->budget = READ_BUDGET;
+	/* One call gives at most one record; the buffer takes several. */
+	while (t->last == IO_OK && total < max) {
+		if ((tail = buf_tail(to, s->pool, &room)) == NULL && buf_len(to) == 0)
+			return stream_fail(s, FAULT_MEMORY, ENOMEM);
+		if (room > max - total)
+			room = max - total;
+		if (room == 0)
+			break;
+		ERR_clear_error();
+		if ((n = SSL_read(t->ssl, tail, (int)room)) > 0) {
+			buf_added(to, (size_t)n);
+			total += (size_t)n;
+			t->silent = 0;
+			continue;
+		}
+		t->last = outcome(s, t, n, "SSL_read");
+		if (t->last == IO_AGAIN && t->silent > SILENT_MAX)
+			t->last = stream_fail(s, FAULT_ABUSE, 0);
+	}
+	if (total > 0) {
+		t->last = t->last == IO_AGAIN ? IO_OK : t->last; /* to be asked again */
+		return IO_OK;
+	}
+	buf_eat(to, s->pool, 0);
+	if (t->last != IO_AGAIN)
+		return t->last;
+	t->last = IO_OK;
+	return IO_AGAIN;
+}
+
+static enum io
+tls_write(struct stream *s, struct buf *from)
+{
+	struct tls_stream *t = state_of(s);
+
+	if (t->broken)
+		return stream_fail(s, FAULT_TLS, 0);
+	while (buf_len(from) > 0 && BUF_BLOCK - buf_len(&s->out) >= RECORD_MAX) {
+		size_t len = buf_len(from) < RECORD_PAYLOAD ? buf_len(from) : RECORD_PAYLOAD;
+		int n;
+
+		ERR_clear_error();
+		if ((n = SSL_write(t->ssl, buf_head(from), (int)len)) <= 0)
+			return outcome(s, t, n, "SSL_write");
+		buf_eat(from, s->pool, (size_t)n);
+	}
+	return IO_OK;
+}
+
+static enum io
+tls_end(struct stream *s)
+{
+	struct tls_stream *t = state_of(s);
+
+	if (t->broken)
+		return stream_fail(s, FAULT_TLS, 0);
+	ERR_clear_error();
+	/* 0: our close_notify is out, the peer's is still to come, and is read like all its records. */
+	if (SSL_shutdown(t->ssl) >= 0) {
+		log_info(s->log, "SSL_shutdown successfully sent close_notify alert");
+		return IO_OK;
+	}
+	return outcome(s, t, -1, "SSL_shutdown");
+}
+
+static void
+tls_close(struct stream *s)
+{
+	struct tls_stream *t = state_of(s);
+
+	/*
+	 * A connection that was not shut down takes its session out of the cache with it, as SSL 2.0
+	 * wanted (SSL_set_shutdown(3)); that is right after an error only.
+	 */
+	if (!t->broken)
+		SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_free(t->ssl);
+	s->state = NULL;
+	OBJ_FREE(t);
+}
+
+static const struct filter tls_filter = {
+	.start = tls_start,
+	.read = tls_read,
+	.write = tls_write,
+	.end = tls_end,
+	.close = tls_close,
+};
+
+/* Make the SSL and its BIO.  False: no memory; what was made goes with SSL_free(). */
+static bool
+make_ssl(struct tls_stream *t, struct stream *s)
+{
+	BIO *bio;
+
+	if ((t->ssl = SSL_new(t->tc->ctx)) == NULL || (bio = BIO_new(bio_method)) == NULL)
+		return false;
+	BIO_set_data(bio, s);
+	BIO_set_init(bio, 1);
+	SSL_set_bio(t->ssl, bio, bio);
+	return SSL_set_app_data(t->ssl, (void *)(uintptr_t)s->log) == 1;
+}
+
+static bool
+prepare_client(struct tls_stream *t, struct stream *s, struct resume_cache *cache, const struct addr *peer)
+{
+	SSL_set_connect_state(t->ssl);
+	if (t->tc->sni != NULL) {
+		log_info(s->log, "SNI: sending servername: %s", t->tc->sni);
+		if (SSL_set_tlsext_host_name(t->ssl, t->tc->sni) != 1)
+			return false;
+	} else {
+		log_info(s->log, "SNI: extension disabled");
+	}
+	if (cache != NULL)
+		resume_offer(cache, t->ssl, t->tc, peer);
+	return true;
+}
+
+bool
+tls_stream_open(struct stream *s, const struct tls_context *tc, struct resume_cache *cache,
+    const struct addr *peer)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct tls_stream *t;
+
+	pthread_once(&once, make_bio_method);
+	if (bio_method == NULL || OBJ_NEW(t, TLS_STREAM_MAGIC) == NULL)
+		return false;
+	t->tc = tc;
+	ERR_clear_error();
+	if (!make_ssl(t, s))
+		goto fail;
+	if (tc->role == TLS_SERVER)
+		SSL_set_accept_state(t->ssl);
+	else if (!prepare_client(t, s, cache, peer))
+		goto fail;
+	s->state = t;
+	s->filter = &tls_filter;
+	return true;
+fail:
+	ERR_clear_error();
+	SSL_free(t->ssl);
+	OBJ_FREE(t);
+	return false;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tunnel/crew.h -- all workers together, as the main thread sees them.
+ *
+ * The main thread talks to the workers by mailbox only, and they answer to its own.
+ */
+#ifndef GINNEL_TUNNEL_CREW_H
+#define GINNEL_TUNNEL_CREW_H
+
+#include "tunnel/worker.h"
+
+/* What the crew tells the main thread; each runs in the main thread. */
+struct crew_events {
+	void (*adopted)(void *owner); /* every worker acts on the newest plan */
+	void (*drained)(void *owner); /* after crew_drain(): no session is left */
+	void *owner;
+};
+
+/* Make the workers and their loops, without threads yet.  `main` is the main thread's loop.  NULL: logged. */
+struct crew *crew_new(unsigned workers, const struct limits *, struct loop *main,
+    const struct crew_events *);
+bool crew_start(struct crew *, struct plan *) MUST_CHECK; /* takes over the reference; false: logged */
+/* A reload; takes over the reference.  One at a time: wait for ->adopted. */
+void crew_adopt(struct crew *, struct plan *);
+void crew_list(struct crew *);	/* SIGUSR2: every session, one line each */
+void crew_drain(struct crew *); /* accept no more, let the rest end */
+void crew_free(struct crew *);	/* end every session, join the threads; NULL is fine */
+
+const struct plan *crew_plan(const struct crew *); /* the newest */
+
+#endif

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tunnel/gate.c -- where a worker lets clients in. */
+#include "tunnel/gate.h"
+
+#include "tunnel/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	GATE_MAGIC = 0x05e7d93a,
+	ACCEPTS_PER_TURN = 16,
+	PAUSE_MS = 100, /* when the system has no descriptor or memory for one more */
+	/* Of the unfinished connections one source may have this part, once half of the room is taken. */
+	SOURCE_SHARE = 4,
+};
+
+struct gate {
+	unsigned magic;
+	struct worker *worker;
+	struct listener *listener; /* held by ->plan's doors */
+	struct service *service;
+	struct watch watch;
+	struct task task;
+	struct timer pause;
+};
+
+/* A client on its way to another worker. */
+struct handover {
+	struct message message;
+	struct plan *plan; /* held */
+	struct service *service;
+	int fd;
+	struct addr peer;
+	uint64_t seq;
+};
+
+/* ---- limits ---- */
+
+/* The same source: one IPv4 address, or one IPv6 network of 64 bits, as one host usually has all of it. */
+static bool
+same_source(const struct addr *a, const struct addr *b)
+{
+	if (a->sa.sa_family != b->sa.sa_family)
+		return false;
+	if (a->sa.sa_family == AF_INET)
+		return a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
+	if (a->sa.sa_family == AF_INET6)
+		return memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, 8) == 0;
+	return false;
+}
+
+static unsigned
+pending_from(const struct worker *w, const struct addr *source)
+{
+	unsigned n = 0;
+
+	for (const struct session *s = w->pending; s != NULL; s = session_next(s))
+		if (same_source(session_peer(s), source))
+			n++;
+	return n;
+}
+
+/* May one more client come in?  The reason why not, or R_NONE. */
+static enum reason
+refusal(const struct worker *w, const struct addr *peer)
+{
+	const struct limits *limits = &w->common->limits;
+	unsigned room = limits->pending / w->common->worker_count;
+
+	if (worker_total_load(w->common) >= limits->sessions)
+		return R_FULL;
+	if (pool_held(w->pool) > limits->buffers / w->common->worker_count)
+		return R_NO_MEMORY;
+	if (w->pending_count >= room)
+		return R_FLOOD;
+	if (w->pending_count >= room / 2 && pending_from(w, peer) >= room / SOURCE_SHARE)
+		return R_FLOOD;
+	return R_NONE;
+}
+
+static void
+refuse(struct worker *w, struct service *s, int fd, const struct addr *peer, enum reason why)
+{
+	char text[ADDR_TEXT];
+	unsigned swallowed;
+
+	w->counters.ended[why]++;
+	if (log_brake(&w->brakes[why], loop_now(w->loop), &swallowed)) {
+		if (swallowed > 0)
+			log_warn(&log_main, "%u more connections rejected: %s", swallowed,
+			    reason_info(why)->words);
+		log_warn(&log_main, "Connection rejected: %s (>=%u); end=%s service=%s peer=%s; %s",
+		    reason_info(why)->words,
+		    why == R_FULL ? w->common->limits.sessions : w->common->limits.pending,
+		    reason_info(why)->code, s->conf->name, addr_text(peer, text),
+		    reason_info(why)->hint);
+	}
+	sock_reset_on_close(fd);
+	close(fd);
+}
+
+/* ---- hand-over to a worker with less to do ---- */
+
+static void
+take_handover(struct message *m, void *worker)
+{
+	struct handover *h = (struct handover *)m;
+	struct worker *w = worker;
+
+	if (w->stopping)
+		close(h->fd);
+	else
+		session_start(w, h->service, h->fd, &h->peer, h->seq);
+	plan_release(h->plan);
+	free(h);
+	worker_session_gone(w); /* the sender counted it already; a session counts for itself */
+}
+
+/* True: another worker has taken the client. */
+static bool
+hand_over(struct gate *g, int fd, const struct addr *peer, uint64_t seq)
+{
+	struct worker *to = worker_least_loaded(g->worker);
+	struct handover *h;
+
+	if (to == g->worker || g->worker->draining || (h = malloc(sizeof(*h))) == NULL)
+		return false;
+	*h = (struct handover){
+		.message.take = take_handover,
+		.plan = plan_hold(g->service->plan),
+		.service = g->service,
+		.fd = fd,
+		.peer = *peer,
+		.seq = seq,
+	};
+	atomic_fetch_add_explicit(&to->load, 1, memory_order_relaxed);
+	mailbox_post(to->mailbox, &h->message);
+	return true;
+}
+
+/* ---- accept ---- */
+
+static void
+let_in(struct gate *g, int fd, const struct addr *peer)
+{
+	struct worker *w = g->worker;
+	enum reason why = refusal(w, peer);
+	uint64_t seq;
+
+	w->counters.accepted++;
+	if (why != R_NONE) {
+		refuse(w, g->service, fd, peer, why);
+		return;
+	}
+	seq = atomic_fetch_add_explicit(&w->common->seq, 1, memory_order_relaxed);
+	if (!hand_over(g, fd, peer, seq))
+		session_start(w, g->service, fd, peer, seq);
+}
+
+/*
+ * No descriptor is left.  Give up the spare one to take the first in the queue and refuse it, so that
+ * clients learn of it instead of waiting.
+ */
+static void
+refuse_with_spare(struct gate *g)
+{
+	struct worker *w = g->worker;
+	struct addr peer = { .len = sizeof(peer.un) };
+	int fd;
+
+	if (w->spare_fd == -1)
+		return;
+	close(w->spare_fd);
+	if ((fd = accept4(g->listener->fd, &peer.sa, &peer.len, SOCK_CLOEXEC | SOCK_NONBLOCK)) != -1)
+		refuse(w, g->service, fd, &peer, R_FULL);
+	w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* Stop accepting for a moment: a level-triggered listener would wake the worker without end. */
+static void
+suspend(struct gate *g, int cause)
+{
+	struct worker *w = g->worker;
+	unsigned swallowed;
+
+	if (log_brake(&w->suspended, loop_now(w->loop), &swallowed))
+		log_notice(&log_main, "Accepting new connections suspended for %d ms: accept: %s (%d)",
+		    PAUSE_MS, strerror(cause), cause);
+	loop_unwatch(w->loop, &g->watch);
+	loop_timer(w->loop, &g->pause, PAUSE_MS);
+}
+
+/* One accept().  False: no more for now. */
+static bool
+accept_one(struct gate *g)
+{
+	struct addr peer = { .len = sizeof(peer.un) };
+	int fd = accept4(g->listener->fd, &peer.sa, &peer.len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int cause = errno;
+
+	if (fd != -1) {
+		let_in(g, fd, &peer);
+		return true;
+	}
+	switch (cause) {
+	case EAGAIN:
+	case EBADF: /* the listener was closed by a reload; the watch goes in a moment */
+	case EINVAL:
+		return false;
+	case EMFILE:
+	case ENFILE:
+		refuse_with_spare(g);
+		__attribute__((fallthrough));
+	case ENOBUFS:
+	case ENOMEM:
+		suspend(g, cause);
+		return false;
+	default:
+		/* accept(2): errors of that one connection, which is gone; the next may be fine. */
+		return true;
+	}
+}
+
+static void
+gate_run(void *arg)
+{
+	struct gate *g = arg;
+
+	CHECK_OBJ(g, GATE_MAGIC);
+	if (g->pause.armed)
+		return;
+	if (g->pause.fired) {
+		loop_untimer(g->worker->loop, &g->pause);
+		if (!loop_watch(g->worker->loop, &g->watch, WATCH_LISTENER))
+			loop_timer(g->worker->loop, &g->pause, PAUSE_MS);
+	}
+	for (unsigned i = 0; i < ACCEPTS_PER_TURN && accept_one(g); i++)
+		;
+}
+
+/* ---- opening and closing ---- */
+
+static struct gate *
+gate_new(struct worker *w, const struct door *door)
+{
+	struct gate *g;
+
+	if (OBJ_NEW(g, GATE_MAGIC) == NULL)
+		return NULL;
+	g->worker = w;
+	g->listener = door->listener;
+	g->service = door->service;
+	g->task = (struct task){ .run = gate_run, .owner = g, .lane = LANE_RELAY };
+	g->pause.task = &g->task;
+	g->watch = (struct watch){ .fd = door->listener->fd, .task = &g->task };
+	if (!loop_watch(w->loop, &g->watch, WATCH_LISTENER)) {
+		log_err(&log_main, "Service [%s]: cannot watch the listening socket: %s (%d)",
+		    door->service->conf->name, strerror(errno), errno);
+		OBJ_FREE(g);
+		return NULL;
+	}
+	return g;
+}
+
+static void
+gate_free(struct gate *g)
+{
+	struct loop *loop = g->worker->loop;
+
+	if (!g->pause.armed)
+		loop_unwatch(loop, &g->watch);
+	loop_untimer(loop, &g->pause);
+	loop_cancel(loop, &g->task);
+	OBJ_FREE(g);
+}
+
+/* The worker's gate at that listener, taken out of its list. */
+static struct gate *
+take_gate(struct worker *w, const struct listener *l)
+{
+	for (unsigned i = 0; i < w->gate_count; i++) {
+		struct gate *g = w->gates[i];
+
+		if (g != NULL && g->listener == l) {
+			w->gates[i] = NULL;
+			return g;
+		}
+	}
+	return NULL;
+}
+
+bool
+gates_adopt(struct worker *w, struct plan *plan)
+{
+	struct gate **gates = calloc(plan->door_count + 1, sizeof(struct gate *));
+	unsigned count = 0;
+
+	if (gates == NULL)
+		return false;
+	for (unsigned i = 0; i < plan->door_count; i++) {
+		struct gate *g = take_gate(w, plan->doors[i].listener);
+
+		if (g != NULL)
+			g->service = plan->doors[i].service;
+		else
+			g = gate_new(w, &plan->doors[i]);
+		if (g != NULL)
+			gates[count++] = g;
+	}
+	for (unsigned i = 0; i < w->gate_count; i++)
+		if (w->gates[i] != NULL)
+			gate_free(w->gates[i]);
+	free(w->gates);
+	w->gates = gates;
+	w->gate_count = count;
+	return true;
+}
+
+void
+gates_close(struct worker *w)
+{
+	for (unsigned i = 0; i < w->gate_count; i++) {
+		/* Who is in the queue already was promised service; a close would reset them. */
+		while (accept_one(w->gates[i]) && !w->gates[i]->pause.armed)
+			;
+		gate_free(w->gates[i]);
+	}
+	free(w->gates);
+	w->gates = NULL;
+	w->gate_count = 0;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tunnel/listener.c -- listening sockets. */
+#include "tunnel/listener.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LISTENER_MAGIC = 0x70c4e18b };
+
+static void
+listener_free(struct listener *l)
+{
+	listener_close(l);
+	free(l->service);
+	OBJ_FREE(l);
+}
+
+/* The inode of the file behind a UNIX socket; 0 for others. */
+static ino_t
+socket_file(const struct addr *a)
+{
+	struct stat st;
+
+	return addr_is_unix(a) && lstat(a->un.sun_path, &st) == 0 ? st.st_ino : 0;
+}
+
+struct listener *
+listener_open(const struct addr *wanted, const struct service_conf *conf)
+{
+	char text[ADDR_TEXT];
+	struct listener *l;
+
+	if (OBJ_NEW(l, LISTENER_MAGIC) == NULL)
+		goto no_memory;
+	l->refs = 1;
+	l->fd = -1;
+	l->wanted = *wanted;
+	if ((l->service = strdup(conf->name)) == NULL)
+		goto no_memory;
+	l->fd = sock_listen(wanted, &conf->sock.side[SOCK_ACCEPT], (uid_t)conf->uid, (gid_t)conf->gid);
+	if (l->fd == -1) {
+		log_notice(&log_main, "Binding service [%s] to %s: %s (%d)", conf->name,
+		    addr_text(wanted, text), strerror(errno), errno);
+		listener_free(l);
+		return NULL;
+	}
+	l->bound = *wanted;
+	l->bound.len = sizeof(l->bound.un);
+	if (getsockname(l->fd, &l->bound.sa, &l->bound.len) == -1)
+		l->bound = *wanted;
+	l->inode = socket_file(wanted);
+	log_info(&log_main, "Service [%s] (FD=%d) bound to %s", conf->name, l->fd,
+	    addr_text(&l->bound, text));
+	return l;
+no_memory:
+	log_err(&log_main, "Binding service [%s]: out of memory", conf->name);
+	if (l != NULL)
+		listener_free(l);
+	return NULL;
+}
+
+struct listener *
+listener_hold(struct listener *l)
+{
+	atomic_fetch_add(&l->refs, 1);
+	return l;
+}
+
+void
+listener_release(struct listener *l)
+{
+	CHECK_OBJ(l, LISTENER_MAGIC);
+	if (atomic_fetch_sub(&l->refs, 1) == 1)
+		listener_free(l);
+}
+
+void
+listener_close(struct listener *l)
+{
+	if (l->fd == -1)
+		return;
+	if (l->inode != 0 && socket_file(&l->wanted) == l->inode)
+		unlink(l->wanted.un.sun_path);
+	close(l->fd);
+	l->fd = -1;
+}
+
+bool
+listener_serves(const struct listener *l, const struct addr *wanted, const char *service)
+{
+	if (l->fd == -1 || !addr_equal(&l->wanted, wanted))
+		return false;
+	return addr_port(wanted) != 0 || addr_is_unix(wanted) || strcmp(l->service, service) == 0;
+}
+
+bool
+listener_answers(const struct listener *l, const struct addr *addr)
+{
+	if (addr_equal(&l->bound, addr))
+		return true;
+	return addr_is_wildcard(&l->bound) && !addr_is_unix(addr) && addr_port(addr) == addr_port(&l->bound) &&
+	    addr_is_local(addr);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tunnel/listener.h -- a listening socket; it is opened once and survives reloads. */
+#ifndef GINNEL_TUNNEL_LISTENER_H
+#define GINNEL_TUNNEL_LISTENER_H
+
+#include "net/addr.h"
+#include "tunnel/service.h"
+
+#include <stdatomic.h>
+
+struct listener {
+	unsigned magic;
+	_Atomic unsigned refs; /* plans that have it */
+	int fd;		       /* -1: closed */
+	struct addr wanted;    /* as configured; the port may be 0 */
+	struct addr bound;     /* as it is */
+	char *service;	       /* whose it was first: two services may both ask for port 0 */
+	ino_t inode;	       /* of a UNIX socket's file: only this one is removed at the end */
+};
+
+/* Bind and listen; logged either way.  NULL: failed. */
+struct listener *listener_open(const struct addr *wanted, const struct service_conf *);
+struct listener *listener_hold(struct listener *);
+void listener_release(struct listener *); /* the last one closes */
+void listener_close(struct listener *);	  /* now; removes a UNIX socket's file; twice is fine */
+
+/* Can a reload keep this socket for `service`, which asks for `wanted`? */
+bool listener_serves(const struct listener *, const struct addr *wanted, const char *service);
+
+/* Does a connection to `addr` on this machine arrive here? */
+bool listener_answers(const struct listener *, const struct addr *addr);
+
+#endif

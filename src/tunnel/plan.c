@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tunnel/plan.c -- a configuration, loaded and checked. */
+#include "tunnel/plan.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum {
+	PLAN_MAGIC = 0x1f8a63d5,
+	ADDRS_PER_ACCEPT = 16,
+};
+
+struct plan *
+plan_new(unsigned services)
+{
+	struct plan *p;
+
+	if (OBJ_NEW(p, PLAN_MAGIC) == NULL)
+		return NULL;
+	p->refs = 1;
+	if ((p->services = calloc(services + 1, sizeof(*p->services))) == NULL) {
+		OBJ_FREE(p);
+		return NULL;
+	}
+	p->service_count = services;
+	return p;
+}
+
+static void
+plan_free(struct plan *p)
+{
+	for (unsigned i = 0; i < p->service_count; i++) {
+		tls_context_free(p->services[i].near);
+		tls_context_free(p->services[i].far);
+	}
+	for (unsigned i = 0; i < p->door_count; i++)
+		listener_release(p->doors[i].listener);
+	free(p->doors);
+	free(p->services);
+	if (p->source_free != NULL)
+		p->source_free(p->source);
+	OBJ_FREE(p);
+}
+
+struct plan *
+plan_hold(struct plan *p)
+{
+	atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
+	return p;
+}
+
+void
+plan_release(struct plan *p)
+{
+	if (p == NULL)
+		return;
+	CHECK_OBJ(p, PLAN_MAGIC);
+	if (atomic_fetch_sub(&p->refs, 1) == 1)
+		plan_free(p);
+}
+
+/* The service of that name in an older plan, whose ticket keys and sockets may live on. */
+static const struct service *
+namesake(const struct plan *p, const char *name)
+{
+	for (unsigned i = 0; p != NULL && i < p->service_count; i++)
+		if (strcmp(p->services[i].conf->name, name) == 0)
+			return &p->services[i];
+	return NULL;
+}
+
+/*
+ * The name that a client asks for when `sni` is not set: the host of the first target.  Not an address:
+ * RFC 6066 3 allows none.  A target without a host means this machine.
+ */
+static const char *
+default_sni(const struct service_conf *conf)
+{
+	const struct target *t;
+
+	if (conf->connect.n == 0)
+		return NULL;
+	t = &conf->connect.v[0];
+	if (t->path != NULL || t->host == NULL)
+		return "localhost";
+	return t->numeric.len != 0 ? NULL : t->host;
+}
+
+static enum reason
+refuse_loop(const void *service, const struct addr *addr)
+{
+	return plan_leads_back(service, addr) ? R_LOOP : R_NONE;
+}
+
+bool
+plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf, const struct plan *previous,
+    struct files *files, struct sink *sink)
+{
+	const struct service *old = namesake(previous, conf->name);
+	struct service *s = &p->services[i];
+	unsigned errors = sink->errors;
+
+	s->conf = conf;
+	s->plan = p;
+	s->dial = (struct dial_plan){
+		.targets = conf->connect.v,
+		.count = conf->connect.n,
+		.fresh_names = conf->delay,
+		.local = conf->local,
+		.timeout_ms = conf->connect_ms,
+		.refuse = refuse_loop,
+		.owner = s,
+	};
+	if (service_accepts_tls(conf))
+		s->near = tls_context_new(&conf->near, TLS_SERVER, conf->name, NULL,
+		    old != NULL ? old->near : NULL, files, sink);
+	if (service_connects_tls(conf))
+		s->far = tls_context_new(&conf->far, TLS_CLIENT, conf->name, default_sni(conf),
+		    old != NULL ? old->far : NULL, files, sink);
+	return sink->errors == errors;
+}
+
+/* The socket that already listens there, if a reload can keep it. */
+static struct listener *
+kept_listener(const struct plan *previous, const struct addr *wanted, const char *service)
+{
+	for (unsigned i = 0; previous != NULL && i < previous->door_count; i++)
+		if (listener_serves(previous->doors[i].listener, wanted, service))
+			return listener_hold(previous->doors[i].listener);
+	return NULL;
+}
+
+static bool
+add_door(struct plan *p, struct listener *l, struct service *s)
+{
+	struct door *doors = realloc(p->doors, (p->door_count + 1) * sizeof(*doors));
+
+	if (doors == NULL)
+		return false;
+	p->doors = doors;
+	p->doors[p->door_count++] = (struct door){ l, s };
+	return true;
+}
+
+/* Open what one `accept` line names.  Returns how many sockets listen for it. */
+static unsigned
+open_target(struct plan *p, struct service *s, const struct target *t, const struct plan *previous)
+{
+	struct addr addrs[ADDRS_PER_ACCEPT];
+	char why[256];
+	size_t n = target_lookup(t, true, addrs, ADDRS_PER_ACCEPT, why, sizeof(why));
+	unsigned opened = 0;
+
+	if (n == 0)
+		log_err(&log_main, "Service [%s]: Cannot resolve accept target \"%s\": %s", s->conf->name,
+		    t->text, why);
+	for (size_t i = 0; i < n; i++) {
+		struct listener *l = kept_listener(previous, &addrs[i], s->conf->name);
+
+		if (l == NULL && (l = listener_open(&addrs[i], s->conf)) == NULL)
+			continue;
+		if (!add_door(p, l, s)) {
+			listener_release(l);
+			continue;
+		}
+		opened++;
+	}
+	return opened;
+}
+
+bool
+plan_open_doors(struct plan *p, const struct plan *previous)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < p->service_count; i++) {
+		struct service *s = &p->services[i];
+		unsigned opened = 0;
+
+		for (unsigned k = 0; k < s->conf->accept.n; k++)
+			opened += open_target(p, s, &s->conf->accept.v[k], previous);
+		if (opened == 0 && s->conf->accept.n > 0) {
+			log_err(&log_main, "Binding service [%s] failed", s->conf->name);
+			all = false;
+		}
+	}
+	if (!all)
+		plan_close_doors(p, previous);
+	return all;
+}
+
+static bool
+has_listener(const struct plan *p, const struct listener *l)
+{
+	for (unsigned i = 0; p != NULL && i < p->door_count; i++)
+		if (p->doors[i].listener == l)
+			return true;
+	return false;
+}
+
+void
+plan_close_doors(struct plan *old, const struct plan *now)
+{
+	for (unsigned i = 0; i < old->door_count; i++)
+		if (!has_listener(now, old->doors[i].listener))
+			listener_close(old->doors[i].listener);
+}
+
+/* As plan_leads_back(), over at most `hops` further services. */
+static bool
+leads_back(const struct service *service, const struct addr *addr, unsigned hops)
+{
+	const struct plan *p = service->plan;
+
+	for (unsigned i = 0; i < p->door_count; i++) {
+		const struct service *s = p->doors[i].service;
+
+		if (!listener_answers(p->doors[i].listener, addr))
+			continue;
+		if (s == service)
+			return true;
+		for (unsigned k = 0; hops > 0 && k < s->conf->connect.n; k++) {
+			const struct addr *next = &s->conf->connect.v[k].numeric;
+
+			if (next->len != 0 && leads_back(service, next, hops - 1))
+				return true;
+		}
+	}
+	return false;
+}
+
+bool
+plan_leads_back(const struct service *service, const struct addr *addr)
+{
+	/* Chains of services are short, and a longer ring still ends at the connection limit. */
+	enum { HOPS = 4 };
+
+	return leads_back(service, addr, HOPS);
+}

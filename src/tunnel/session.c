@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tunnel/session.c -- the life of one tunnel.
+ *
+ * A session is in one step at a time.  Whatever happens to it queues its task, and the step looks at its
+ * streams and timers again; a step says where to go next, and no step cleans up: session_end() is the
+ * one way out.
+ */
+#include "tunnel/session.h"
+
+#include "base/text.h"
+#include "tls/hello.h"
+#include "tls/tls_stream.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <utlist.h>
+
+enum {
+	SESSION_MAGIC = 0x4d02f7b6,
+	/* So many runs within a second without a byte moved are a fault of ours, not of the peers. */
+	SPIN_MAX = 1000,
+};
+
+enum next { MORE, WAIT, END }; /* a step's answer to session_run() */
+
+enum step_id { STEP_PEEK, STEP_SECURE, STEP_CONNECT, STEP_UPGRADE, STEP_RELAY };
+
+struct session {
+	unsigned magic;
+	enum step_id step;
+	struct session *prev, *next;
+	struct worker *worker;
+	struct service *service; /* its plan is held */
+	struct task task;
+	struct timer timer; /* until the tunnel stands: the deadline; then: silence */
+	struct stream near, far;
+	struct flow up, down; /* near to far, far to near */
+	struct dial *dial;    /* in STEP_CONNECT and STEP_UPGRADE */
+	struct log_ctx log;
+	struct addr peer;
+	int64_t started, secured, connected, relayed; /* ms; 0: not yet */
+	int64_t spin_since;
+	unsigned spins;
+};
+
+static enum next session_step_peek(struct session *);
+static enum next session_step_secure(struct session *);
+static enum next session_step_connect(struct session *);
+static enum next session_step_upgrade(struct session *);
+static enum next session_step_relay(struct session *);
+
+static const struct step { /* in the order in which a tunnel lives through them */
+	const char *name;
+	enum next (*run)(struct session *);
+} steps[] = {
+	[STEP_PEEK] = { "peek", session_step_peek },	      /* near TLS: wait for the ClientHello */
+	[STEP_SECURE] = { "secure", session_step_secure },    /* near TLS: handshake */
+	[STEP_CONNECT] = { "connect", session_step_connect }, /* reach the target */
+	[STEP_UPGRADE] = { "upgrade", session_step_upgrade }, /* far TLS: handshake */
+	[STEP_RELAY] = { "relay", session_step_relay },
+};
+
+/* The one place that changes the step. */
+static enum next
+go(struct session *s, enum step_id to)
+{
+	log_debug(&s->log, "%s -> %s", steps[s->step].name, steps[to].name);
+	s->step = to;
+	return MORE;
+}
+
+/* ---- the one way out ---- */
+
+/* How the close looks from outside, in the incumbent's words. */
+static const char *
+closing_word(bool near_reset, bool far_reset)
+{
+	if (near_reset && far_reset)
+		return "reset";
+	if (near_reset)
+		return "reset/closed";
+	return far_reset ? "closed/reset" : "closed";
+}
+
+/* One line for each tunnel: what the incumbent says of its end, and what we know beyond. */
+static void
+log_end(struct session *s, enum reason reason, const char *word)
+{
+	const struct reason_info *info = reason_info(reason);
+	bool near_is_tls = s->service->near != NULL || s->service->far == NULL;
+	uint64_t to_tls = near_is_tls ? s->down.bytes : s->up.bytes;
+	uint64_t to_socket = near_is_tls ? s->up.bytes : s->down.bytes;
+	int64_t now = loop_now(s->worker->loop);
+	char peer[ADDR_TEXT];
+	unsigned swallowed = 0;
+
+	if (reason != R_DONE && !log_brake(&s->worker->brakes[reason], now, &swallowed))
+		return;
+	if (swallowed > 0)
+		log_at(&s->log, info->level, "%u more connections ended with end=%s", swallowed, info->code);
+	log_at(&s->log, info->level,
+	    "Connection %s: %llu byte(s) sent to TLS, %llu byte(s) sent to socket; "
+	    "end=%s service=%s peer=%s step=%s tls_ms=%lld connect_ms=%lld ms=%lld%s%s%s%s",
+	    word, (unsigned long long)to_tls, (unsigned long long)to_socket, info->code,
+	    s->service->conf->name, addr_text(&s->peer, peer), steps[s->step].name,
+	    (long long)(s->secured != 0 ? s->secured - s->started : -1),
+	    (long long)(s->connected != 0 ? s->connected - s->started : -1), (long long)(now - s->started),
+	    reason == R_DONE ? "" : ": ", reason == R_DONE ? "" : info->words,
+	    *info->hint != '\0' ? "; " : "", info->hint);
+}
+
+/* After a TLS fault, an alert is on its way that tells the peer the cause; a reset would overtake it. */
+static bool
+has_alert(const struct stream *s)
+{
+	return s->fault == FAULT_TLS || s->fault == FAULT_CERT || s->fault == FAULT_NO_CERT;
+}
+
+/* A session stands in one of its worker's lists: set up, or standing. */
+static void
+leave_list(struct session *s)
+{
+	struct worker *w = s->worker;
+
+	if (s->relayed != 0) {
+		DL_DELETE(w->standing, s);
+		return;
+	}
+	DL_DELETE(w->pending, s);
+	w->pending_count--;
+}
+
+/* All that a session can own is given back here, whatever its step. */
+static void
+session_end(struct session *s, enum reason reason)
+{
+	struct worker *w = s->worker;
+	bool reset = !reason_info(reason)->clean && s->service->conf->reset;
+	bool near_reset = reset && !has_alert(&s->near);
+	bool far_reset = reset && !has_alert(&s->far);
+
+	log_end(s, reason, closing_word(near_reset, far_reset));
+	w->counters.ended[reason]++;
+	leave_list(s);
+	loop_untimer(w->loop, &s->timer);
+	dial_free(s->dial);
+	flow_clear(&s->up, w->pool);
+	flow_clear(&s->down, w->pool);
+	stream_close(&s->far, far_reset);
+	stream_close(&s->near, near_reset);
+	loop_cancel(w->loop, &s->task);
+	plan_release(s->service->plan);
+	OBJ_FREE(s);
+	worker_session_gone(w);
+}
+
+static enum next
+finish(struct session *s, enum reason reason)
+{
+	session_end(s, reason);
+	return END;
+}
+
+/* ---- the steps ---- */
+
+/* Which end a stream's fault is, for the one side and for the other. */
+static enum reason
+fault_reason(const struct session *s, const struct stream *at)
+{
+	bool near = at == &s->near;
+
+	switch (at->fault) {
+	case FAULT_RESET:
+		return near ? R_RESET_NEAR : R_RESET_FAR;
+	case FAULT_CERT:
+		return R_CERT_REJECTED;
+	case FAULT_NO_CERT:
+		return R_CERT_MISSING;
+	case FAULT_MEMORY:
+		return R_NO_MEMORY;
+	case FAULT_ABUSE:
+		return R_ABUSE;
+	case FAULT_TLS:
+		if (s->step != STEP_RELAY)
+			return near ? R_TLS_ACCEPT : R_TLS_CONNECT;
+		return near ? R_TLS_NEAR : R_TLS_FAR;
+	case FAULT_OS:
+	case FAULT_NONE:
+		break;
+	}
+	return near ? R_IO_NEAR : R_IO_FAR;
+}
+
+/* Look at the ClientHello before anything is spent on the client: no SSL is made for a silent one. */
+static enum next
+session_step_peek(struct session *s)
+{
+	static const enum reason refusals[] = {
+		[HELLO_BAD] = R_HELLO_BAD,
+		[HELLO_NOT_TLS] = R_NOT_TLS,
+		[HELLO_HTTP] = R_NOT_TLS_HTTP,
+	};
+	struct hello hello;
+	enum hello_result result;
+	char safe[TEXT_SAFE_MAX + 4];
+
+	switch (stream_peek(&s->near, HELLO_MAX)) {
+	case IO_OK:
+		break;
+	case IO_AGAIN:
+		buf_settle(&s->near.in, s->worker->pool);
+		return WAIT;
+	case IO_EOF:
+	case IO_CUT:
+		return finish(s, buf_len(&s->near.in) == 0 ? R_NO_BYTES : R_HELLO_CUT);
+	case IO_FAILED:
+		return finish(s, fault_reason(s, &s->near));
+	}
+	result = hello_read(buf_head(&s->near.in), buf_len(&s->near.in), &hello);
+	if (result == HELLO_MORE && buf_len(&s->near.in) < HELLO_MAX)
+		return MORE;
+	if (result == HELLO_MORE)
+		result = HELLO_BAD;
+	if (result != HELLO_DONE) {
+		log_err(&s->log, "SSL_accept: %s", reason_info(refusals[result])->words);
+		return finish(s, refusals[result]);
+	}
+	if (*hello.sni != '\0')
+		log_info(&s->log, "SNI: requested servername: %s",
+		    text_safe(hello.sni, strlen(hello.sni), safe, sizeof(safe)));
+	if (!tls_stream_open(&s->near, s->service->near, NULL, NULL))
+		return finish(s, R_NO_MEMORY);
+	return go(s, STEP_SECURE);
+}
+
+static enum next
+session_step_secure(struct session *s)
+{
+	switch (stream_start(&s->near)) {
+	case IO_OK:
+		s->secured = loop_now(s->worker->loop);
+		return go(s, STEP_CONNECT);
+	case IO_AGAIN:
+		if (s->near.watch.readable) /* more has come than one turn may take */
+			loop_queue(s->worker->loop, &s->task);
+		return WAIT;
+	case IO_EOF:
+	case IO_CUT:
+		return finish(s, R_HELLO_CUT);
+	case IO_FAILED:
+		break;
+	}
+	return finish(s, fault_reason(s, &s->near));
+}
+
+/* The target to try first. */
+static unsigned
+first_target(struct service *service)
+{
+	unsigned n = service->dial.count, first = 0;
+
+	if (n <= 1)
+		return 0;
+	if (service->conf->failover == FAILOVER_RR && !service->conf->delay)
+		first = atomic_fetch_add_explicit(&service->turn, 1, memory_order_relaxed) % n;
+	return first;
+}
+
+static bool
+start_dial(struct session *s)
+{
+	struct worker *w = s->worker;
+	unsigned first = first_target(s->service);
+
+	if (s->service->dial.count > 1)
+		log_info(&s->log, "failover: %s, starting at entry #%u",
+		    s->service->conf->failover == FAILOVER_RR && !s->service->conf->delay ? "round-robin"
+											  : "priority",
+		    first);
+	s->dial = dial_new(&s->service->dial, first, w->resolver, w->loop, w->pool, &s->log, &s->task, &s->far);
+	return s->dial != NULL;
+}
+
+/* The far socket stands: options, and the line that names our end of it. */
+static void
+greet_far(struct session *s)
+{
+	struct addr self = { .len = sizeof(self.un) };
+	const char *option = sock_apply(s->far.watch.fd, &s->service->conf->sock.side[SOCK_REMOTE]);
+	char text[ADDR_TEXT];
+
+	if (option != NULL)
+		log_warn(&s->log, "Failed to set remote socket options: %s", option);
+	if (s->log.level >= LOG_NOTICE && getsockname(s->far.watch.fd, &self.sa, &self.len) == 0)
+		log_notice(&s->log, "Service [%s] connected remote server from %s", s->service->conf->name,
+		    addr_text(&self, text));
+}
+
+static enum next
+session_step_connect(struct session *s)
+{
+	if (s->dial == NULL && !start_dial(s))
+		return finish(s, R_NO_MEMORY);
+	switch (dial_step(s->dial)) {
+	case IO_AGAIN:
+		return WAIT;
+	case IO_OK:
+		break;
+	default:
+		return finish(s, dial_reason(s->dial));
+	}
+	s->connected = loop_now(s->worker->loop);
+	greet_far(s);
+	if (s->service->far == NULL)
+		return go(s, STEP_RELAY);
+	if (!tls_stream_open(&s->far, s->service->far, s->worker->resume, dial_address(s->dial)))
+		return finish(s, R_NO_MEMORY);
+	return go(s, STEP_UPGRADE);
+}
+
+static enum next
+session_step_upgrade(struct session *s)
+{
+	switch (stream_start(&s->far)) {
+	case IO_OK:
+		s->secured = loop_now(s->worker->loop);
+		return go(s, STEP_RELAY);
+	case IO_AGAIN:
+		if (s->far.watch.readable)
+			loop_queue(s->worker->loop, &s->task);
+		return WAIT;
+	case IO_EOF:
+	case IO_CUT:
+		return finish(s, R_TLS_CONNECT);
+	case IO_FAILED:
+		break;
+	}
+	return finish(s, fault_reason(s, &s->far));
+}
+
+/* The tunnel stands: from here on, time counts silence, and the session runs before new ones. */
+static void
+begin_relay(struct session *s)
+{
+	leave_list(s);
+	DL_APPEND(s->worker->standing, s);
+	s->relayed = loop_now(s->worker->loop);
+	s->up.strict = s->down.strict = s->service->conf->strict_close;
+	s->task.lane = LANE_RELAY;
+	dial_free(s->dial);
+	s->dial = NULL;
+}
+
+/* Silence has lasted too long. */
+static enum next
+relay_timeout(struct session *s)
+{
+	if (s->up.done || s->down.done) {
+		log_err(&s->log, "transfer: s_poll_wait: TIMEOUTclose exceeded: closing");
+		return finish(s, R_CLOSE_TIMEOUT);
+	}
+	log_info(&s->log, "transfer: s_poll_wait: TIMEOUTidle exceeded: sending reset");
+	return finish(s, R_IDLE);
+}
+
+/* A flow failed: name the call that met it, and the end that it is. */
+static enum next
+relay_failed(struct session *s)
+{
+	const struct stream *at = s->near.fault != FAULT_NONE ? &s->near : &s->far;
+	bool tls = at->filter != NULL;
+
+	if (at->fault == FAULT_NONE)
+		return finish(s, R_TRUNCATED);
+	if (at->fault == FAULT_OS || at->fault == FAULT_RESET)
+		log_err(&s->log, "transfer: %s: %s (%d)", tls ? "SSL_read" : "readsocket",
+		    strerror(at->errnum), at->errnum);
+	return finish(s, fault_reason(s, at));
+}
+
+/* Both directions are done; how truthful an end was it? */
+static enum next
+relay_done(struct session *s)
+{
+	if (s->up.broken && s->down.broken)
+		return finish(s, R_RESET_NEAR);
+	if (s->up.broken || s->down.broken)
+		return finish(s, R_EARLY);
+	return finish(s, s->up.cut || s->down.cut ? R_CUT : R_DONE);
+}
+
+/* True: the session wakes again and again for nothing. */
+static bool
+spins(struct session *s, int64_t now)
+{
+	if (now - s->spin_since >= 1000) {
+		s->spin_since = now;
+		s->spins = 0;
+	}
+	return ++s->spins > SPIN_MAX;
+}
+
+static enum next
+session_step_relay(struct session *s)
+{
+	const struct service_conf *conf = s->service->conf;
+	struct loop *loop = s->worker->loop;
+	enum io up, down;
+	bool begun = s->relayed != 0;
+	int wait;
+
+	if (!begun)
+		begin_relay(s);
+	else if (s->timer.fired)
+		return relay_timeout(s);
+
+	up = flow_run(&s->up, &s->near, &s->far);
+	down = flow_run(&s->down, &s->far, &s->near);
+	if (up == IO_FAILED || down == IO_FAILED)
+		return relay_failed(s);
+	if (up == IO_OK && down == IO_OK)
+		return relay_done(s);
+
+	if (s->up.moved + s->down.moved > 0)
+		s->spins = 0;
+	else if (begun && spins(s, loop_now(loop)))
+		return finish(s, R_BUG);
+	wait = s->up.done || s->down.done ? conf->close_ms : conf->idle_ms;
+	loop_timer(loop, &s->timer, wait);
+	if (s->up.more || s->down.more)
+		loop_queue(loop, &s->task);
+	return WAIT;
+}
+
+/* The deadline for everything before the first relayed byte has passed. */
+static void
+setup_timeout(struct session *s)
+{
+	log_info(&s->log, "ssl_start: s_poll_wait: TIMEOUTbusy exceeded: sending reset");
+	session_end(s, R_SETUP_TIMEOUT);
+}
+
+static void
+session_run(void *arg)
+{
+	struct session *s = arg;
+
+	CHECK_OBJ(s, SESSION_MAGIC);
+	if (s->step != STEP_RELAY && s->timer.fired) {
+		setup_timeout(s);
+		return;
+	}
+	while (steps[s->step].run(s) == MORE)
+		;
+}
+
+/* ---- the beginning ---- */
+
+/* Refuse a client that cannot even become a session. */
+static void
+turn_away(struct worker *w, int fd)
+{
+	w->counters.ended[R_NO_MEMORY]++;
+	sock_reset_on_close(fd);
+	close(fd);
+}
+
+static void
+greet_near(struct session *s)
+{
+	const struct service_conf *conf = s->service->conf;
+	const char *option = NULL;
+	char text[ADDR_TEXT];
+
+	if (!addr_is_unix(&s->peer))
+		option = sock_apply(s->near.watch.fd, &conf->sock.side[SOCK_LOCAL]);
+	if (option != NULL)
+		log_warn(&s->log, "Failed to set local socket options: %s", option);
+	log_notice(&s->log, "Service [%s] accepted connection from %s", conf->name,
+	    addr_text(&s->peer, text));
+}
+
+void
+session_start(struct worker *w, struct service *service, int fd, const struct addr *peer, uint64_t seq)
+{
+	const struct service_conf *conf = service->conf;
+	struct session *s;
+
+	if (OBJ_NEW(s, SESSION_MAGIC) == NULL) {
+		turn_away(w, fd);
+		return;
+	}
+	s->worker = w;
+	s->service = service;
+	s->peer = *peer;
+	s->started = s->spin_since = loop_now(w->loop);
+	s->task = (struct task){ .run = session_run, .owner = s, .lane = LANE_SETUP };
+	s->timer.task = &s->task;
+	s->near.watch.fd = s->far.watch.fd = -1;
+	s->step = service->near != NULL ? STEP_PEEK : STEP_CONNECT;
+	s->log.level = conf->log_level;
+	log_make_id(&s->log, (enum log_id)conf->log_id, seq);
+	if (!stream_open(&s->near, w->loop, w->pool, &s->log, fd, &s->task)) {
+		OBJ_FREE(s);
+		turn_away(w, fd);
+		return;
+	}
+	plan_hold(service->plan);
+	DL_APPEND(w->pending, s);
+	w->pending_count++;
+	atomic_fetch_add_explicit(&w->load, 1, memory_order_relaxed);
+	greet_near(s);
+	loop_timer(w->loop, &s->timer, conf->busy_ms);
+	loop_queue(w->loop, &s->task);
+}
+
+void
+session_abort(struct session *s, enum reason reason)
+{
+	session_end(s, reason);
+}
+
+void
+session_list_line(const struct session *s, unsigned n)
+{
+	bool near_is_tls = s->service->near != NULL || s->service->far == NULL;
+	char peer[ADDR_TEXT];
+
+	log_line(&log_main, LOG_NOTICE,
+	    "Active connection %u: Service [%s], %llu byte(s) sent to TLS, %llu byte(s) sent to socket; "
+	    "id=%s peer=%s step=%s age_ms=%lld",
+	    n, s->service->conf->name,
+	    (unsigned long long)(near_is_tls ? s->down.bytes : s->up.bytes),
+	    (unsigned long long)(near_is_tls ? s->up.bytes : s->down.bytes), s->log.id,
+	    addr_text(&s->peer, peer), steps[s->step].name,
+	    (long long)(loop_now(s->worker->loop) - s->started));
+}
+
+const struct addr *
+session_peer(const struct session *s)
+{
+	return &s->peer;
+}
+
+struct session *
+session_next(const struct session *s)
+{
+	return s->next;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tunnel/worker.c -- one thread with its own loop, sessions and counters. */
+#include "tunnel/worker.h"
+
+#include "tunnel/gate.h"
+#include "tunnel/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WORKER_MAGIC = 0x39b5a40d };
+
+struct worker *
+worker_new(struct common *common, unsigned number)
+{
+	struct worker *w;
+
+	if (OBJ_NEW(w, WORKER_MAGIC) == NULL)
+		return NULL;
+	w->common = common;
+	w->number = number;
+	w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if ((w->loop = loop_new()) == NULL || (w->pool = pool_new()) == NULL ||
+	    (w->resume = resume_cache_new()) == NULL || (w->resolver = resolver_new(w->loop)) == NULL ||
+	    (w->mailbox = mailbox_new(w->loop, w)) == NULL) {
+		log_err(&log_main, "Cannot start worker %u: %s (%d)", number, strerror(errno), errno);
+		worker_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+void
+worker_free(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	CHECK_OBJ(w, WORKER_MAGIC);
+	mailbox_free(w->mailbox);
+	resolver_free(w->resolver);
+	resume_cache_free(w->resume);
+	pool_free(w->pool);
+	loop_free(w->loop);
+	if (w->spare_fd != -1)
+		close(w->spare_fd);
+	plan_release(w->plan);
+	OBJ_FREE(w);
+}
+
+static void *
+worker_main(void *arg)
+{
+	struct worker *w = arg;
+
+	CHECK_OBJ(w, WORKER_MAGIC);
+	loop_run(w->loop);
+	return NULL;
+}
+
+bool
+worker_start(struct worker *w)
+{
+	int error = pthread_create(&w->thread, NULL, worker_main, w);
+
+	if (error != 0)
+		log_err(&log_main, "Cannot start worker %u: %s (%d)", w->number, strerror(error), error);
+	return error == 0;
+}
+
+bool
+worker_adopt(struct worker *w, struct plan *plan)
+{
+	struct plan *old = w->plan;
+
+	if (!gates_adopt(w, plan)) {
+		log_err(&log_main, "Worker %u: out of memory, the old configuration stays", w->number);
+		return false;
+	}
+	w->plan = plan_hold(plan);
+	for (unsigned i = 0; old != NULL && i < old->service_count; i++)
+		resume_forget(w->resume, old->services[i].far);
+	plan_release(old);
+	return true;
+}
+
+static unsigned
+list_one(const struct session *s, unsigned n)
+{
+	for (; s != NULL; s = session_next(s))
+		session_list_line(s, n++);
+	return n;
+}
+
+unsigned
+worker_list(const struct worker *w, unsigned n)
+{
+	return list_one(w->pending, list_one(w->standing, n));
+}
+
+void
+worker_drain(struct worker *w)
+{
+	w->draining = true;
+	gates_close(w);
+}
+
+void
+worker_session_gone(struct worker *w)
+{
+	if (atomic_fetch_sub(&w->load, 1) == 1 && w->draining)
+		w->common->idle(w->common->owner);
+}
+
+void
+worker_stop(struct worker *w)
+{
+	w->draining = false; /* nobody waits any more */
+	w->stopping = true;
+	gates_close(w);
+	while (w->standing != NULL)
+		session_abort(w->standing, R_SHUTDOWN);
+	while (w->pending != NULL)
+		session_abort(w->pending, R_SHUTDOWN);
+	loop_stop(w->loop);
+}
+
+static unsigned
+load_of(const struct worker *w)
+{
+	return atomic_load_explicit(&w->load, memory_order_relaxed);
+}
+
+unsigned
+worker_total_load(const struct common *c)
+{
+	unsigned sum = 0;
+
+	for (unsigned i = 0; i < c->worker_count; i++)
+		sum += load_of(c->workers[i]);
+	return sum;
+}
+
+struct worker *
+worker_least_loaded(struct worker *me)
+{
+	const struct common *c = me->common;
+	struct worker *least = me;
+
+	for (unsigned i = 0; i < c->worker_count; i++)
+		if (load_of(c->workers[i]) < load_of(least))
+			least = c->workers[i];
+	/* A hand-over costs a wake-up: not for a difference that the next few clients level out. */
+	return load_of(me) > load_of(least) + 2 + load_of(least) / 8 ? least : me;
+}

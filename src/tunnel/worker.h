@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tunnel/worker.h -- one thread with its own loop, sessions and counters.
+ *
+ * Nothing in it is touched by another thread but ->load and the mailbox.
+ */
+#ifndef GINNEL_TUNNEL_WORKER_H
+#define GINNEL_TUNNEL_WORKER_H
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/reasons.h"
+#include "loop/mailbox.h"
+#include "net/resolve.h"
+#include "tls/resume.h"
+#include "tunnel/plan.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct gate;
+struct session;
+struct worker;
+
+struct limits {
+	unsigned sessions; /* over all workers */
+	unsigned pending;  /* of these, still being set up */
+	size_t buffers;	   /* bytes in flight that are held in memory before clients are refused */
+};
+
+/* What all workers share; only the atomic changes once they run. */
+struct common {
+	struct limits limits;
+	struct worker **workers;
+	unsigned worker_count;
+	void (*idle)(void *owner); /* any thread: a draining worker has become idle */
+	void *owner;
+	_Atomic uint64_t seq; /* of connections */
+};
+
+struct counters {
+	uint64_t accepted;
+	uint64_t ended[REASON_COUNT];
+};
+
+/* The fields are for session.c, gate.c and worker.c. */
+struct worker {
+	unsigned magic;
+	struct common *common;
+	unsigned number;
+	pthread_t thread;
+	struct loop *loop;
+	struct pool *pool;
+	struct resolver *resolver;
+	struct resume_cache *resume;
+	struct mailbox *mailbox;
+	struct plan *plan;
+	struct gate **gates; /* one for each door of the plan */
+	unsigned gate_count;
+	struct session *pending;  /* tunnels that are still being set up, */
+	struct session *standing; /* and those that stand */
+	unsigned pending_count;
+	bool draining; /* no new clients of its own */
+	bool stopping; /* none at all */
+	int spare_fd;	     /* given up to accept and refuse when descriptors run out */
+	struct counters counters;
+	struct log_brake brakes[REASON_COUNT], suspended;
+	_Atomic unsigned load; /* sessions, handed-over ones included */
+};
+
+/* Made in the main thread, before any thread runs.  NULL: logged. */
+struct worker *worker_new(struct common *, unsigned number);
+bool worker_start(struct worker *) MUST_CHECK; /* its thread */
+void worker_free(struct worker *);	       /* after its thread has ended; NULL is fine */
+
+/* In the worker's thread, or before it runs. */
+bool worker_adopt(struct worker *, struct plan *) MUST_CHECK; /* takes a reference of its own */
+unsigned worker_list(const struct worker *, unsigned n); /* a line each, numbered from n; the next number */
+void worker_drain(struct worker *); /* accept no more; ->idle is called when the last session has ended */
+void worker_stop(struct worker *);  /* end all sessions, leave the loop */
+void worker_session_gone(struct worker *);
+
+/* Over all workers; any thread. */
+unsigned worker_total_load(const struct common *);
+/* Who shall serve the next client: `me`, unless another has clearly less to do. */
+struct worker *worker_least_loaded(struct worker *me);
+
+#endif
