@@ -228,9 +228,9 @@ kind_find(const char *name, size_t len)
 static const struct sockopt_kind *
 kind_nearest(const char *name)
 {
-	enum { NEAR = 4 }; /* more edits than that are another word */
+	enum { NEAR = 4 }; /* so many edits, or half of the word, make it another word */
 	const struct sockopt_kind *best = NULL;
-	unsigned least = NEAR;
+	unsigned least = strlen(name) < 2 * NEAR ? (unsigned)strlen(name) / 2 : NEAR;
 
 	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
 		unsigned edits = text_distance(kinds[i].name, name);

@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 
 #include <stddef.h>
+#include <string.h>
 #include <strings.h>
 
 #define OP(name) #name, SSL_OP_##name
@@ -96,9 +97,9 @@ ops_find(const char *name)
 const struct op *
 ops_nearest(const char *name)
 {
-	enum { NEAR = 4 }; /* more edits than that are another word */
+	enum { NEAR = 4 }; /* so many edits, or half of the word, make it another word */
 	const struct op *best = NULL;
-	unsigned least = NEAR;
+	unsigned least = strlen(name) < 2 * NEAR ? (unsigned)strlen(name) / 2 : NEAR;
 
 	for (const struct op *o = ops_table; o->name != NULL; o++) {
 		unsigned edits = text_distance(o->name, name);
