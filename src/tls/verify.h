@@ -18,5 +18,6 @@ enum verdict verify_verdict(SSL *, const struct tls_context *);
 
 /* "C=PL, O=Test, CN=srv.test", escaped and cut for a log line.  Returns out. */
 const char *verify_subject(X509 *, char *out, size_t size);
+const char *verify_name(const X509_NAME *, char *out, size_t size);
 
 #endif
