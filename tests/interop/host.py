@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # A host that programs run on: this machine, or a network namespace that the test made.
+import contextlib
 import ctypes
 import os
+import pathlib
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 
-from lib.wait import DEADLINE, until
+from lib.wait import DEADLINE, exited, until
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
@@ -20,8 +24,25 @@ class Host:
         """In a child before exec: move to this host; and never outlive the test run."""
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
-    def start(self, *command, **how):
-        return subprocess.Popen([*map(str, command)], preexec_fn=self.enter, **how)
+    def start(self, *command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **how):
+        """A server: leader of its own process group, ended by end()."""
+        return subprocess.Popen(
+            [*map(str, command)], stdin=stdin, stdout=stdout, stderr=stderr, preexec_fn=self.enter,
+            start_new_session=True, **how,
+        )
+
+    @staticmethod
+    def end(process, number=signal.SIGTERM):
+        """End a server of start() with all its children; returns its exit status."""
+        pidfd = os.pidfd_open(process.pid)
+        try:
+            if process.poll() is None:
+                os.killpg(process.pid, number)
+                if not exited(pidfd):
+                    os.killpg(process.pid, signal.SIGKILL)
+        finally:
+            os.close(pidfd)
+        return process.wait(DEADLINE)
 
     def run(self, *command, stdin=None, deadline=DEADLINE, env=None):
         """A command to its end; text in and out."""
@@ -81,3 +102,14 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def public_folder():
+    """A short path that other users may walk through, for servers and daemons that give up root."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="ginnel-"))
+    path.chmod(0o755)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)

@@ -2,10 +2,9 @@
 # Debian's Postfix, with a configuration, queue and mailboxes of its own.
 import os
 import pwd
-import subprocess
 
 from interop.host import HERE
-from lib.wait import DEADLINE, exited, until
+from lib.wait import until
 
 DOMAIN = "example.test"
 OWNER = pwd.getpwnam("mail")  # of the mailboxes; Postfix and Dovecot agree on it
@@ -60,7 +59,7 @@ class Postfix:
     """Takes mail for USER@example.test on a loopback port, and puts it into Maildirs below `mail`."""
 
     def __init__(self, folder, port, users, *, host=HERE):
-        self.folder, self.port = str(folder), port
+        self.folder, self.port, self.host = str(folder), port, host
         self.mail = os.path.join(self.folder, "mail")
         config = os.path.join(self.folder, "config")
         for path in (config, self.mail, os.path.join(self.folder, "data"), os.path.join(self.folder, "queue")):
@@ -76,8 +75,7 @@ class Postfix:
         done = host.run("postfix", "-c", config, "check")  # makes the folders of the queue
         assert done.returncode == 0, done.stderr + self.log()
         # As `postfix start` would start it, but staying ours to end.
-        self.process = host.start("/usr/lib/postfix/sbin/master", "-d", "-c", config,
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = host.start("/usr/lib/postfix/sbin/master", "-d", "-c", config)
         host.await_port(port, self.process)
 
     @staticmethod
@@ -113,9 +111,4 @@ class Postfix:
             raise type(late)(f"{late}\n{self.log()[-3000:]}") from None
 
     def close(self):
-        pidfd = os.pidfd_open(self.process.pid)
-        self.process.terminate()
-        if not exited(pidfd):
-            self.process.kill()
-        os.close(pidfd)
-        self.process.wait(DEADLINE)
+        self.host.end(self.process)

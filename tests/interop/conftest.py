@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+# Fixtures of the tests with real programs.
+import pytest
+
+from interop.host import free_port, public_folder
+from interop.postfix import Postfix
+from interop.recipes import Machine
+
+
+@pytest.fixture
+def tmp_path():
+    """Shorter than pytest's own, and open to users that daemons become."""
+    with public_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def machine(tmp_path, pki):
+    return Machine(tmp_path / "machine", pki)
+
+
+@pytest.fixture(scope="session")
+def postfix():
+    with public_folder() as folder:
+        server = Postfix(folder / "postfix", free_port(), ["alice"])
+        yield server
+        server.close()
