@@ -76,26 +76,30 @@ class Daemon:
     """
 
     def __init__(self, folder, services="", head="", *, whole=None, args=None, env=None, limits=(),
-                 daemonise=False, stdin=subprocess.DEVNULL, stderr=None, start=True, preexec=None, uid=None):
+                 daemonise=False, stdin=subprocess.DEVNULL, stderr=None, start=True, preexec=None, pass_fds=(),
+                 log_path=None, await_log=True):
         self.folder = str(folder)
         self.path = os.path.join(self.folder, "ginnel.conf")
-        self.log_path = os.path.join(self.folder, "log")
+        self.log_path = log_path or os.path.join(self.folder, "log")
+        self.await_log = await_log
         self.stderr_path = os.path.join(self.folder, "stderr")
         self.pid_path = os.path.join(self.folder, "pid")
         self.daemonise = daemonise
-        self.watch = Watch(self.folder)
+        self.watch = Watch(os.path.dirname(self.log_path), self.folder)
         self.pid = self.pidfd = self.child = None
+        self.head = ""
         self.status = None
         self.write(services, head, whole=whole)
         self.args, self.env, self.limits = args or [self.path], env, limits
-        self.stdin, self.stderr, self.preexec = stdin, stderr, preexec
+        self.stdin, self.stderr, self.preexec, self.pass_fds = stdin, stderr, preexec, pass_fds
         if start:
             self.start()
 
     # --- configuration and start
 
-    def write(self, services, head="", *, whole=None):
-        """(Re)write the configuration file; reload() makes it effective."""
+    def write(self, services="", head=None, *, whole=None):
+        """(Re)write the configuration file; reload() makes it effective.  Without `head` the old one stays."""
+        self.head = head = self.head if head is None else head
         if whole is None:
             mode = f"pid = {self.pid_path}\n" if self.daemonise else "foreground = yes\n"
             drain = "" if "shutdownTimeout" in head else "shutdownTimeout = 1\n"
@@ -120,15 +124,17 @@ class Daemon:
                 [GINNEL, *self.args], cwd=self.folder, stdin=self.stdin,
                 stdout=subprocess.DEVNULL, stderr=self.stderr or stderr,
                 env=environment(self.folder, self.env), preexec_fn=self._prepare,
+                pass_fds=self.pass_fds,
             )
         if self.daemonise:
             self._adopt()
         else:
             self.pid = self.child.pid
             self.pidfd = os.pidfd_open(self.pid)
-        mark = 0
+        if not self.await_log:
+            return
         try:
-            self.wait_log(LISTENING, after=mark)
+            self.wait_log(LISTENING)
         except AssertionError:
             if exited(self.pidfd, 0):
                 self._reap()

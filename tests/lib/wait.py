@@ -31,12 +31,13 @@ def adopt_orphans():
 
 
 class Watch:
-    """Asks a question again each time something in a folder changes."""
+    """Asks a question again each time something in these folders changes."""
 
-    def __init__(self, folder):
+    def __init__(self, *folders):
         self.fd = _libc.inotify_init1(_IN_FLAGS)
-        if self.fd < 0 or _libc.inotify_add_watch(self.fd, os.fsencode(folder), _IN_EVENTS) < 0:
-            raise OSError(ctypes.get_errno(), "inotify")
+        for folder in folders:
+            if self.fd < 0 or _libc.inotify_add_watch(self.fd, os.fsencode(folder), _IN_EVENTS) < 0:
+                raise OSError(ctypes.get_errno(), "inotify")
 
     def close(self):
         if self.fd >= 0:

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+# The command line: what it takes, what it prints and how it exits.
+import os
+import signal
+import subprocess
+
+import pytest
+
+from lib.daemon import GINNEL, NotStarted, environment
+from lib.peer import echo
+from lib.wait import DEADLINE, exited
+
+OK, FAILED, USAGE, CONFIG = 0, 1, 2, 78
+
+
+@pytest.fixture
+def good(scene, pki):
+    """A file without fault."""
+    return scene.file(
+        "good.conf", f"foreground = yes\nsyslog = no\n[tls]\naccept = 127.0.0.1:0\nconnect = 9\ncert = {pki.server.bundle}\n"
+    )
+
+
+def works(scene, daemon):
+    near = scene.tls(daemon.port("tls"))
+    near.send(b"ping")
+    assert near.recv(4) == b"ping"
+
+
+def test_a_file_name_runs_it(scene):
+    works(scene, scene.server_mode(scene.server(echo)))
+
+
+def test_run_and_a_file_name_is_the_same(scene):
+    works(scene, scene.server_mode(scene.server(echo), args=["run", str(scene.folder / "ginnel" / "ginnel.conf")]))
+
+
+@pytest.mark.parametrize("stdin", [True, False], ids=["stdin", "another"])
+def test_fd_reads_the_configuration_from_a_descriptor(scene, pki, stdin):
+    folder = scene.folder / "fd"
+    folder.mkdir()
+    server = scene.server(echo)
+    text = (
+        f"foreground = yes\nsyslog = no\noutput = {folder}/log\ndebug = debug\n"
+        f"[tls]\naccept = 127.0.0.1:0\nconnect = {server.address}\ncert = {pki.server.bundle}\n"
+    )
+    read, write = os.pipe()
+    os.write(write, text.encode())
+    os.close(write)
+    descriptor = 0 if stdin else read
+    how = {"stdin": read} if stdin else {"pass_fds": (read,)}
+    daemon = scene.daemon(whole="", name="fd", args=["-fd", str(descriptor)], **how)
+    os.close(read)
+    daemon.wait_log(f"Reading configuration from descriptor {descriptor}")
+    works(scene, daemon)
+
+
+def test_fd_names_its_faults_by_the_descriptor(scene):
+    done = scene.run("-fd", "0", stdin="foreground = yes\nnosuch = 1\n")
+    assert done.returncode == CONFIG
+    assert "0:2: nosuch: " in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-fd"], ["-fd", "seven"], ["-fd", "-1"], ["run"], ["check"], ["check", "a", "b"]], ids=" ".join
+)
+def test_wrong_usage_is_told_and_exits_2(scene, arguments):
+    done = scene.run(*arguments)
+    assert done.returncode == USAGE and done.stderr.strip() and not done.stdout
+
+
+def test_a_missing_file_is_a_configuration_error(scene):
+    done = scene.run("/nonexistent/file.conf")
+    assert done.returncode == CONFIG
+    assert "/nonexistent/file.conf" in done.stderr and "No such file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "flag, words",
+    [
+        ("-version", ["ginnel ", "OpenSSL 3."]),
+        ("-help", ["accept", "connect", "TIMEOUTidle", "verifyChain"]),
+        ("-options", ["options = NO_TLSv1_3", "options = NO_TICKET"]),
+        ("-sockets", ["TCP_NODELAY", "SO_REUSEADDR", "SO_LINGER", "SO_BINDTODEVICE"]),
+    ],
+)
+def test_information_is_printed_and_exits_0(scene, flag, words):
+    done = scene.run(flag)
+    said = done.stdout + done.stderr
+    assert done.returncode == OK
+    assert not [word for word in words if word not in said], said
+    assert scene.run(flag.upper()).returncode == OK, "flags are compared without case"
+
+
+# --- check
+
+
+def test_check_of_a_good_file_is_silent_about_faults(scene, good):
+    done = scene.run("check", good)
+    assert done.returncode == OK, done.stderr
+    assert "[!]" not in done.stderr
+
+
+@pytest.mark.sanitize
+def test_check_names_all_faults_in_one_go(scene, pki):
+    path = scene.file(
+        "bad.conf",
+        f"""; line 1
+foreground = maybe
+conect = 25
+[one]
+accept = 127.0.0.1:0
+connect = 127.0.0.1:25
+cert = {pki.server.bundle}
+TIMEOUTidle = soon
+sslVersion = TLSv9
+no equals sign here
+[two]
+accept = 127.0.0.1:70000
+connect = 127.0.0.1:25
+cert = /nonexistent.pem
+""",
+    )
+    done = scene.run("check", path)
+    assert done.returncode == CONFIG
+    for line, option in ((2, "foreground"), (3, "conect"), (8, "TIMEOUTidle"), (9, "sslVersion"), (12, "accept"), (14, "cert")):
+        assert f"{path}:{line}: {option}: " in done.stderr, done.stderr
+    assert f"{path}:10: " in done.stderr
+    assert "connect" in done.stderr.split(":3: conect: ", 1)[1].split("\n", 1)[0], "no suggestion"
+
+
+def test_check_binds_nothing(scene, pki):
+    """A port that is taken is no fault of the file."""
+    backend = scene.backend()
+    path = scene.file("used.conf", f"[tls]\naccept = {backend.address}\nconnect = 9\ncert = {pki.server.bundle}\n")
+    assert scene.run("check", path).returncode == OK
+
+
+def test_check_warns_of_risky_settings_without_failing(scene):
+    path = scene.file("risky.conf", "[out]\nclient = yes\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:9\n")
+    done = scene.run("check", path)
+    assert done.returncode == OK
+    assert "MITM" in done.stderr or "verif" in done.stderr
+
+
+# --- failed starts
+
+
+def test_a_failed_start_prints_every_fault_in_the_short_form(scene, pki):
+    with pytest.raises(NotStarted) as refused:
+        scene.daemon(f"[a]\naccept = 127.0.0.1:0\nconnect = 9\nbogus = 1\nverify = 9\ncert = {pki.server.bundle}\n")
+    stderr = refused.value.stderr
+    assert refused.value.status == CONFIG
+    faults = [line for line in stderr.splitlines() if line.startswith("[!] ")]
+    assert any("bogus" in line for line in faults) and any("verify" in line for line in faults), stderr
+
+
+def test_a_failed_start_leaves_nothing_listening(scene, pki):
+    """The first service is good, the second is not: neither is opened."""
+    backend = scene.backend()
+    with pytest.raises(NotStarted):
+        scene.daemon(
+            scene.section("good", backend, f"cert = {pki.server.bundle}")
+            + scene.section("bad", backend, "cert = /nonexistent.pem")
+        )
+    assert "bound to" not in (scene.folder / "ginnel" / "stderr").read_text()
+
+
+def test_a_port_in_use_is_named_and_exits_1(scene, pki):
+    backend = scene.backend()
+    with pytest.raises(NotStarted) as refused:
+        scene.daemon(f"[tls]\naccept = {backend.address}\nconnect = 9\ncert = {pki.server.bundle}\n")
+    assert refused.value.status == FAILED
+    assert f"Binding service [tls] to {backend.address}: Address already in use (98)" in refused.value.stderr
+
+
+def test_an_unwritable_log_file_is_named_and_exits_1(scene, pki):
+    with pytest.raises(NotStarted) as refused:
+        scene.daemon(
+            whole=f"foreground = yes\nsyslog = no\noutput = /nonexistent/dir/log\n"
+            f"[tls]\naccept = 127.0.0.1:0\nconnect = 9\ncert = {pki.server.bundle}\n"
+        )
+    assert refused.value.status in (FAILED, CONFIG)
+    assert "/nonexistent/dir/log" in refused.value.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_a_signal_during_start_ends_it(scene, good, number):
+    """Whenever it comes, the process ends; with 0 if it was up, by the signal if it was not."""
+    for _ in range(5):
+        child = subprocess.Popen(
+            [GINNEL, good], stderr=subprocess.DEVNULL, cwd=scene.folder, env=environment(str(scene.folder))
+        )
+        pidfd = os.pidfd_open(child.pid)
+        child.send_signal(number)
+        try:
+            assert exited(pidfd, DEADLINE)
+            assert child.wait() in (0, -number)
+        finally:
+            child.kill()
+            child.wait()
+            os.close(pidfd)
