@@ -132,9 +132,8 @@ find_group(const char *name, char *buffer, long *id)
 	return true;
 }
 
-/* Field: int; 0 has always meant "not set". */
-static bool
-parse_user(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+bool
+service_parse_user(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
 {
 	long id;
 
@@ -146,9 +145,8 @@ parse_user(struct option_ctx *ctx, const struct option *o, void *field, const ch
 	return true;
 }
 
-/* Field: int. */
-static bool
-parse_group(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+bool
+service_parse_group(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
 {
 	long id;
 
@@ -291,7 +289,7 @@ static const struct option tunnel_options[] = {
 	    .doc = "In a section, the name of the service in the log, in place of the one in the "
 		   "brackets. Before the first section it is the name of the program for syslog." },
 	{ .name = "setuid",
-	    .parse = parse_user,
+	    .parse = service_parse_user,
 	    .offset = AT(uid),
 	    .scope = OPTION_SERVICE,
 	    .reload = OPTION_RESTART,
@@ -300,7 +298,7 @@ static const struct option tunnel_options[] = {
 		   "leaves it as it is. Before the first section it is also the user as whom the "
 		   "program runs." },
 	{ .name = "setgid",
-	    .parse = parse_group,
+	    .parse = service_parse_group,
 	    .offset = AT(gid),
 	    .scope = OPTION_SERVICE,
 	    .reload = OPTION_RESTART,

@@ -42,6 +42,10 @@ extern const struct option_set service_sets[];
 /* A record with no option set yet, before the defaults of the tables.  False: no memory. */
 bool service_init(struct arena *, struct service_conf *) MUST_CHECK;
 
+/* An account by name or number into an int; 0 has always meant "not set", and gives -1. */
+option_parse service_parse_user;
+option_parse service_parse_group;
+
 bool service_accepts_tls(const struct service_conf *);
 bool service_connects_tls(const struct service_conf *);
 

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* app/load.c -- a configuration, read and built. */
+#include "app/load.h"
+
+#include "config/build.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+char *
+load_descriptor(int fd)
+{
+	enum { STEP = 16 * 1024 };
+	char *text = NULL, *larger;
+	size_t n = 0;
+	ssize_t got;
+
+	do {
+		if (n > FILE_MAX_SIZE) {
+			errno = EFBIG;
+			goto fail;
+		}
+		if ((larger = realloc(text, n + STEP + 1)) == NULL)
+			goto fail;
+		text = larger;
+		do
+			got = read(fd, text + n, STEP);
+		while (got == -1 && errno == EINTR);
+		if (got == -1)
+			goto fail;
+		n += (size_t)got;
+	} while (got > 0);
+	text[n] = '\0';
+	return text;
+fail:
+	free(text);
+	return NULL;
+}
+
+static void
+log_problem(const struct problem *p)
+{
+	char text[LOG_LINE_MAX];
+
+	log_at(&log_main, p->fatal ? LOG_ERR : LOG_WARNING, "%s", problem_text(p, text, sizeof(text)));
+}
+
+struct loaded
+load(const struct source *source, const struct plan *previous, struct files *files,
+    void (*print)(const struct problem *))
+{
+	struct loaded l = { 0 };
+
+	l.config = config_read(files, source->path, source->text, process_sets, sizeof(struct globals));
+	if (l.config == NULL) {
+		log_err(&log_main, "Out of memory");
+		return l;
+	}
+	l.globals = l.config->globals;
+	/* Sections are built also when some line was wrong: all errors in one go. */
+	l.plan = config_build(l.config, previous, files);
+	for (const struct problem *p = l.config->problems; p != NULL; p = p->next) {
+		(print != NULL ? print : log_problem)(p);
+		l.warnings += !p->fatal;
+	}
+	return l;
+}

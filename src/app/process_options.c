@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* app/process_options.c -- the global options, and their manual. */
+#include "app/process.h"
+
+#include "tunnel/service.h"
+
+#define AT(field) offsetof(struct process_conf, field)
+
+static const struct option_word foreground_words[] = {
+	{ "yes", FOREGROUND_YES },
+	{ "quiet", FOREGROUND_QUIET },
+	{ "no", FOREGROUND_NO },
+	{ NULL, 0 },
+};
+
+/* An option of the incumbent that ginnel knows and does not support yet. */
+#define KNOWN(option_name, value, text)                                                                \
+	{                                                                                          \
+		.name = option_name, .scope = OPTION_GLOBAL, .arg = value, .doc = text             \
+	}
+
+static const struct option process_options[] = {
+	{ .name = "workers",
+	    .parse = option_int,
+	    .offset = AT(workers),
+	    .scope = OPTION_GLOBAL,
+	    .reload = OPTION_RESTART,
+	    .def = "0",
+	    .min = 0,
+	    .max = 1024,
+	    .arg = "NUMBER",
+	    .doc = "How many threads serve tunnels. 0 means one for each processor core that the "
+		   "process may use." },
+	{ .name = "foreground",
+	    .parse = option_keyword,
+	    .offset = AT(foreground),
+	    .scope = OPTION_GLOBAL,
+	    .reload = OPTION_RESTART,
+	    .def = "no",
+	    .words = foreground_words,
+	    .arg = "yes|quiet|no",
+	    .doc = "Whether to stay in the foreground. With yes, the log also goes to standard error; "
+		   "with quiet, it does not. With no, ginnel becomes a daemon; the command returns when "
+		   "the daemon serves, or has failed, and its exit status says which." },
+	{ .name = "pid",
+	    .parse = option_text,
+	    .offset = AT(pid),
+	    .scope = OPTION_GLOBAL,
+	    .reload = OPTION_RESTART,
+	    .arg = "FILE",
+	    .doc = "Where to write the process id, inside the chroot directory if there is one. An empty "
+		   "value means nowhere." },
+	{ .name = "chroot",
+	    .parse = option_text,
+	    .offset = AT(chroot),
+	    .scope = OPTION_GLOBAL,
+	    .reload = OPTION_RESTART,
+	    .arg = "DIRECTORY",
+	    .doc = "The root directory of the process, entered after the ports are bound and the files "
+		   "are read. The files that are used later (pid, output, UNIX sockets, and on a reload "
+		   "the configuration and all that it names) must be inside." },
+	{ .name = "setuid",
+	    .parse = service_parse_user,
+	    .offset = AT(uid),
+	    .scope = OPTION_GLOBAL,
+	    .reload = OPTION_RESTART,
+	    .def = "0",
+	    .arg = "USER",
+	    .doc = "The user, by name or number, that the process becomes once it has bound its ports and "
+		   "read its files. A reload must then be able to read them as that user." },
+	{ .name = "setgid",
+	    .parse = service_parse_group,
+	    .offset = AT(gid),
+	    .scope = OPTION_GLOBAL,
+	    .reload = OPTION_RESTART,
+	    .def = "0",
+	    .arg = "GROUP",
+	    .doc = "The group, by name or number, that the process becomes; all other groups are given "
+		   "up." },
+	{ .name = "shutdownTimeout",
+	    .parse = option_secs,
+	    .offset = AT(shutdown_ms),
+	    .scope = OPTION_GLOBAL,
+	    .def = "10",
+	    .min = 0,
+	    .max = 86400,
+	    .arg = "SECONDS",
+	    .doc = "How long tunnels may go on after SIGTERM before they are cut. No new ones are accepted "
+		   "meanwhile; a second SIGTERM cuts at once." },
+	KNOWN("compression", "deflate|zlib", "TLS compression."),
+	KNOWN("EGD", "PATH", "Socket of an entropy gathering daemon."),
+	KNOWN("engine", "ID", "An OpenSSL engine to load."),
+	KNOWN("engineCtrl", "COMMAND[:PARAMETER]", "A command for the engine."),
+	KNOWN("engineDefault", "TASKS", "What to leave to the engine."),
+	KNOWN("fips", "yes|no", "OpenSSL's FIPS mode."),
+	KNOWN("provider", "ID", "An OpenSSL provider to load."),
+	KNOWN("providerParameter", "ID:NAME=VALUE", "A parameter of a provider."),
+	KNOWN("RNDbytes", "NUMBER", "How much to read from a seed file."),
+	KNOWN("RNDfile", "FILE", "A seed file."),
+	KNOWN("RNDoverwrite", "yes|no", "Whether to renew seed files."),
+	KNOWN("setEnv", "NAME=VALUE", "A variable of the environment."),
+	{ .name = NULL },
+};
+
+const struct option_set process_sets[] = {
+	{ .title = "Process", .table = process_options, .offset = offsetof(struct globals, process) },
+	{ .title = "Log", .table = log_options, .offset = offsetof(struct globals, log) },
+	{ .title = NULL },
+};

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* app/run.c -- serve a configuration: start, signals, reload, stop. */
+#include "app/run.h"
+
+#include "app/exit_status.h"
+#include "app/version.h"
+#include "tunnel/crew.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum {
+	RUN_MAGIC = 0x7a51be26,
+	/* Descriptors that are not for tunnels: log, resolver, loops, listeners' reserve. */
+	DESCRIPTOR_RESERVE = 64,
+};
+
+struct server {
+	unsigned magic;
+	const struct source *source;
+	struct files *files;
+	struct process_conf conf; /* as it was at the start, with texts of its own */
+	struct loop *loop;
+	struct crew *crew;
+	struct watch signals;
+	struct task signal_task, stop_task;
+	struct timer stop_timer;
+	bool reloading, reload_again;
+	bool stopping;
+};
+
+static void
+log_notice_line(const char *text)
+{
+	log_notice(&log_main, "%s", text);
+}
+
+/* ---- reload ---- */
+
+static bool
+reload_failed(void)
+{
+	log_err(&log_main, "Configuration failed");
+	log_err(&log_main, "Failed to reload the configuration file");
+	return false;
+}
+
+/* Build the new configuration beside the old one, and take it up only when all of it stands. */
+static bool
+reload(struct server *s)
+{
+	const struct plan *old = crew_plan(s->crew);
+	struct loaded l;
+	char why[256];
+
+	if (s->source->text != NULL) {
+		log_err(&log_main, "The configuration came from descriptor %s and cannot be read again",
+		    s->source->path);
+		return reload_failed();
+	}
+	log_notice(&log_main, "Reading configuration from file %s", s->source->path);
+	l = load(s->source, old, s->files, NULL);
+	if (l.plan == NULL) {
+		config_free(l.config);
+		return reload_failed();
+	}
+	if (!plan_open_doors(l.plan, old)) {
+		plan_release(l.plan);
+		return reload_failed();
+	}
+	if (!log_reconfigure(&l.globals->log, why, sizeof(why))) {
+		log_err(&log_main, "%s", why);
+		plan_close_doors(l.plan, old);
+		plan_release(l.plan);
+		return reload_failed();
+	}
+	process_warn_fixed(&s->conf, &l.globals->process);
+	s->conf.shutdown_ms = l.globals->process.shutdown_ms;
+	crew_adopt(s->crew, l.plan);
+	return true;
+}
+
+/* SIGHUP.  Signals that come while workers change over are one more reload, after it. */
+static void
+begin_reload(struct server *s)
+{
+	if (s->stopping)
+		return;
+	if (s->reloading)
+		s->reload_again = true;
+	else
+		s->reloading = reload(s);
+}
+
+static void
+on_adopted(void *arg)
+{
+	struct server *s = arg;
+
+	CHECK_OBJ(s, RUN_MAGIC);
+	s->reloading = false;
+	log_notice(&log_main, "Configuration successful");
+	if (s->reload_again) {
+		s->reload_again = false;
+		begin_reload(s);
+	}
+}
+
+/* ---- stop ---- */
+
+static void
+stop_now(void *arg)
+{
+	struct server *s = arg;
+
+	CHECK_OBJ(s, RUN_MAGIC);
+	loop_stop(s->loop);
+}
+
+/* The first signal lets tunnels end, the second cuts them. */
+static void
+begin_stop(struct server *s, int number)
+{
+	if (number == SIGTERM)
+		log_notice(&log_main, "Terminated");
+	else
+		log_err(&log_main, "Received %s; terminating", number == SIGINT ? "SIGINT" : "SIGQUIT");
+	if (s->stopping) {
+		stop_now(s);
+		return;
+	}
+	s->stopping = true;
+	crew_drain(s->crew);
+	loop_timer(s->loop, &s->stop_timer, s->conf.shutdown_ms);
+}
+
+/* ---- signals ---- */
+
+static void
+take_signal(struct server *s, int number)
+{
+	switch (number) {
+	case SIGHUP:
+		begin_reload(s);
+		break;
+	case SIGUSR1:
+		log_reopen();
+		break;
+	case SIGUSR2:
+		crew_list(s->crew);
+		break;
+	default:
+		begin_stop(s, number);
+	}
+}
+
+static void
+on_signal(void *arg)
+{
+	struct server *s = arg;
+	struct signalfd_siginfo info;
+
+	CHECK_OBJ(s, RUN_MAGIC);
+	while (read(s->signals.fd, &info, sizeof(info)) == sizeof(info))
+		take_signal(s, (int)info.ssi_signo);
+}
+
+/* Signals become events of the main loop; one that was ignored at the start (nohup) stays so. */
+static bool
+catch_signals(struct server *s)
+{
+	static const int numbers[] = { SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGQUIT };
+	struct sigaction action;
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+		bool stop = numbers[i] == SIGTERM || numbers[i] == SIGINT || numbers[i] == SIGQUIT;
+
+		if (stop && sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+			continue;
+		sigaddset(&set, numbers[i]);
+	}
+	signal(SIGPIPE, SIG_IGN);
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
+		return false;
+	s->signal_task = (struct task){ .run = on_signal, .owner = s };
+	s->signals.task = &s->signal_task;
+	s->signals.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	return s->signals.fd != -1 && loop_watch(s->loop, &s->signals, WATCH_READ);
+}
+
+/* ---- start ---- */
+
+static unsigned
+count_cores(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+/* Each tunnel takes two descriptors; the rest of the limit is for everything else. */
+static struct limits
+count_limits(unsigned workers, unsigned doors)
+{
+	unsigned descriptors = process_raise_descriptors();
+	unsigned fixed = DESCRIPTOR_RESERVE + 8 * workers + doors;
+	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+	struct limits l;
+
+	/* With few descriptors there is no reserve to spare: EMFILE is survived, too. */
+	l.sessions = descriptors > 2 * fixed ? (descriptors - fixed) / 2 : descriptors / 4;
+	l.pending = l.sessions - l.sessions / 4;
+	if (l.pending < workers)
+		l.pending = workers;
+	l.buffers = (size_t)pages * (size_t)page / 8;
+	return l;
+}
+
+/* Everything from here on runs in the serving process; the parent learns the status. */
+static int
+serve(struct server *s, struct loaded *l)
+{
+	struct crew_events events = { .adopted = on_adopted, .drained = stop_now, .owner = s };
+	unsigned workers = s->conf.workers != 0 ? (unsigned)s->conf.workers : count_cores();
+	struct limits limits = count_limits(workers, l->plan->door_count);
+	bool to_stderr = s->conf.foreground == FOREGROUND_YES;
+	char why[256];
+
+	if (!process_enter_root(&s->conf) || !process_write_pid(s->conf.pid))
+		return EXIT_FAILED;
+	if (!process_drop_privileges(&s->conf))
+		return EXIT_NO_PERMISSION;
+	process_hide_memory();
+	if (!log_open(&l->globals->log, to_stderr, why, sizeof(why))) {
+		log_err(&log_main, "%s", why);
+		return EXIT_FAILED;
+	}
+	s->stop_task = (struct task){ .run = stop_now, .owner = s };
+	s->stop_timer.task = &s->stop_task;
+	if ((s->loop = loop_new()) == NULL || !catch_signals(s) || !log_start()) {
+		log_err(&log_main, "Cannot start: %s (%d)", strerror(errno), errno);
+		return EXIT_FAILED;
+	}
+	if ((s->crew = crew_new(workers, &limits, s->loop, &events)) == NULL)
+		return EXIT_FAILED;
+	if (!crew_start(s->crew, plan_hold(l->plan)))
+		return EXIT_FAILED;
+	plan_release(l->plan); /* the crew's alone from now on */
+	l->plan = NULL;
+	l->config = NULL;
+	log_info(&log_main, "%u worker(s), at most %u connections", workers, limits.sessions);
+	log_info(&log_main, "Accepting new connections");
+	if (s->conf.foreground == FOREGROUND_NO)
+		snprintf(log_main.id, sizeof(log_main.id), "main");
+	process_tell_parent(EXIT_DONE);
+	loop_run(s->loop);
+	return EXIT_DONE;
+}
+
+/* What was configured at the start outlives the configuration. */
+static bool
+keep_conf(struct server *s, const struct process_conf *conf)
+{
+	s->conf = *conf;
+	s->conf.pid = conf->pid != NULL ? strdup(conf->pid) : NULL;
+	s->conf.chroot = conf->chroot != NULL ? strdup(conf->chroot) : NULL;
+	return (s->conf.pid == NULL) == (conf->pid == NULL) &&
+	    (s->conf.chroot == NULL) == (conf->chroot == NULL);
+}
+
+/* Load, bind, and become a daemon if asked for.  EXIT_DONE: go on to serve(). */
+static int
+prepare(struct server *s, struct loaded *l)
+{
+	version_lines(log_notice_line);
+	if (!tls_library_start())
+		return EXIT_FAILED;
+	log_notice(&log_main, s->source->text != NULL ? "Reading configuration from descriptor %s"
+						      : "Reading configuration from file %s",
+	    s->source->path);
+	*l = load(s->source, NULL, s->files, NULL);
+	if (l->plan == NULL) {
+		log_err(&log_main, "Configuration failed");
+		return EXIT_BAD_CONFIG;
+	}
+	log_notice(&log_main, "Configuration successful");
+	if (!keep_conf(s, &l->globals->process))
+		return EXIT_FAILED;
+	if (!plan_open_doors(l->plan, NULL))
+		return errno == EACCES || errno == EPERM ? EXIT_NO_PERMISSION : EXIT_FAILED;
+	if (s->conf.foreground == FOREGROUND_NO && !process_daemonise()) {
+		log_err(&log_main, "Cannot become a daemon: %s (%d)", strerror(errno), errno);
+		return EXIT_FAILED;
+	}
+	return EXIT_DONE;
+}
+
+static void
+clean_up(struct server *s, struct loaded *l, bool served)
+{
+	crew_free(s->crew);
+	if (served)
+		process_remove_pid(s->conf.pid);
+	if (s->loop != NULL)
+		loop_free(s->loop);
+	if (s->signals.fd > 0)
+		close(s->signals.fd);
+	if (l->plan == NULL)
+		config_free(l->config);
+	plan_release(l->plan);
+	free((char *)(uintptr_t)s->conf.pid);
+	free((char *)(uintptr_t)s->conf.chroot);
+	files_system_free(s->files);
+}
+
+int
+run(const struct source *source)
+{
+	struct server s = { .magic = RUN_MAGIC, .source = source };
+	struct loaded l = { 0 };
+	int status;
+	bool served;
+
+	if ((s.files = files_system_new()) == NULL) {
+		log_err(&log_main, "Cannot start: %s (%d)", strerror(errno), errno);
+		log_abandon();
+		return EXIT_FAILED;
+	}
+	status = prepare(&s, &l);
+	if (status == EXIT_DONE)
+		status = serve(&s, &l);
+	served = s.loop != NULL && status == EXIT_DONE;
+	if (status != EXIT_DONE)
+		log_abandon();
+	clean_up(&s, &l, served);
+	log_close();
+	process_tell_parent(status);
+	return status;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config/build.c -- from a configuration to a plan. */
+#include "config/build.h"
+
+/* Complaints of the lower layers about one section. */
+struct section_sink {
+	struct sink sink;
+	struct config *config;
+	const struct section *section;
+};
+
+static void
+say(struct sink *sink, bool fatal, const char *option, const char *text)
+{
+	struct section_sink *s = (struct section_sink *)sink;
+
+	config_complain(s->config, s->section, fatal, option, text);
+}
+
+/* What a service needs before anything is loaded for it. */
+static void
+check_endpoints(const struct service_conf *conf, struct sink *sink)
+{
+	if (conf->accept.n == 0)
+		sink_error(sink, NULL,
+		    "Each service must define two endpoints: it does not say where clients come in; "
+		    "write accept = [HOST:]PORT");
+	if (conf->connect.n == 0)
+		sink_error(sink, NULL,
+		    "Each service must define two endpoints: it does not say where they go; "
+		    "write connect = [HOST:]PORT");
+	if (service_accepts_tls(conf) && conf->near.cert == NULL)
+		sink_error(sink, NULL,
+		    "TLS server needs a certificate; write cert = FILE, or client = yes if plain "
+		    "clients come in here");
+}
+
+/* A target that is the service's own listener would connect to itself for ever. */
+static void
+check_loops(const struct service_conf *conf, struct sink *sink)
+{
+	for (unsigned i = 0; i < conf->accept.n; i++)
+		for (unsigned k = 0; k < conf->connect.n; k++)
+			if (conf->accept.v[i].numeric.len != 0 &&
+			    addr_equal(&conf->accept.v[i].numeric, &conf->connect.v[k].numeric))
+				sink_error(sink, "connect",
+				    "%s is where this service itself listens; write the address of the "
+				    "server behind it",
+				    conf->connect.v[k].text);
+}
+
+/* Two sockets on one address: the second could not be bound. */
+static void
+check_accepts(struct config *c, const struct section *section, struct sink *sink)
+{
+	const struct targets *mine = &section->conf->accept;
+
+	for (const struct section *other = c->sections; other != section; other = other->next)
+		for (unsigned i = 0; i < mine->n; i++)
+			for (unsigned k = 0; k < other->conf->accept.n; k++) {
+				const struct addr *a = &mine->v[i].numeric;
+
+				if (a->len != 0 && (addr_is_unix(a) || addr_port(a) != 0) &&
+				    addr_equal(a, &other->conf->accept.v[k].numeric))
+					sink_error(sink, "accept",
+					    "[%s] listens on %s already (%s:%u); choose another port",
+					    other->name, mine->v[i].text, other->where.file,
+					    other->where.line);
+			}
+}
+
+static void
+free_source(void *config)
+{
+	config_free(config);
+}
+
+struct plan *
+config_build(struct config *c, const struct plan *previous, struct files *files)
+{
+	struct plan *plan = plan_new(c->section_count);
+	unsigned i = 0;
+
+	if (plan == NULL) {
+		config_complain(c, NULL, true, NULL, "out of memory");
+		return NULL;
+	}
+	if (c->section_count == 0 && c->errors == 0)
+		config_complain(c, NULL, true, NULL,
+		    "there is no [service] in this file; begin one with a line such as [https] (serving "
+		    "standard input without a section is known, not supported yet)");
+	for (const struct section *s = c->sections; s != NULL; s = s->next, i++) {
+		struct section_sink sink = { .sink.say = say, .config = c, .section = s };
+
+		check_endpoints(s->conf, &sink.sink);
+		check_loops(s->conf, &sink.sink);
+		check_accepts(c, s, &sink.sink);
+		/* All faults are in c->problems; what can still be found out, is. */
+		(void)!plan_add_service(plan, i, s->conf, previous, files, &sink.sink);
+	}
+	if (c->errors > 0) {
+		plan_release(plan);
+		return NULL;
+	}
+	plan->source = c;
+	plan->source_free = free_source;
+	return plan;
+}
