@@ -39,7 +39,7 @@ struct name {
 	int64_t until;			/* no new question before this time; loop_now() */
 	struct addr addrs[RESOLVE_MAX]; /* the last good answer, kept when a later question fails */
 	unsigned count;
-	const char *error; /* of the last question; NULL: it was answered */
+	const char *error; /* of the last question that ended; NULL: it was answered */
 	struct lookup *waiting;
 };
 
@@ -378,6 +378,10 @@ resolve(struct resolver *r, struct lookup *l, const char *host, uint16_t port, b
 	if (!n->asking && (loop_now(r->loop) >= n->until || (fresh && n->error == NULL)))
 		ask(n);
 	if (!n->asking) /* known, or answered at once from the hosts file */
+		return give(n, l);
+	/* The name service fails: only the first to ask waits for it, the others take the last good
+	 * answer. */
+	if (n->error != NULL && n->count > 0)
 		return give(n, l);
 	l->name = n;
 	DL_APPEND(n->waiting, l);
