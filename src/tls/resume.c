@@ -262,14 +262,16 @@ on_ticket_read(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t
 {
 	const struct tls_context *tc = arg;
 
-	(void)ssl;
 	(void)name;
 	(void)name_len;
 	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
 	if (!may_resume(tc, session))
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
-	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+	/* A TLS 1.3 client uses a ticket once (RFC 8446 C.4): it needs another for the next time. */
+	if (status == SSL_TICKET_SUCCESS && SSL_version(ssl) < TLS1_3_VERSION)
+		return SSL_TICKET_RETURN_USE;
+	return SSL_TICKET_RETURN_USE_RENEW;
 }
 
 static bool
@@ -504,7 +506,8 @@ resume_offer(struct resume_cache *cache, SSL *ssl, const struct tls_context *tc,
 		OBJ_FREE(offer);
 		return;
 	}
-	if (k->session != NULL && !is_young(tc, k->full_ms, 0)) {
+	if (k->session != NULL &&
+	    (!is_young(tc, k->full_ms, 0) || !SSL_SESSION_is_resumable(k->session))) {
 		SSL_SESSION_free(k->session);
 		k->session = NULL;
 	}
