@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tools/gen_manual.c -- ginnel(8) from the tables that the program itself obeys. */
+#include "app/process.h"
+#include "base/check.h"
+#include "base/option.h"
+#include "base/reasons.h"
+#include "tunnel/service.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Of the last change to what is written by hand. */
+#define MANUAL_DATE "2026-11-21"
+
+/* --- roff ----------------------------------------------------------------------------------------
+ */
+
+/* Inside a line.  A plain '-' may become a hyphen, which cannot be pasted into a shell. */
+static void
+put_code(const char *s)
+{
+	for (; *s != '\0'; s++) {
+		if (*s == '\\')
+			fputs("\\e", stdout);
+		else if (*s == '-')
+			fputs("\\-", stdout);
+		else if (*s == ':')
+			fputs(":\\:", stdout); /* lists of ciphers are long: a line may end here */
+		else
+			putchar(*s);
+	}
+}
+
+/* Sentences, each on lines of its own; a line must not begin like a request. */
+static void
+put_text(const char *s)
+{
+	bool line_begins = true;
+
+	for (; *s != '\0'; s++) {
+		if (line_begins && (*s == '.' || *s == '\''))
+			fputs("\\&", stdout);
+		line_begins = strncmp(s, ". ", 2) == 0 && isupper((unsigned char)s[2]);
+		if (line_begins) {
+			fputs(".\n", stdout);
+			s++;
+		} else if (*s == '\\') {
+			fputs("\\e", stdout);
+		} else {
+			putchar(*s);
+		}
+	}
+	putchar('\n');
+}
+
+/* Words of the log as a sentence of the manual; the program's name stays small. */
+static void
+put_sentence(const char *words)
+{
+	bool name = strncmp(words, "ginnel ", strlen("ginnel ")) == 0;
+
+	putchar(name ? words[0] : toupper((unsigned char)words[0]));
+	printf("%s.\n", words + 1);
+}
+
+static void
+put_heading(const char *title)
+{
+	fputs(".SH ", stdout);
+	for (const char *p = title; *p != '\0'; p++)
+		putchar(toupper((unsigned char)*p));
+	putchar('\n');
+}
+
+/* The head of an indented entry: a name in bold, and two pieces behind it. */
+static void
+put_term(const char *name, const char *between, const char *rest)
+{
+	fputs(".TP\n\\fB", stdout);
+	put_code(name);
+	printf("\\fR%s", between);
+	put_code(rest);
+	putchar('\n');
+}
+
+/* --- what is written by hand ---------------------------------------------------------------------
+ */
+
+struct entry {
+	const char *name, *rest, *text;
+};
+
+static const char *const description[] = {
+	"ginnel puts TLS around anything that speaks TCP. It accepts connections, connects each "
+	"one "
+	"to a target, and passes the bytes on; on either side they may be in TLS or in clear. So a "
+	"plain daemon gets TLS (server mode, the default), a plain client reaches a TLS server "
+	"(client = yes), and with acceptTLS and connectTLS set by hand a connection is encrypted "
+	"anew, or only relayed.",
+	"It runs a configuration file of stunnel unchanged, and keeps its log lines. What such a "
+	"file "
+	"asks for and ginnel cannot do is refused at the start, never left out in silence.",
+	"The file is read by lines. A line is NAME = VALUE, a [SERVICE] that begins a section, "
+	"empty, "
+	"or a comment after ; or #. Options before the first section are defaults for all sections "
+	"that follow, or concern the program as a whole. All that is wrong with a file is told at "
+	"once, each with its line and what to write instead.",
+};
+
+static const struct entry commands[] = {
+	{ "ginnel", " [FILE]",
+	    "Run the configuration in FILE, or without one the configuration of this machine. "
+	    "Relative names in it are taken from the directory in which ginnel was started." },
+	{ "ginnel run", " FILE", "The same, also for a FILE that is called like a command." },
+	{ "ginnel -fd", " N", "Read the configuration from the open descriptor N." },
+	{ "ginnel check", " FILE",
+	    "Read FILE, load every certificate and key in it, say what is wrong or risky, and "
+	    "start "
+	    "nothing." },
+	{ "ginnel demo", " [--once]",
+	    "Show a tunnel at work: a throw-away CA, a web server in clear, a TLS server in front "
+	    "of "
+	    "it, a mutually authenticated client in front of that, and one request through both. "
+	    "Then wait, so that others can be sent, or with --once end." },
+	{ "ginnel -version", "", "Print the versions of ginnel and of OpenSSL, and the defaults." },
+	{ "ginnel -help", "", "List all options of a configuration." },
+	{ "ginnel -options", "", "List the names that the option options takes." },
+	{ "ginnel -sockets", "",
+	    "List the names that the option socket takes, and their defaults." },
+};
+
+static const struct entry signals[] = {
+	{ "SIGHUP", "",
+	    "Read the configuration again. The new one is built and checked as a whole before "
+	    "anything changes; if it has an error, that is logged and the old one stays. Standing "
+	    "connections are not touched." },
+	{ "SIGUSR1", "", "Close the log file and open it again, after it was moved away." },
+	{ "SIGUSR2", "", "Write a line about each connection to the log." },
+	{ "SIGTERM, SIGINT", "",
+	    "Accept no more, let the connections end, and stop when they have, or when waiting has "
+	    "lasted long enough." },
+};
+
+static const struct entry statuses[] = {
+	{ "0", "", "Done." },
+	{ "1", "", "Failed while running." },
+	{ "2", "", "Wrong usage of the command line." },
+	{ "77", "", "A permission is missing." },
+	{ "78", "", "The configuration has an error." },
+};
+
+static const struct entry files[] = {
+	{ GINNEL_SYSCONFDIR "/ginnel/ginnel.conf", "", "The configuration, if no other is named." },
+	{ "/etc/ssl/certs", "",
+	    "On many systems, the CAs that everybody trusts, for CApath of a client." },
+};
+
+struct example {
+	const char *title, *text;
+};
+
+static const struct example examples[] = {
+	{ "TLS in front of a web server:", "[https]\n"
+					   "accept = 443\n"
+					   "connect = 127.0.0.1:80\n"
+					   "cert = /etc/ginnel/www.pem\n"
+					   "key = /etc/ginnel/www.key\n" },
+	{ "Only clients with a certificate of our CA reach the mail server:",
+	    "[smtps]\n"
+	    "accept = 465\n"
+	    "connect = 127.0.0.1:25\n"
+	    "cert = /etc/ginnel/mail.pem\n"
+	    "key = /etc/ginnel/mail.key\n"
+	    "CAfile = /etc/ginnel/ca.pem\n"
+	    "verify = 2\n" },
+	{ "A mail reader without TLS reaches a server that wants it:",
+	    "[imaps]\n"
+	    "client = yes\n"
+	    "accept = 127.0.0.1:143\n"
+	    "connect = imap.example.org:993\n"
+	    "CApath = /etc/ssl/certs\n"
+	    "verifyChain = yes\n"
+	    "checkHost = imap.example.org\n" },
+};
+
+static void
+put_entries(const char *title, const struct entry *v, size_t n)
+{
+	put_heading(title);
+	for (size_t i = 0; i < n; i++) {
+		put_term(v[i].name, "", v[i].rest);
+		put_text(v[i].text);
+	}
+}
+
+static void
+put_description(void)
+{
+	put_heading("Description");
+	for (size_t i = 0; i < COUNT_OF(description); i++) {
+		if (i > 0)
+			puts(".PP");
+		put_text(description[i]);
+	}
+}
+
+static void
+put_examples(void)
+{
+	put_heading("Examples");
+	for (size_t i = 0; i < COUNT_OF(examples); i++) {
+		if (i > 0)
+			puts(".PP");
+		put_text(examples[i].title);
+		puts(".PP\n.RS 4\n.nf");
+		put_code(examples[i].text);
+		puts(".fi\n.RE");
+	}
+}
+
+/* --- what the tables say -------------------------------------------------------------------------
+ */
+
+static void
+put_range(const struct option *o)
+{
+	if (o->min == 0 && o->max == 0)
+		return;
+	/* A bound that is only the end of the type (in units, or in thousandths) is no news. */
+	if (o->max >= INT_MAX / 1000)
+		printf("At least %ld.\n", o->min);
+	else
+		printf("From %ld to %ld.\n", o->min, o->max);
+}
+
+static void
+put_words(const struct option *o)
+{
+	char words[1024];
+
+	if (o->words == NULL || (o->arg != NULL && strchr(o->arg, '|') != NULL))
+		return; /* none, or said by `arg` */
+	fputs("One of ", stdout);
+	put_code(option_words(o->words, words, sizeof(words)));
+	puts(".");
+}
+
+static void
+put_option(const struct option *o)
+{
+	put_term(o->name, " = ", o->arg != NULL ? o->arg : "VALUE");
+	put_text(o->doc);
+	put_words(o);
+	put_range(o);
+	if (o->def != NULL) {
+		fputs("Default: ", stdout);
+		put_code(o->def);
+		puts(".");
+	}
+	if (o->alias != NULL) {
+		fputs("Also written ", stdout);
+		put_code(o->alias);
+		puts(".");
+	}
+	if (o->reload == OPTION_RESTART)
+		puts("A new value needs a restart.");
+}
+
+static void
+put_options(const struct option_set *sets)
+{
+	for (const struct option_set *set = sets; set->title != NULL; set++) {
+		printf(".SS %s\n", set->title);
+		if (set->prefix != NULL)
+			printf(
+			    "These hold for both sides of a tunnel; with the prefix\n\\fB%s\\fR or "
+			    "\\fB%s\\fR\nin front of the name, for one.\n",
+			    set->prefix, set->prefix2);
+		for (const struct option *o = set->table; o->name != NULL; o++)
+			if (o->parse != NULL)
+				put_option(o);
+	}
+}
+
+/* The names that are known and refused, joined to the list that `any` others began. */
+static bool
+put_refused(const struct option_set *sets, bool any)
+{
+	for (const struct option_set *set = sets; set->title != NULL; set++)
+		for (const struct option *o = set->table; o->name != NULL; o++)
+			if (o->parse == NULL) {
+				printf("%s%s", any ? ",\n" : "", o->name);
+				any = true;
+			}
+	return any;
+}
+
+static void
+put_all_options(void)
+{
+	put_heading("Global options");
+	put_text("These stand before the first section and concern the program as a whole.");
+	put_options(process_sets);
+	put_heading("Service options");
+	put_text("These stand in a section, or before the first one as a default for all.");
+	put_options(service_sets);
+	put_heading("Options that are refused");
+	put_text(
+	    "These options of stunnel are known but not supported yet. A file with one of them "
+	    "is refused:");
+	puts(".PP");
+	if (put_refused(service_sets, put_refused(process_sets, false)))
+		puts(".");
+	else
+		puts("none.");
+}
+
+static void
+put_reasons(void)
+{
+	put_heading("End reasons");
+	put_text(
+	    "Each connection ends with one line in the log, and that with one of these codes.");
+	for (int r = R_NONE + 1; r < REASON_COUNT; r++) {
+		const struct reason_info *info = reason_info((enum reason)r);
+
+		put_term(info->code, "", "");
+		put_sentence(info->words);
+		if (info->hint[0] != '\0')
+			put_sentence(info->hint);
+	}
+}
+
+int
+main(void)
+{
+	puts(".\\\" SPDX-License-Identifier: Apache-2.0");
+	puts(".\\\" Made by tools/gen_manual.c from the option tables; change those.");
+	puts(
+	    ".TH GINNEL 8 " MANUAL_DATE " \"ginnel " GINNEL_VERSION "\" \"System Administration\"");
+	puts(".SH NAME\nginnel \\- a universal TLS tunnel");
+	puts(".SH SYNOPSIS\n.B ginnel\n.RI [ FILE ]\n.br\n.B ginnel\n"
+	     "\\fBrun\\fR \\fIFILE\\fR | \\fBcheck\\fR \\fIFILE\\fR | \\fBdemo\\fR | "
+	     "\\fB\\-fd\\fR \\fIN\\fR\n.br\n.B ginnel\n"
+	     "\\fB\\-version\\fR | \\fB\\-help\\fR | \\fB\\-options\\fR | \\fB\\-sockets\\fR");
+	put_description();
+	put_entries("Command line", commands, COUNT_OF(commands));
+	put_all_options();
+	put_reasons();
+	put_entries("Signals", signals, COUNT_OF(signals));
+	put_entries("Exit status", statuses, COUNT_OF(statuses));
+	put_entries("Files", files, COUNT_OF(files));
+	put_examples();
+	puts(".SH SEE ALSO\n.BR openssl (1),\n.BR openssl\\-ciphers (1),\n.BR stunnel (8)");
+	return ferror(stdout) || fflush(stdout) == EOF ? EXIT_FAILURE : EXIT_SUCCESS;
+}
