@@ -14,6 +14,20 @@ GINNEL = os.environ.get("GINNEL", os.path.join(ROOT, "build", "ginnel"))
 # The log's form is the incumbent's, so many tests can be tried on it: GINNEL=/usr/bin/stunnel4.
 INCUMBENT = "stunnel" in os.path.basename(GINNEL)
 
+
+
+def _built_with_sanitizers():
+    """Their shadow memory and their pace make figures meaningless."""
+    try:
+        with open(GINNEL, "rb") as file:
+            text = file.read()
+    except OSError:
+        return False
+    return b"__asan_init" in text or b"__tsan_init" in text
+
+
+SANITIZED = _built_with_sanitizers()
+
 LINE = re.compile(r"^\d{4}\.\d\d\.\d\d \d\d:\d\d:\d\d LOG([0-7])\[([^\]]*)\]: (.*)$")
 END_LINE = re.compile(
     r"LOG(?P<level>\d)\[(?P<id>[^\]]*)\]: Connection (?P<how>closed|reset|reset/closed|closed/reset): "
@@ -47,6 +61,7 @@ def run(*args, folder, stdin=None, env=None, preexec=None, pass_fds=(), deadline
         [GINNEL, *map(str, args)],
         input=stdin, capture_output=True, text=True, errors="replace", cwd=folder,
         env=environment(folder, env), timeout=deadline or DEADLINE, preexec_fn=preexec, pass_fds=pass_fds,
+        start_new_session=True,  # no terminal to ask for a passphrase
     )
     no_sanitizer_report(folder)
     return done
@@ -124,7 +139,7 @@ class Daemon:
                 [GINNEL, *self.args], cwd=self.folder, stdin=self.stdin,
                 stdout=subprocess.DEVNULL, stderr=self.stderr or stderr,
                 env=environment(self.folder, self.env), preexec_fn=self._prepare,
-                pass_fds=self.pass_fds,
+                pass_fds=self.pass_fds, start_new_session=True,
             )
         if self.daemonise:
             self._adopt()

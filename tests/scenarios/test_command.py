@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The command line: what it takes, what it prints and how it exits.
 import os
+import pty
+import select
 import signal
 import subprocess
 
@@ -141,6 +143,40 @@ def test_check_warns_of_risky_settings_without_failing(scene):
     done = scene.run("check", path)
     assert done.returncode == OK
     assert "MITM" in done.stderr or "verif" in done.stderr
+
+
+# --- passphrases, asked for on the terminal
+
+
+def on_a_terminal(scene, path, answers):
+    """Run `check` with a terminal of its own and type the answers: (exit status, what was shown)."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(GINNEL, [GINNEL, "check", path], environment(str(scene.folder)))
+    shown, answers = b"", list(answers)
+    try:
+        while select.select([terminal], [], [], DEADLINE)[0]:
+            try:
+                data = os.read(terminal, 4096)
+            except OSError:  # EIO: the other end is closed
+                break
+            shown += data
+            if answers and b"pass" in data.lower():
+                os.write(terminal, answers.pop(0) + b"\n")
+    finally:
+        os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status), shown.decode(errors="replace")
+
+
+@pytest.mark.parametrize("answer, status", [(b"planted-passphrase", OK), (b"wrong", CONFIG)])
+def test_a_passphrase_is_asked_for_and_never_shown(scene, pki, answer, status):
+    key = pki.server.encrypted_key(b"planted-passphrase")
+    path = scene.file("enc.conf", f"[t]\naccept = 127.0.0.1:0\nconnect = 9\ncert = {pki.server.path}\nkey = {key}\n")
+    got, shown = on_a_terminal(scene, path, [answer] * 3)
+    assert got == status, shown
+    assert answer.decode() not in shown
+    assert ("passphrase" in shown and key in shown) or status == OK
 
 
 # --- failed starts

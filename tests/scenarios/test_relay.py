@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from lib.daemon import SANITIZED
 from lib.peer import CUT, END, RESET, connect_tls, duplex, echo, pattern
 from lib.wait import DEADLINE, until
 
@@ -171,7 +172,7 @@ def test_slow_reader_gets_everything_and_holds_its_writer_not_our_memory(scene):
     # The writer stalls once all buffers on the way are full: what it could send stops growing.
     until(lambda: stalled(daemon, sent), "the writer to be held up", every=0.1)
     assert not pusher_done
-    if "SANITIZE" not in os.environ:
+    if not SANITIZED:
         assert daemon.resident_kib() - before < 4096
     got, how = near.rest()
     thread.join(DEADLINE)
@@ -410,5 +411,5 @@ def test_nothing_is_left_after_many_connections(scene, pki):
     batch(300)
     daemon.wait_end(count=350)
     daemon.await_descriptors(idle)
-    if "SANITIZE" not in os.environ:
+    if not SANITIZED:
         assert daemon.resident_kib() - memory < 2048

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from lib.daemon import SANITIZED
 from lib.peer import END, connect, connect_tls, echo, greeter, pattern
 from lib.wait import until
 
@@ -240,5 +241,5 @@ def test_reloads_leak_nothing(scene, pki):
     descriptors, memory = daemon.descriptors(), daemon.resident_kib()
     reloads(100)
     daemon.await_descriptors(descriptors)
-    if "SANITIZE" not in os.environ:
+    if not SANITIZED:
         assert daemon.resident_kib() - memory < 1024

@@ -115,6 +115,18 @@ def test_a_chain_of_resumptions_does_not_outlive_the_timeout(scene, pki, kind):
     assert resumed >= 2 and not reused
 
 
+@pytest.mark.parametrize("kind", ["1.2-ticket", "1.3"])
+def test_ticket_keys_rotate_and_only_the_last_but_one_still_opens(scene, pki, kind):
+    daemon = scene.server_mode(scene.server(echo), "ticketRotation = 2", "sessionCacheTimeout = 300")
+    context = pki.client_context(**KINDS[kind])
+    first, _ = visit(daemon.port("tls"), context)
+    born = time.monotonic()
+    time.sleep(2.2)  # one rotation
+    assert visit(daemon.port("tls"), context, first)[1]
+    time.sleep(max(0, born + 4.6 - time.monotonic()))  # two
+    assert not visit(daemon.port("tls"), context, first)[1]
+
+
 def test_a_session_ends_with_its_peers_certificate(scene, tmp_path):
     own = Pki(tmp_path)
     daemon = scene.server_mode(scene.server(echo), f"CAfile = {own.ca.path}", "verify = 2")
