@@ -314,7 +314,7 @@ is_loopback(const struct addr *a)
 	if (a->sa.sa_family == AF_INET)
 		return ntohl(a->in.sin_addr.s_addr) >> 24 == 127;
 	return IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr) ||
-	    (IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr) && a->in6.sin6_addr.s6_addr[12] == 127);
+	       (IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr) && a->in6.sin6_addr.s6_addr[12] == 127);
 }
 
 bool
@@ -326,7 +326,8 @@ addr_is_local(const struct addr *a)
 
 	if (addr_is_unix(a) || addr_is_wildcard(a) || is_loopback(a))
 		return true;
-	/* Only an address of this machine can be bound to; the port must be any, for it may be in use. */
+	/* Only an address of this machine can be bound to; the port must be any, for it may be in
+	 * use. */
 	if (a->sa.sa_family == AF_INET)
 		probe.in.sin_port = 0;
 	else

@@ -22,8 +22,8 @@ struct addr {
 };
 
 /*
- * One address as the configuration writes it: "PORT", "HOST:PORT", "[::1]:443", "::1:443" (split at the
- * last colon), "/path/of/socket".  A port may be a service name.
+ * One address as the configuration writes it: "PORT", "HOST:PORT", "[::1]:443", "::1:443" (split at
+ * the last colon), "/path/of/socket".  A port may be a service name.
  */
 struct target {
 	const char *text; /* as written */
@@ -34,17 +34,19 @@ struct target {
 };
 
 /* Read `text` into *out, in `arena`.  False with `why` set. */
-bool target_parse(struct arena *, const char *text, struct target *out, char *why, size_t size) MUST_CHECK;
+bool target_parse(
+    struct arena *, const char *text, struct target *out, char *why, size_t size) MUST_CHECK;
 
 /*
  * All addresses of `t` by the blocking resolver, at most `max` (for start-up and reload only).
  * `passive`: a missing host means the wildcard, else loopback.  0 with `why` set.
  */
-size_t target_lookup(const struct target *, bool passive, struct addr *out, size_t max, char *why, size_t size);
+size_t target_lookup(
+    const struct target *, bool passive, struct addr *out, size_t max, char *why, size_t size);
 
 /*
- * "127.0.0.1:25", "::1:443" (no brackets, as the incumbent prints it), "localhost:/path", or "unnamed
- * socket".  Returns out.
+ * "127.0.0.1:25", "::1:443" (no brackets, as the incumbent prints it), "localhost:/path", or
+ * "unnamed socket".  Returns out.
  */
 enum { ADDR_TEXT = 128 };
 const char *addr_text(const struct addr *, char out[ADDR_TEXT]);

@@ -2,11 +2,11 @@
 /*
  * net/resolve.h -- names to addresses, asynchronously, by c-ares.
  *
- * One resolver a worker.  Answers are kept for their TTL; when a name cannot be looked up again, the
- * last good answer stays in use.  A failure is remembered for a second.
+ * One resolver a worker.  Answers are kept for their TTL; when a name cannot be looked up again,
+ * the last good answer stays in use.  A failure is remembered for a second.
  *
- * resolv.conf and the hosts file are c-ares' affair: the former is read by resolver_new(), the latter with
- * every question.
+ * resolv.conf and the hosts file are c-ares' affair: the former is read by resolver_new(), the
+ * latter with every question.
  */
 #ifndef GINNEL_NET_RESOLVE_H
 #define GINNEL_NET_RESOLVE_H
@@ -37,7 +37,8 @@ struct lookup {
 	struct lookup *prev, *next;
 };
 
-/* Ask for `host`, `port` (host order).  `fresh`: do not take a kept answer.  IO_OK, IO_AGAIN, IO_FAILED. */
+/* Ask for `host`, `port` (host order).  `fresh`: do not take a kept answer.  IO_OK, IO_AGAIN,
+ * IO_FAILED. */
 enum io resolve(struct resolver *, struct lookup *, const char *host, uint16_t port, bool fresh);
 /* No answer is wanted any more; also when none was asked for. */
 void resolve_cancel(struct lookup *);

@@ -186,8 +186,8 @@ static const struct value_type device = {
 };
 
 /*
- * The incumbent's list for Linux, with its spelling, and TCP_USER_TIMEOUT, by which a tunnel that has
- * bytes to send notices a vanished peer.
+ * The incumbent's list for Linux, with its spelling, and TCP_USER_TIMEOUT, by which a tunnel that
+ * has bytes to send notices a vanished peer.
  */
 static const struct sockopt_kind kinds[] = {
 	{ "SO_DEBUG", SOL_SOCKET, SO_DEBUG, &flag, true },

@@ -27,31 +27,32 @@ struct sock_conf {
 	struct sockopts side[SOCK_SIDES];
 };
 option_parse sock_parse_option; /* field: struct sock_conf */
-/* The defaults of the incumbent: a:SO_REUSEADDR, l:TCP_NODELAY, r:TCP_NODELAY.  False: no memory. */
+/* The incumbent's defaults: a:SO_REUSEADDR, l:TCP_NODELAY, r:TCP_NODELAY.  False: no memory. */
 bool sock_defaults(struct arena *, struct sock_conf *) MUST_CHECK;
 
 /*
- * Set all of them; what this kind of socket does not know is passed over.  Returns the name of the first
- * that failed (errno set), or NULL.
+ * Set all of them; what this kind of socket does not know is passed over.  Returns the name of the
+ * first that failed (errno set), or NULL.
  */
 const char *sock_apply(int fd, const struct sockopts *);
 
 /*
- * Linux hands an accepted socket nearly every option of its listener: each `inherited` row of the table
- * in sock.c was found so by getsockopt() on IPv4, IPv6 and IPv4-mapped sockets (TCP_NODELAY, keep-alives,
- * buffer sizes, linger, time-outs, TOS, TTL; also when set after listen()).  So the l: options that
- * `listener` gets can be set once, on a TCP listener behind sock_listen(), and only those in `each`, mostly
- * none, on every accepted socket.  False: no memory.
+ * Linux hands an accepted socket nearly every option of its listener: each `inherited` row of the
+ * table in sock.c was found so by getsockopt() on IPv4, IPv6 and IPv4-mapped sockets (TCP_NODELAY,
+ * keep-alives, buffer sizes, linger, time-outs, TOS, TTL; also when set after listen()).  So the l:
+ * options that `listener` gets can be set once, on a TCP listener behind sock_listen(), and only
+ * those in `each`, mostly none, on every accepted socket.  False: no memory.
  */
 bool sock_split_inherited(struct arena *, const struct sockopts *all, struct sockopts *listener,
     struct sockopts *each) MUST_CHECK;
 
 /* The table behind -sockets: calls `row` for each known option with its kernel default as text. */
-void sock_each(void (*row)(void *arg, const char *name, const char *kind, const char *def), void *arg);
+void sock_each(
+    void (*row)(void *arg, const char *name, const char *kind, const char *def), void *arg);
 
 /*
- * A non-blocking, close-on-exec listening socket; `uid`/`gid` own a UNIX socket's file (-1: leave).  -1
- * with errno set, nothing left behind.
+ * A non-blocking, close-on-exec listening socket; `uid`/`gid` own a UNIX socket's file (-1: leave).
+ * -1 with errno set, nothing left behind.
  */
 int sock_listen(const struct addr *, const struct sockopts *, uid_t, gid_t) MUST_CHECK;
 
