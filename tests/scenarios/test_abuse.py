@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Peers that speak TLS, but not to be served: floods, endless messages, and odd records amid the data.
 import hashlib
-import os
 import shutil
 import socket
 import subprocess

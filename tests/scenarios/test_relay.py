@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # The relay: every byte, in order, once, to the right peer, and an end that tells the truth.
-import os
 import random
 import select
 import threading
