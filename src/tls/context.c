@@ -72,6 +72,13 @@ lowest_version(const struct tls_conf *conf)
 	return conf->version_max != 0 && conf->version_max < TLS1_2_VERSION ? 0 : TLS1_2_VERSION;
 }
 
+/* Who set it: sslVersion sets both ends at once. */
+static const char *
+version_option(const struct tls_conf *conf, const char *option)
+{
+	return conf->version_min == conf->version_max ? "sslVersion" : option;
+}
+
 /*
  * OpenSSL 3 can do TLS 1.0 and 1.1 only at security level 0, because their handshakes are signed over
  * SHA-1, and level 0 would let in everything else that is weak as well.  Where the operator asks for
@@ -99,7 +106,8 @@ set_old_versions(struct build *b)
 		    b->conf->security_level);
 		return;
 	}
-	sink_warn(b->sink, b->conf->version_min != 0 ? "sslVersionMin" : "sslVersionMax",
+	sink_warn(b->sink,
+	    version_option(b->conf, b->conf->version_min != 0 ? "sslVersionMin" : "sslVersionMax"),
 	    "TLS 1.0 and 1.1 are weak (RFC 8996 forbids them); use TLSv1.2 or later if the peers can");
 	if (b->conf->security_level == 0)
 		return;
@@ -115,8 +123,8 @@ set_version(struct build *b, const char *option, int version, bool is_max)
 
 	if (!(is_max ? SSL_CTX_set_max_proto_version(ctx, version)
 		     : SSL_CTX_set_min_proto_version(ctx, version)))
-		sink_error(b->sink, option, "this OpenSSL cannot speak %s; use TLSv1.2 or TLSv1.3",
-		    version_name(version));
+		sink_error(b->sink, version_option(b->conf, option),
+		    "this OpenSSL cannot speak %s; use TLSv1.2 or TLSv1.3", version_name(version));
 }
 
 static void
