@@ -23,7 +23,8 @@ check_endpoints(const struct service_conf *conf, struct sink *sink)
 {
 	if (conf->accept.n == 0)
 		sink_error(sink, NULL,
-		    "Each service must define two endpoints: it does not say where clients come in; "
+		    "Each service must define two endpoints: it does not say where clients come "
+		    "in; "
 		    "write accept = [HOST:]PORT");
 	if (conf->connect.n == 0)
 		sink_error(sink, NULL,
@@ -44,7 +45,8 @@ check_loops(const struct service_conf *conf, struct sink *sink)
 			if (conf->accept.v[i].numeric.len != 0 &&
 			    addr_equal(&conf->accept.v[i].numeric, &conf->connect.v[k].numeric))
 				sink_error(sink, "connect",
-				    "%s is where this service itself listens; write the address of the "
+				    "%s is where this service itself listens; write the address of "
+				    "the "
 				    "server behind it",
 				    conf->connect.v[k].text);
 }
@@ -63,7 +65,8 @@ check_accepts(struct config *c, const struct section *section, struct sink *sink
 				if (a->len != 0 && (addr_is_unix(a) || addr_port(a) != 0) &&
 				    addr_equal(a, &other->conf->accept.v[k].numeric))
 					sink_error(sink, "accept",
-					    "[%s] listens on %s already (%s:%u); choose another port",
+					    "[%s] listens on %s already (%s:%u); choose another "
+					    "port",
 					    other->name, mine->v[i].text, other->where.file,
 					    other->where.line);
 			}
@@ -87,11 +90,15 @@ config_build(struct config *c, const struct plan *previous, struct files *files)
 	}
 	if (c->section_count == 0 && c->errors == 0)
 		config_complain(c, NULL, true, NULL,
-		    "there is no [service] in this file; begin one with a line such as [https] (serving "
+		    "there is no [service] in this file; begin one with a line such as [https] "
+		    "(serving "
 		    "standard input without a section is known, not supported yet)");
 	for (const struct section *s = c->sections; s != NULL; s = s->next, i++) {
 		struct section_sink sink = { .sink.say = say, .config = c, .section = s };
 
+		if (!sock_split_inherited(c->arena, &s->conf->sock.side[SOCK_LOCAL],
+			&s->conf->sock.on_listener, &s->conf->sock.on_accepted))
+			sink_error(&sink.sink, "socket", "out of memory");
 		check_endpoints(s->conf, &sink.sink);
 		check_loops(s->conf, &sink.sink);
 		check_accepts(c, s, &sink.sink);

@@ -16,16 +16,19 @@ wheel_init(struct wheel *w, int64_t now_ms)
 	*w = (struct wheel){ .tick = now_ms / WHEEL_TICK_MS };
 }
 
-/* Hang `t` into the slot for its due time, at the finest level that reaches so far. */
+/*
+ * Hang `t` into the slot for its due time, but not before `earliest`, at the finest level that reaches
+ * so far.
+ */
 static void
-hang(struct wheel *w, struct timer *t)
+hang(struct wheel *w, struct timer *t, int64_t earliest)
 {
 	const int64_t reach = (int64_t)1 << level_shift(WHEEL_LEVELS);
 	int64_t tick = (t->due + WHEEL_TICK_MS - 1) / WHEEL_TICK_MS;
 	unsigned level = 0, slot;
 
-	if (tick <= w->tick)
-		tick = w->tick + 1;
+	if (tick < earliest)
+		tick = earliest;
 	if (tick >= w->tick + reach)
 		tick = w->tick + reach - 1;
 	while (tick - w->tick >= (int64_t)1 << level_shift(level + 1))
@@ -62,7 +65,7 @@ wheel_set(struct wheel *w, struct timer *t, int64_t due_ms)
 	if (t->armed)
 		unhang(w, t);
 	t->armed = true;
-	hang(w, t);
+	hang(w, t, w->tick + 1);
 }
 
 void
@@ -107,7 +110,8 @@ empty_slot(struct wheel *w, unsigned slot, int64_t now_ms, void (*fire)(struct t
 	for (; t != NULL; t = next) {
 		next = t->next;
 		if (t->due > now_ms) {
-			hang(w, t);
+			/* Of this tick, the finest level is still to come. */
+			hang(w, t, w->tick);
 			continue;
 		}
 		t->armed = false;
@@ -122,8 +126,7 @@ wheel_advance(struct wheel *w, int64_t now_ms, void (*fire)(struct timer *, void
 	int64_t now = now_ms / WHEEL_TICK_MS, tick;
 
 	while ((tick = next_tick(w)) <= now) {
-		/* One behind, so that a timer that is put on lands no earlier than this tick. */
-		w->tick = tick - 1;
+		w->tick = tick;
 		for (unsigned level = WHEEL_LEVELS; level-- > 0;) {
 			unsigned shift = level_shift(level);
 
@@ -131,7 +134,6 @@ wheel_advance(struct wheel *w, int64_t now_ms, void (*fire)(struct timer *, void
 				empty_slot(w, level * WHEEL_SLOTS + (unsigned)(tick >> shift) % WHEEL_SLOTS,
 				    now_ms, fire, arg);
 		}
-		w->tick = tick;
 	}
 	if (now > w->tick)
 		w->tick = now;

@@ -25,6 +25,8 @@ struct sockopts {
 /* The three lists of a service; filled by the option `socket`. */
 struct sock_conf {
 	struct sockopts side[SOCK_SIDES];
+	/* l: again, as sock_split_inherited() parts it when a plan is made. */
+	struct sockopts on_listener, on_accepted;
 };
 option_parse sock_parse_option; /* field: struct sock_conf */
 /* The incumbent's defaults: a:SO_REUSEADDR, l:TCP_NODELAY, r:TCP_NODELAY.  False: no memory. */

@@ -26,6 +26,18 @@ socket_file(const struct addr *a)
 	return addr_is_unix(a) && lstat(a->un.sun_path, &st) == 0 ? st.st_ino : 0;
 }
 
+void
+listener_configure(const struct listener *l, const struct service_conf *conf)
+{
+	const char *option = NULL;
+
+	if (!addr_is_unix(&l->wanted))
+		option = sock_apply(l->fd, &conf->sock.on_listener);
+	if (option != NULL)
+		log_warn(&log_main, "Service [%s]: cannot set the socket option %s: %s (%d)", conf->name,
+		    option, strerror(errno), errno);
+}
+
 struct listener *
 listener_open(const struct addr *wanted, const struct service_conf *conf)
 {
@@ -46,6 +58,7 @@ listener_open(const struct addr *wanted, const struct service_conf *conf)
 		listener_free(l);
 		return NULL;
 	}
+	listener_configure(l, conf);
 	l->bound = *wanted;
 	l->bound.len = sizeof(l->bound.un);
 	if (getsockname(l->fd, &l->bound.sa, &l->bound.len) == -1)

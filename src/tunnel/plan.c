@@ -122,11 +122,14 @@ plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf, co
 
 /* The socket that already listens there, if a reload can keep it. */
 static struct listener *
-kept_listener(const struct plan *previous, const struct addr *wanted, const char *service)
+kept_listener(const struct plan *previous, const struct addr *wanted,
+    const struct service_conf *service)
 {
 	for (unsigned i = 0; previous != NULL && i < previous->door_count; i++)
-		if (listener_serves(previous->doors[i].listener, wanted, service))
+		if (listener_serves(previous->doors[i].listener, wanted, service->name)) {
+			listener_configure(previous->doors[i].listener, service);
 			return listener_hold(previous->doors[i].listener);
+		}
 	return NULL;
 }
 
@@ -155,7 +158,7 @@ open_target(struct plan *p, struct service *s, const struct target *t, const str
 		log_err(&log_main, "Service [%s]: Cannot resolve accept target \"%s\": %s", s->conf->name,
 		    t->text, why);
 	for (size_t i = 0; i < n; i++) {
-		struct listener *l = kept_listener(previous, &addrs[i], s->conf->name);
+		struct listener *l = kept_listener(previous, &addrs[i], s->conf);
 
 		if (l == NULL && (l = listener_open(&addrs[i], s->conf)) == NULL)
 			continue;

@@ -475,7 +475,7 @@ greet_near(struct session *s)
 	char text[ADDR_TEXT];
 
 	if (!addr_is_unix(&s->peer))
-		option = sock_apply(s->near.watch.fd, &conf->sock.side[SOCK_LOCAL]);
+		option = sock_apply(s->near.watch.fd, &conf->sock.on_accepted);
 	if (option != NULL)
 		log_warn(&s->log, "Failed to set local socket options: %s", option);
 	log_notice(&s->log, "Service [%s] accepted connection from %s", conf->name,
