@@ -121,10 +121,12 @@ set_version(struct build *b, const char *option, int version, bool is_max)
 {
 	SSL_CTX *ctx = b->tc->ctx;
 
-	if (!(is_max ? SSL_CTX_set_max_proto_version(ctx, version)
+	/* OpenSSL takes SSLv3 as a bound even when it was built without, and then no handshake works. */
+	if ((is_max && version == SSL3_VERSION) ||
+	    !(is_max ? SSL_CTX_set_max_proto_version(ctx, version)
 		     : SSL_CTX_set_min_proto_version(ctx, version)))
 		sink_error(b->sink, version_option(b->conf, option),
-		    "this OpenSSL cannot speak %s; use TLSv1.2 or TLSv1.3", version_name(version));
+		    "%s is not supported; use TLSv1.2 or TLSv1.3", version_name(version));
 }
 
 static void

@@ -150,7 +150,7 @@ faults_are_blamed_on_their_option(void **state)
 		{ set_bad_ciphersuites, false, "E ciphersuites: no cipher match in \"NONSENSE\"" },
 		{ set_bad_curves, false, "E curves: Invalid groups list in 'curves': \"X25519:P-257\"" },
 		{ set_bad_range, false, "E sslVersionMin: Invalid protocol version range: TLSv1.3 is" },
-		{ set_ssl3, false, "E sslVersion: this OpenSSL cannot speak SSLv3" },
+		{ set_ssl3, false, "E sslVersion: SSLv3 is not supported" },
 		{ set_tls1, true, "W sslVersionMin: TLS 1.0 and 1.1 are weak" },
 		{ set_tls1_max, true, "W sslVersionMax: TLS 1.0 and 1.1 are weak" },
 		{ set_tls1_at_level_2, true, "W securityLevel: securityLevel = 2 rules TLS 1.0" },
