@@ -120,7 +120,10 @@ put_head(char out[HEAD_MAX], const struct log_ctx *ctx, int level)
 }
 
 /* The text, cut and made one line.  Bytes from 0x80 on pass: names may be UTF-8. */
-static size_t PRINTF_LIKE(2, 0) put_text(char out[LOG_LINE_MAX + 1], const char *fmt, va_list ap)
+static size_t put_text(char out[LOG_LINE_MAX + 1], const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
+
+static size_t
+put_text(char out[LOG_LINE_MAX + 1], const char *fmt, va_list ap)
 {
 	int made = vsnprintf(out, LOG_LINE_MAX + 1, fmt, ap);
 	size_t n = made < 0 ? 0 : made < LOG_LINE_MAX ? (size_t)made : LOG_LINE_MAX;
@@ -135,8 +138,11 @@ static size_t PRINTF_LIKE(2, 0) put_text(char out[LOG_LINE_MAX + 1], const char 
 	return n;
 }
 
-static size_t PRINTF_LIKE(4, 0)
-    put_line(char *out, const struct log_ctx *ctx, int level, const char *fmt, va_list ap)
+static size_t put_line(char *out, const struct log_ctx *ctx, int level, const char *fmt, va_list ap)
+    PRINTF_LIKE(4, 0);
+
+static size_t
+put_line(char *out, const struct log_ctx *ctx, int level, const char *fmt, va_list ap)
 {
 	size_t n = put_head(out, ctx, level);
 
@@ -222,7 +228,10 @@ outlet_put(struct outlet *o, const char *text, size_t n)
 }
 
 /* A line of the writer's own: it must not wait for room in the ring. */
-static size_t PRINTF_LIKE(3, 4) make_notice(char out[LINE_SIZE], int level, const char *fmt, ...)
+static size_t make_notice(char out[LINE_SIZE], int level, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+static size_t
+make_notice(char out[LINE_SIZE], int level, const char *fmt, ...)
 {
 	static const struct log_ctx self = { .id = "main" };
 	va_list ap;

@@ -4,7 +4,6 @@
 
 #include "base/text.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -66,18 +65,15 @@ parse_debug(struct option_ctx *ctx, const char *value, int *facility, int *level
 	long number;
 
 	if (dot != NULL && !ctx->global) {
-		(void)snprintf(ctx->why, sizeof(ctx->why),
+		return option_refuse(ctx,
 		    "a syslog facility can only stand before the first [section]; write the level "
 		    "alone");
-		return false;
 	}
 	if (dot != NULL) {
 		if ((word = find_word(facilities, value, (size_t)(dot - value))) == NULL) {
-			(void)snprintf(ctx->why, sizeof(ctx->why),
-			    "\"%s\" is not a syslog facility; write %s",
+			return option_refuse(ctx, "\"%s\" is not a syslog facility; write %s",
 			    text_safe(value, (size_t)(dot - value), safe, sizeof(safe)),
 			    option_words(facilities, list, sizeof(list)));
-			return false;
 		}
 		*facility = (int)word->value;
 	}
@@ -89,10 +85,9 @@ parse_debug(struct option_ctx *ctx, const char *value, int *facility, int *level
 		*level = (int)number;
 		return true;
 	}
-	(void)snprintf(ctx->why, sizeof(ctx->why), "\"%s\" is not a level; write 0 to 7, or %s",
+	return option_refuse(ctx, "\"%s\" is not a level; write 0 to 7, or %s",
 	    text_safe(name, strlen(name), safe, sizeof(safe)),
 	    option_words(levels, list, sizeof(list)));
-	return false;
 }
 
 bool

@@ -149,8 +149,11 @@ option_words(const struct option_word *words, char *out, size_t size)
 	return out;
 }
 
-static void PRINTF_LIKE(4, 0)
-    say(struct sink *sink, bool fatal, const char *option, const char *fmt, va_list ap)
+static void say(struct sink *sink, bool fatal, const char *option, const char *fmt, va_list ap)
+    PRINTF_LIKE(4, 0);
+
+static void
+say(struct sink *sink, bool fatal, const char *option, const char *fmt, va_list ap)
 {
 	char text[1024];
 

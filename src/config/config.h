@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config/config.h -- a configuration file as sections of filled records.  Text in; plan.h makes the plan. */
+/* config/config.h -- a configuration file as sections of filled records.  Text in; build.h makes
+ * the plan. */
 #ifndef GINNEL_CONFIG_CONFIG_H
 #define GINNEL_CONFIG_CONFIG_H
 
 #include "base/files.h"
 #include "base/option.h"
+#include "config/parse.h"
 #include "tunnel/service.h"
 
 #include <stdbool.h>
@@ -14,51 +16,56 @@ struct problem {
 	struct problem *next;
 	bool fatal;
 	const char *file;
-	unsigned line;
-	const char *option; /* or NULL */
-	const char *text;   /* what is wrong; what to write instead */
-};
-
-struct where {
-	const char *file; /* NULL: set nowhere */
-	unsigned line;
+	unsigned line;	     /* 0: the file as a whole */
+	const char *service; /* the section that is at fault as a whole, or NULL */
+	const char *option;  /* or NULL */
+	const char *text;    /* what is wrong; what to write instead */
 };
 
 struct section {
 	struct section *next;
-	const char *name; /* in the brackets, untrimmed; NULL: the global part */
+	const char *name;   /* in the brackets, untrimmed; NULL: the global part */
 	struct where where; /* its header */
 	struct service_conf *conf;
-	struct where *set; /* for each option (config_index()), where it was last set */
+	struct where *set; /* for each of config->places, where it was last set */
 };
+
+struct place; /* an option and the field that it fills; config.c's own */
 
 struct config {
 	unsigned magic;
 	struct arena *arena;
 	const char *path;
-	void *globals;		 /* record of the global sets (the caller's struct) */
-	struct section *global;	 /* holds the defaults for sections */
+	void *globals;		  /* record of the global sets (the caller's struct) */
+	struct section *global;	  /* holds the defaults for sections */
 	struct section *sections; /* in file order; names may repeat */
 	unsigned section_count;
-	struct problem *problems; /* in the order they were found */
-	unsigned errors;
-	const struct option_set *global_sets;
+	struct problem *problems, **problems_end; /* in the order they were found */
+	unsigned problem_count;
+	unsigned errors; /* fatal ones */
+	const struct place *places;
+	unsigned place_count;
 };
 
 /*
- * Read `path` (or, if `text` is given, that text under the name `path`) and everything that it includes.
- * `global_sets` fill a record of `globals_size` bytes, zeroed and then given the tables' defaults.
- * Returns NULL only without memory; what is wrong with the file is in ->problems, all of it.
+ * Read `path` (or, if `text` is given, that text under the name `path`) and everything that it
+ * includes. `global_sets` fill a record of `globals_size` bytes, zeroed and then given the tables'
+ * defaults. Returns NULL only without memory; what is wrong with the file is in ->problems, all of
+ * it.
  */
 struct config *config_read(struct files *, const char *path, const char *text,
     const struct option_set *global_sets, size_t globals_size);
 void config_free(struct config *); /* NULL is fine */
 
-/* Add a complaint about an option of a section (NULL: the global part), as if found while reading. */
-void config_complain(struct config *, const struct section *, bool fatal, const char *option,
-    const char *text);
+/* Add a complaint about an option of a section (NULL: the global part), as if found while reading.
+ */
+void config_complain(
+    struct config *, const struct section *, bool fatal, const char *option, const char *text);
 
-/* "file:12: option: text", or "[service]: text" where no line is known.  Returns out. */
+/*
+ * "file:12: option: text", "file:12: [service]: text" of a section as a whole, "file: text" where
+ * no line is known.  Returns out.
+ */
 const char *problem_text(const struct problem *, char *out, size_t size);
 
 #endif
