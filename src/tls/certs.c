@@ -17,11 +17,11 @@
 #include <unistd.h>
 
 enum {
-	WORDS = 256,	   /* room for OpenSSL's words */
-	PASS_MAX = 1024,   /* as PEM_BUFSIZE */
-	PASS_TRIES = 3,	   /* typing errors at the terminal */
-	WEAK_BITS = 112,   /* of security: RSA 2048; below is weak (NIST SP 800-57) */
-	HASH_DIGITS = 8,   /* of a name in a hashed directory, see openssl-rehash(1) */
+	WORDS = 256,	 /* room for OpenSSL's words */
+	PASS_MAX = 1024, /* as PEM_BUFSIZE */
+	PASS_TRIES = 3,	 /* typing errors at the terminal */
+	WEAK_BITS = 112, /* of security: RSA 2048; below is weak (NIST SP 800-57) */
+	HASH_DIGITS = 8, /* of a name in a hashed directory, see openssl-rehash(1) */
 	PATH_ROOM = 4096,
 };
 
@@ -111,8 +111,8 @@ unlock(struct lock *lock, bool (*open_it)(void *what, struct lock *), void *what
 struct bundle {
 	STACK_OF(X509) *certs;
 	STACK_OF(X509_CRL) *crls;
-	bool failed;	   /* something in it could not be read */
-	char why[WORDS];   /* ... the first such */
+	bool failed;	 /* something in it could not be read */
+	char why[WORDS]; /* ... the first such */
 };
 
 static bool
@@ -307,8 +307,9 @@ say_locked(const struct load *l, const char *option, const struct lock *lock)
 
 	if (lock->no_way)
 		sink_error(l->sink, option,
-		    "the key in %s is encrypted, and its passphrase can be asked only on a terminal "
-		    "at start; start from a terminal, or decrypt the key with \"openssl pkey\"",
+		    "the key in %s is encrypted, and its passphrase can be asked only on a "
+		    "terminal at start; start from a terminal, or decrypt the key with \"openssl "
+		    "pkey\"",
 		    lock->path);
 	else if (lock->encrypted)
 		sink_error(l->sink, option, "wrong passphrase for %s: %s", lock->path,
@@ -333,15 +334,16 @@ parse_p12(struct own *own)
 }
 
 static void
-check_key_permissions(const struct load *l, const char *option, const char *path,
-    const struct file *f)
+check_key_permissions(
+    const struct load *l, const char *option, const char *path, const struct file *f)
 {
 	void (*say)(struct sink *, const char *, const char *, ...) =
 	    l->tc->conf->strict_permissions ? sink_error : sink_warn;
 
 	if ((f->mode & (S_IRWXG | S_IRWXO)) != 0)
 		say(l->sink, option,
-		    "the private key in %s can be read or changed by others (mode %04o); set it to 0600",
+		    "the private key in %s can be read or changed by others (mode %04o); set it to "
+		    "0600",
 		    path, (unsigned)f->mode & 07777);
 }
 
@@ -363,8 +365,8 @@ read_own_certs(const struct load *l, const char *path, const struct file *f, str
 		own->certs = b.certs;
 		b.certs = NULL;
 		if (b.failed) {
-			sink_error(l->sink, "cert", "failed to load certificate from %s: %s", path,
-			    b.why);
+			sink_error(
+			    l->sink, "cert", "failed to load certificate from %s: %s", path, b.why);
 			bundle_done(&b);
 			return false;
 		}
@@ -373,8 +375,8 @@ read_own_certs(const struct load *l, const char *path, const struct file *f, str
 	if (own->certs != NULL && sk_X509_num(own->certs) > 0)
 		return true;
 	sink_error(l->sink, "cert",
-	    "no certificate in %s; it must hold the certificate first and then its chain (PEM), or be "
-	    "DER or PKCS#12",
+	    "no certificate in %s; it must hold the certificate first and then its chain (PEM), or "
+	    "be DER or PKCS#12",
 	    path);
 	return false;
 }
@@ -437,8 +439,8 @@ check_strength(const struct load *l, const char *option, const char *path, EVP_P
 {
 	if (EVP_PKEY_get_security_bits(key) < WEAK_BITS)
 		sink_warn(l->sink, option,
-		    "the key in %s is weak (%s, %d bits); make a new one, for instance with \"openssl "
-		    "ecparam -genkey -name prime256v1\"",
+		    "the key in %s is weak (%s, %d bits); make a new one, for instance with "
+		    "\"openssl ecparam -genkey -name prime256v1\"",
 		    path, EVP_PKEY_get0_type_name(key), EVP_PKEY_get_bits(key));
 }
 
@@ -452,7 +454,8 @@ use_certs(const struct load *l, const char *path, STACK_OF(X509) *certs)
 	ERR_clear_error();
 	if (!SSL_CTX_use_certificate(ctx, leaf) || !SSL_CTX_set1_chain(ctx, certs))
 		sink_error(l->sink, "cert",
-		    "the certificate in %s cannot be used: %s; make a new one, or lower securityLevel",
+		    "the certificate in %s cannot be used: %s; make a new one, or lower "
+		    "securityLevel",
 		    path, errors_take(why, sizeof(why)));
 	else
 		log_info(&log_main, "Certificate loaded from: %s", path);
@@ -494,8 +497,7 @@ load_key(const struct load *l, const struct file *cert_file, struct own *own)
 		if (!read_or_say(l, option, path, &key_file))
 			return;
 	}
-	if (own->key != NULL ||
-	    read_own_key(l, option, path, apart ? &key_file : cert_file, own)) {
+	if (own->key != NULL || read_own_key(l, option, path, apart ? &key_file : cert_file, own)) {
 		check_key_permissions(l, option, path, apart ? &key_file : cert_file);
 		check_strength(l, option, path, own->key);
 		use_key(l, option, path, own);
@@ -514,11 +516,12 @@ certs_load_own(struct tls_context *tc, struct files *files, bool may_ask, struct
 
 	if (path == NULL) {
 		if (tc->role == TLS_SERVER)
-			sink_error(sink, "cert",
-			    "TLS server needs a certificate; write cert = FILE");
+			sink_error(
+			    sink, "cert", "TLS server needs a certificate; write cert = FILE");
 		else if (tc->conf->key != NULL)
-			sink_warn(sink, "key", "a key without a certificate is not used; write cert "
-					       "= FILE, or leave key out");
+			sink_warn(sink, "key",
+			    "a key without a certificate is not used; write cert = FILE, or leave "
+			    "key out");
 		return;
 	}
 	if (!read_or_say(&l, "cert", path, &f))
@@ -584,14 +587,15 @@ load_ca_file(struct trust *t, const char *path)
 
 	/* As the incumbent does: only having nothing to trust is fatal, and that is asked later. */
 	if (!t->load.files->read(t->load.files, path, &f)) {
-		sink_warn(sink, "CAfile", "cannot read %s: %s; check the path and its permissions", path,
-		    strerror(errno));
+		sink_warn(sink, "CAfile", "cannot read %s: %s; check the path and its permissions",
+		    path, strerror(errno));
 		return;
 	}
 	if (bundle_begin(&b)) {
 		bundle_read(&b, &f);
 		if (b.failed)
-			sink_warn(sink, "CAfile", "a certificate in %s is not used: %s", path, b.why);
+			sink_warn(
+			    sink, "CAfile", "a certificate in %s is not used: %s", path, b.why);
 		for (int i = 0; i < sk_X509_num(b.certs); i++) {
 			trust_name(t, sk_X509_value(b.certs, i));
 			trust_cert(t, sk_X509_value(b.certs, i));
@@ -615,8 +619,8 @@ load_crl_file(struct trust *t, const char *path)
 		bundle_read(&b, &f);
 		if (b.failed || sk_X509_CRL_num(b.crls) == 0)
 			sink_error(sink, "CRLfile",
-			    "Failed to load %s revocation lookup file: %s; it must hold CRLs, PEM or "
-			    "DER",
+			    "Failed to load %s revocation lookup file: %s; it must hold CRLs, PEM "
+			    "or DER",
 			    path, b.failed ? b.why : "no CRL in it");
 		trust_crls(t, b.crls);
 	}
@@ -674,9 +678,9 @@ look_up_later(struct trust *t, const char *dir)
 }
 
 /*
- * A hashed directory.  All of it is loaded now, for a process that will not be able to read it later;
- * what is put there afterwards is found by OpenSSL's own look-up.  Files under other names are not
- * trusted, as OpenSSL would not find them either.
+ * A hashed directory.  All of it is loaded now, for a process that will not be able to read it
+ * later; what is put there afterwards is found by OpenSSL's own look-up.  Files under other names
+ * are not trusted, as OpenSSL would not find them either.
  */
 static void
 load_dir(struct trust *t, const char *option, const char *dir,
@@ -690,8 +694,8 @@ load_dir(struct trust *t, const char *option, const char *dir,
 	struct file f;
 
 	if (names == NULL) {
-		sink_warn(t->load.sink, option, "cannot list %s: %s; check the path and its permissions",
-		    dir, strerror(errno));
+		sink_warn(t->load.sink, option,
+		    "cannot list %s: %s; check the path and its permissions", dir, strerror(errno));
 		return;
 	}
 	for (char **name = names; *name != NULL; name++) {
@@ -709,9 +713,8 @@ load_dir(struct trust *t, const char *option, const char *dir,
 	ERR_clear_error();
 	look_up_later(t, dir);
 	if (taken == 0)
-		sink_warn(t->load.sink, option, "nothing in %s can be found by its hash; run \"openssl "
-						"rehash %s\"",
-		    dir, dir);
+		sink_warn(t->load.sink, option,
+		    "nothing in %s can be found by its hash; run \"openssl rehash %s\"", dir, dir);
 }
 
 /* In server mode the names tell clients which certificate to send. */
@@ -768,7 +771,8 @@ certs_load_trust(struct tls_context *tc, struct files *files, struct sink *sink)
 	if (t.no_memory)
 		sink_error(sink, NULL, "out of memory");
 	else if (sk_X509_NAME_num(t.names) == 0 && (conf->verify.chain || conf->verify.peer))
-		sink_error(sink, conf->ca_file == NULL && conf->ca_path != NULL ? "CApath" : "CAfile",
+		sink_error(sink,
+		    conf->ca_file == NULL && conf->ca_path != NULL ? "CApath" : "CAfile",
 		    "No trusted certificates found; name a file with them in CAfile, or a hashed "
 		    "directory in CApath");
 	use_names(&t);

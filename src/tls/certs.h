@@ -2,8 +2,9 @@
 /*
  * tls/certs.h -- certificates, keys and revocation lists, from bytes into a context.
  *
- * Files are read through `struct files` and never by OpenSSL itself, so that relative names, a changed
- * root and a dropped user do not matter.  Every fault goes to the sink with the option that caused it.
+ * Files are read through `struct files` and never by OpenSSL itself, so that relative names, a
+ * changed root and a dropped user do not matter.  Every fault goes to the sink with the option that
+ * caused it.
  */
 #ifndef GINNEL_TLS_CERTS_H
 #define GINNEL_TLS_CERTS_H
@@ -12,17 +13,17 @@
 #include "tls/context.h"
 
 /*
- * cert and key: PEM (the leaf first, then its chain), DER or PKCS#12.  `may_ask`: the passphrase of an
- * encrypted key may be asked on the terminal.
+ * cert and key: PEM (the leaf first, then its chain), DER or PKCS#12.  `may_ask`: the passphrase of
+ * an encrypted key may be asked on the terminal.
  */
 void certs_load_own(struct tls_context *, struct files *, bool may_ask, struct sink *);
 
-/* CAfile, CApath, CRLfile, CRLpath into the store; the pins; in server mode the list of CA names. */
+/* CAfile, CApath, CRLfile, CRLpath into the store; the pins; a server's list of CA names. */
 void certs_load_trust(struct tls_context *, struct files *, struct sink *);
 
 /*
- * The program has started: wipe the passphrase that was given (it is kept until then because services
- * often share a key), and never ask again.
+ * The program has started: wipe the passphrase that was given (it is kept until then because
+ * services often share a key), and never ask again.
  */
 void certs_stop_asking(void);
 

@@ -18,7 +18,7 @@ enum { TLS_CONTEXT_MAGIC = 0x48c1e9f5 };
 
 /* The incumbent's defaults. */
 #define DEFAULT_CIPHERS "HIGH:!aNULL:!SSLv2:!DH:!kDHEPSK"
-#define DEFAULT_CIPHERSUITES                                                                       \
+#define DEFAULT_CIPHERSUITES \
 	"TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
 #define DEFAULT_CURVES "X25519:P-256:X448:P-521:P-384"
 
@@ -80,16 +80,16 @@ version_option(const struct tls_conf *conf, const char *option)
 }
 
 /*
- * OpenSSL 3 can do TLS 1.0 and 1.1 only at security level 0, because their handshakes are signed over
- * SHA-1, and level 0 would let in everything else that is weak as well.  Where the operator asks for
- * these versions, lift just that, and keep the level for keys, certificates and ciphers.
+ * OpenSSL 3 can do TLS 1.0 and 1.1 only at security level 0, because their handshakes are signed
+ * over SHA-1, and level 0 would let in everything else that is weak as well.  Where the operator
+ * asks for these versions, lift just that, and keep the level for keys, certificates and ciphers.
  */
 typedef int security_fn(const SSL *, const SSL_CTX *, int, int, int, void *, void *);
 static security_fn *by_level; /* OpenSSL's own; set before any thread can be in it */
 
 static int
-allow_old_signatures(const SSL *ssl, const SSL_CTX *ctx, int op, int bits, int nid, void *other,
-    void *ex)
+allow_old_signatures(
+    const SSL *ssl, const SSL_CTX *ctx, int op, int bits, int nid, void *other, void *ex)
 {
 	if ((op & SSL_SECOP_OTHER_TYPE) == SSL_SECOP_OTHER_SIGALG && ssl != NULL &&
 	    SSL_version(ssl) < TLS1_2_VERSION && (nid == NID_sha1 || nid == NID_md5_sha1))
@@ -102,13 +102,15 @@ set_old_versions(struct build *b)
 {
 	if (b->conf->security_level > 0) {
 		sink_warn(b->sink, "securityLevel",
-		    "securityLevel = %d rules TLS 1.0 and 1.1 out; leave securityLevel out to use them",
+		    "securityLevel = %d rules TLS 1.0 and 1.1 out; leave securityLevel out to use "
+		    "them",
 		    b->conf->security_level);
 		return;
 	}
 	sink_warn(b->sink,
 	    version_option(b->conf, b->conf->version_min != 0 ? "sslVersionMin" : "sslVersionMax"),
-	    "TLS 1.0 and 1.1 are weak (RFC 8996 forbids them); use TLSv1.2 or later if the peers can");
+	    "TLS 1.0 and 1.1 are weak (RFC 8996 forbids them); use TLSv1.2 or later if the peers "
+	    "can");
 	if (b->conf->security_level == 0)
 		return;
 	if (by_level == NULL)
@@ -121,7 +123,7 @@ set_version(struct build *b, const char *option, int version, bool is_max)
 {
 	SSL_CTX *ctx = b->tc->ctx;
 
-	/* OpenSSL takes SSLv3 as a bound even when it was built without, and then no handshake works. */
+	/* OpenSSL takes SSLv3 as a bound even if built without it, and then no handshake works. */
 	if ((is_max && version == SSL3_VERSION) ||
 	    !(is_max ? SSL_CTX_set_max_proto_version(ctx, version)
 		     : SSL_CTX_set_min_proto_version(ctx, version)))
@@ -161,8 +163,8 @@ set_options(struct build *b)
 		/* It would hide a cut stream from us, and so from the peer on the other side. */
 		SSL_CTX_clear_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
 		sink_warn(b->sink, "options",
-		    "IGNORE_UNEXPECTED_EOF has no effect; a cut stream is reported, and strictClose "
-		    "= no already passes it on");
+		    "IGNORE_UNEXPECTED_EOF has no effect; a cut stream is reported, and "
+		    "strictClose = no already passes it on");
 	}
 }
 
@@ -237,8 +239,8 @@ set_sni(struct build *b, const char *fallback)
 	    inet_pton(AF_INET6, fallback, &ip) != 1)
 		sni = fallback;
 	if (sni != NULL && strlen(sni) > SNI_LONGEST)
-		sink_error(b->sink, "sni", "a name of more than %d bytes cannot be sent; shorten it",
-		    SNI_LONGEST);
+		sink_error(b->sink, "sni",
+		    "a name of more than %d bytes cannot be sent; shorten it", SNI_LONGEST);
 	b->tc->sni = sni != NULL && sni[0] != '\0' ? sni : NULL;
 }
 
@@ -280,13 +282,13 @@ check_verify(struct build *b)
 	check_ips(b);
 	if (b->tc->role == TLS_CLIENT && !verified)
 		sink_warn(b->sink, NULL,
-		    "Service [%s] needs authentication to prevent MITM attacks; set verifyChain and "
-		    "checkHost, or verifyPeer",
+		    "Service [%s] needs authentication to prevent MITM attacks; set verifyChain "
+		    "and checkHost, or verifyPeer",
 		    b->tc->service);
 	else if (b->tc->role == TLS_CLIENT && !conf->verify.peer && !checked)
 		sink_warn(b->sink, NULL,
-		    "Service [%s] uses \"verifyChain\" without subject checks; use \"checkHost\" or "
-		    "\"checkIP\" to restrict trusted certificates",
+		    "Service [%s] uses \"verifyChain\" without subject checks; use \"checkHost\" "
+		    "or \"checkIP\" to restrict trusted certificates",
 		    b->tc->service);
 }
 
@@ -337,7 +339,8 @@ hash_object(EVP_MD_CTX *md, X509_OBJECT *object)
 	case X509_LU_X509:
 		return hash_cert(md, X509_OBJECT_get0_X509(object));
 	case X509_LU_CRL:
-		return X509_CRL_digest(X509_OBJECT_get0_X509_CRL(object), EVP_sha256(), digest, &n) &&
+		return X509_CRL_digest(
+			   X509_OBJECT_get0_X509_CRL(object), EVP_sha256(), digest, &n) &&
 		       hash_bytes(md, digest, n);
 	default:
 		return true;
@@ -436,8 +439,8 @@ tls_context_new(const struct tls_conf *conf, enum tls_role role, const char *ser
 	struct build b = { .conf = conf, .previous = previous, .files = files, .sink = sink };
 
 	if (OBJ_NEW(tc, TLS_CONTEXT_MAGIC) == NULL ||
-	    (tc->ctx = SSL_CTX_new(role == TLS_SERVER ? TLS_server_method()
-						      : TLS_client_method())) == NULL)
+	    (tc->ctx = SSL_CTX_new(
+		 role == TLS_SERVER ? TLS_server_method() : TLS_client_method())) == NULL)
 		goto fail;
 	b.tc = tc;
 	tc->role = role;
@@ -476,7 +479,7 @@ tls_library_start(void)
 {
 	char why[WORDS];
 
-	/* Here and not later, so that openssl.cnf and its providers are read before rights are given up. */
+	/* Now, so that openssl.cnf and its providers are read before rights are given up. */
 	if (!OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS |
 				  OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
 		NULL) ||
@@ -486,7 +489,8 @@ tls_library_start(void)
 	}
 	if (OPENSSL_version_major() != OPENSSL_VERSION_MAJOR ||
 	    OPENSSL_version_minor() != OPENSSL_VERSION_MINOR)
-		log_warn(&log_main, "Compiled with %s, running with %s: the two should be of one series",
+		log_warn(&log_main,
+		    "Compiled with %s, running with %s: the two should be of one series",
 		    OPENSSL_VERSION_TEXT, OpenSSL_version(OPENSSL_VERSION));
 	return true;
 }

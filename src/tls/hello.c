@@ -53,7 +53,7 @@ read_other(const uint8_t *p, size_t n)
 	return result;
 }
 
-/* RFC 5246 E.2: the hello of SSL 2 with a newer version in it.  OpenSSL decides what becomes of it. */
+/* RFC 5246 E.2: the hello of SSL 2 with a newer version in it.  OpenSSL decides about it. */
 static enum hello_result
 read_ssl2(const uint8_t *p, size_t n, struct hello *out)
 {
@@ -86,8 +86,8 @@ static bool
 message_take(struct message *m, struct rd *payload)
 {
 	while (rd_left(payload) > 0 && m->have < m->need) {
-		size_t n = rd_left(payload) < m->need - m->have ? rd_left(payload)
-								: m->need - m->have;
+		size_t n =
+		    rd_left(payload) < m->need - m->have ? rd_left(payload) : m->need - m->have;
 
 		memcpy(m->bytes + m->have, rd_bytes(payload, n), n);
 		m->have += n;
@@ -104,7 +104,7 @@ message_take(struct message *m, struct rd *payload)
 	return true;
 }
 
-/* One record's header: type, version, length (RFC 8446 5.1).  An empty handshake record is forbidden. */
+/* A record's header: type, version, length; no handshake record is empty (RFC 8446 5.1). */
 static bool
 header_is_good(const uint8_t *p, size_t n)
 {
@@ -155,8 +155,8 @@ gather(const uint8_t *p, size_t n, struct message *m)
 /* ---- the message itself ---- */
 
 /*
- * One name, as OpenSSL insists too; bytes that no host name has are refused rather than read in one way
- * here and in another behind us.
+ * One name, as OpenSSL insists too; bytes that no host name has are refused rather than read in one
+ * way here and in another behind us.
  */
 static bool
 read_sni(struct rd body, struct hello *out)
@@ -166,8 +166,8 @@ read_sni(struct rd body, struct hello *out)
 	struct rd name = rd_block(&list, 2);
 	size_t n = rd_left(&name);
 
-	if (list.bad || rd_left(&body) > 0 || rd_left(&list) > 0 || type != SNI_HOST_NAME || n == 0 ||
-	    n > SNI_MAX)
+	if (list.bad || rd_left(&body) > 0 || rd_left(&list) > 0 || type != SNI_HOST_NAME ||
+	    n == 0 || n > SNI_MAX)
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		uint8_t c = rd_u8(&name);

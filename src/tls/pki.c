@@ -16,9 +16,9 @@
 enum {
 	WORDS = 256,
 	PATH_ROOM = 4096,
-	SERIAL_BITS = 127, /* at least 64 random ones, positive, at most 20 bytes (RFC 5280 4.1.2.2) */
+	SERIAL_BITS = 127, /* positive, unguessable, at most 20 bytes (RFC 5280 4.1.2.2) */
 	DAY = 24 * 60 * 60,
-	DEMO_DAYS = 30,
+	MONTH = 30 * DAY,
 };
 
 /* RFC 5280 4.2.1; in the form of openssl-x509v3_config(5). */
@@ -125,7 +125,8 @@ write_pair(const char *dir, const char *name, const struct pki_pair *pair, bool 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	if (unlink(path) != 0 && errno != ENOENT)
 		goto fail;
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, with_key ? 0600 : 0644);
+	fd = open(
+	    path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, with_key ? 0600 : 0644);
 	if (fd < 0)
 		goto fail;
 	if ((f = fdopen(fd, "w")) == NULL) {
@@ -145,15 +146,15 @@ static const struct {
 	const char *file;
 	struct pki_want want;
 } demo[] = {
-	{ "server.pem", { PKI_SERVER, "localhost", "DNS:localhost,IP:127.0.0.1,IP:::1", -DAY,
-			    DEMO_DAYS * DAY } },
-	{ "client.pem", { PKI_CLIENT, "ginnel demo client", NULL, -DAY, DEMO_DAYS * DAY } },
+	{ "server.pem",
+	    { PKI_SERVER, "localhost", "DNS:localhost,IP:127.0.0.1,IP:::1", -DAY, MONTH } },
+	{ "client.pem", { PKI_CLIENT, "ginnel demo client", NULL, -DAY, MONTH } },
 };
 
 bool
 pki_demo_write(const char *dir, char *why, size_t size)
 {
-	const struct pki_want want_ca = { PKI_CA, "ginnel demo CA", NULL, -DAY, DEMO_DAYS * DAY };
+	const struct pki_want want_ca = { PKI_CA, "ginnel demo CA", NULL, -DAY, MONTH };
 	struct pki_pair ca, pair;
 	bool ok;
 

@@ -21,17 +21,18 @@ enum pki_use { PKI_CA, PKI_SERVER, PKI_CLIENT };
 
 struct pki_want {
 	enum pki_use use;
-	const char *name;    /* common name */
-	const char *sans;    /* "DNS:localhost,IP:127.0.0.1", or NULL */
-	long begins, ends;   /* seconds from now */
+	const char *name;  /* common name */
+	const char *sans;  /* "DNS:localhost,IP:127.0.0.1", or NULL */
+	long begins, ends; /* seconds from now */
 };
 
-/* Make a P-256 key and a certificate for it, signed by `issuer` (NULL: itself).  False: OpenSSL failed. */
-bool pki_issue(const struct pki_want *, const struct pki_pair *issuer, struct pki_pair *out) MUST_CHECK;
+/* Make a P-256 key and a certificate signed by `issuer` (NULL: itself).  False: OpenSSL failed. */
+bool pki_issue(
+    const struct pki_want *, const struct pki_pair *issuer, struct pki_pair *out) MUST_CHECK;
 
 /*
- * A throw-away CA's certificate (ca.pem), and server.pem and client.pem with key (0600) and certificate,
- * in the directory `dir`.  The CA's key is not kept.  False with `why` set.
+ * A throw-away CA's certificate (ca.pem), and server.pem and client.pem with key (0600) and
+ * certificate, in the directory `dir`.  The CA's key is not kept.  False with `why` set.
  */
 bool pki_demo_write(const char *dir, char *why, size_t size) MUST_CHECK;
 

@@ -2,9 +2,10 @@
 /*
  * tls/resume.c -- sessions that are taken up again.
  *
- * What keeps a session inside its trust domain, strongest first: tickets are under keys that no other
- * context has; OpenSSL compares the session-id context, which is the trust hash; each ticket carries the
- * trust hash and the time of its full handshake; verify_verdict() asks for all of it once more.
+ * What keeps a session inside its trust domain, strongest first: tickets are under keys that no
+ * other context has; OpenSSL compares the session-id context, which is the trust hash; each ticket
+ * carries the trust hash and the time of its full handshake; verify_verdict() asks for all of it
+ * once more.
  */
 #include "tls/resume.h"
 
@@ -22,8 +23,8 @@
 #include <uthash.h>
 
 /*
- * A session that was young enough when the handshake began may be a little too old when it ends; this
- * is the longest that a handshake can take (TIMEOUTbusy's default).
+ * A session that was young enough when the handshake began may be a little too old when it ends;
+ * this is the longest that a handshake can take (TIMEOUTbusy's default).
  */
 enum { HANDSHAKE_MS = 300 * 1000 };
 
@@ -154,7 +155,7 @@ ring_key(struct ticket_ring *ring, const unsigned char *name, struct ticket_key 
 	return which;
 }
 
-/* See SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 1 use it, 2 use it and renew the ticket, 0 no such key. */
+/* SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 1 is use it, 2 use it and renew, 0 no such key. */
 static int
 on_ticket_key(SSL *ssl, unsigned char name[KEY_NAME], unsigned char iv[EVP_MAX_IV_LENGTH],
     EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int writing)
@@ -187,7 +188,7 @@ on_ticket_key(SSL *ssl, unsigned char name[KEY_NAME], unsigned char iv[EVP_MAX_I
 
 /* ---- the life of a session, server side ---- */
 
-/* What a session carries as its ticket's application data.  Read only by the process that wrote it. */
+/* A ticket's application data; read only by the process that wrote it. */
 struct stamp {
 	unsigned char trust[TLS_TRUST_SIZE];
 	int64_t full_ms; /* CLOCK_MONOTONIC at the full handshake */
@@ -233,24 +234,24 @@ on_ticket_write(SSL *ssl, void *arg)
 		stamp.full_ms = stamp_read(session, &old) ? old.full_ms
 							  : now_ms() - tc->conf->session_timeout_ms;
 		/*
-		 * TLS 1.3 has just set the time of the renewed session to now; sessions kept here are
-		 * judged by it.
+		 * TLS 1.3 has just set the time of the renewed session to now; sessions kept here
+		 * are judged by it.
 		 */
-		SSL_SESSION_set_time(session,
-		    (long)(time(NULL) - (now_ms() - stamp.full_ms + 999) / 1000));
+		SSL_SESSION_set_time(
+		    session, (long)(time(NULL) - (now_ms() - stamp.full_ms + 999) / 1000));
 	}
 	return SSL_SESSION_set1_ticket_appdata(session, &stamp, sizeof(stamp));
 }
 
-/* May this session be taken up?  Only its certificate's end and ours count here; the rest is in trust. */
+/* May this session be taken up?  Only its certificate's end and ours count here; the rest is in
+ * trust. */
 static bool
 may_resume(const struct tls_context *tc, SSL_SESSION *session)
 {
 	X509 *cert = SSL_SESSION_get0_peer(session);
 	struct stamp stamp;
 
-	return stamp_read(session, &stamp) &&
-	       trust_is_ours(tc, stamp.trust, sizeof(stamp.trust)) &&
+	return stamp_read(session, &stamp) && trust_is_ours(tc, stamp.trust, sizeof(stamp.trust)) &&
 	       is_young(tc, stamp.full_ms, 0) &&
 	       (cert == NULL || X509_cmp_current_time(X509_get0_notAfter(cert)) > 0);
 }
@@ -268,7 +269,8 @@ on_ticket_read(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
 	if (!may_resume(tc, session))
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
-	/* A TLS 1.3 client uses a ticket once (RFC 8446 C.4): it needs another for the next time. */
+	/* A TLS 1.3 client uses a ticket once (RFC 8446 C.4): it needs another for the next time.
+	 */
 	if (status == SSL_TICKET_SUCCESS && SSL_version(ssl) < TLS1_3_VERSION)
 		return SSL_TICKET_RETURN_USE;
 	return SSL_TICKET_RETURN_USE_RENEW;
@@ -280,7 +282,8 @@ server_install(struct tls_context *tc)
 	const struct tls_conf *conf = tc->conf;
 	SSL_CTX *ctx = tc->ctx;
 
-	if (tc->tickets == NULL && (tc->tickets = ticket_ring_new(conf->ticket_rotation_ms)) == NULL)
+	if (tc->tickets == NULL &&
+	    (tc->tickets = ticket_ring_new(conf->ticket_rotation_ms)) == NULL)
 		return false;
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER);
 	SSL_CTX_sess_set_cache_size(ctx, conf->session_cache_size);
@@ -323,8 +326,8 @@ enum { RESUME_CACHE_MAGIC = 0x73f0a86d };
 struct offer {
 	unsigned magic;
 	struct kept *kept;
-	int64_t began_ms;   /* a new session is as old as the handshake, however late it is sent */
-	int64_t full_ms;    /* of the session that was offered */
+	int64_t began_ms; /* a new session is as old as the handshake, however late it is sent */
+	int64_t full_ms;  /* of the session that was offered */
 };
 enum { OFFER_MAGIC = 0x1d6c35fb };
 
@@ -487,8 +490,8 @@ log_offer(const SSL *ssl, const SSL_SESSION *session)
 }
 
 void
-resume_offer(struct resume_cache *cache, SSL *ssl, const struct tls_context *tc,
-    const struct addr *addr)
+resume_offer(
+    struct resume_cache *cache, SSL *ssl, const struct tls_context *tc, const struct addr *addr)
 {
 	struct offer *offer;
 	struct kept *k;

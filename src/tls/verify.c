@@ -2,9 +2,9 @@
 /*
  * tls/verify.c -- may this peer pass?
  *
- * The same questions are asked twice: in OpenSSL's callback, so that a bad peer is refused by an alert
- * in the handshake, and in verify_verdict(), which decides.  The callback does not run for a resumed
- * session, and may run several times for one certificate.
+ * The same questions are asked twice: in OpenSSL's callback, so that a bad peer is refused by an
+ * alert in the handshake, and in verify_verdict(), which decides.  The callback does not run for a
+ * resumed session, and may run several times for one certificate.
  */
 #include "tls/verify.h"
 
@@ -29,7 +29,8 @@ log_of(const SSL *ssl)
 const char *
 verify_name(const X509_NAME *name, char *out, size_t size)
 {
-	/* As the incumbent prints names; ASN1_STRFLGS_ESC_CTRL stays, so a name cannot end the line. */
+	/* As the incumbent prints names; ASN1_STRFLGS_ESC_CTRL stays, so a name cannot end the
+	 * line. */
 	const unsigned long flags = XN_FLAG_ONELINE & ~(ASN1_STRFLGS_ESC_MSB | XN_FLAG_SPC_EQ);
 	BIO *bio = BIO_new(BIO_s_mem());
 	char *text;
@@ -81,8 +82,7 @@ is_in_store(const struct tls_context *tc, X509 *cert)
 	STACK_OF(X509) *found = NULL;
 	bool ok;
 
-	if (look != NULL &&
-	    X509_STORE_CTX_init(look, SSL_CTX_get_cert_store(tc->ctx), NULL, NULL))
+	if (look != NULL && X509_STORE_CTX_init(look, SSL_CTX_get_cert_store(tc->ctx), NULL, NULL))
 		found = X509_STORE_CTX_get1_certs(look, X509_get_subject_name(cert));
 	ok = has_same_peer(found, cert);
 	sk_X509_pop_free(found, X509_free);
@@ -166,8 +166,8 @@ names_pass(const struct log_ctx *log, const struct tls_conf *conf, X509 *cert)
 /* ---- the callback ---- */
 
 /*
- * With verifyPeer alone the certificate itself is known, so nothing need vouch for it.  Everything else
- * that is wrong with it (dates, purpose, revocation) still counts.
+ * With verifyPeer alone the certificate itself is known, so nothing need vouch for it.  Everything
+ * else that is wrong with it (dates, purpose, revocation) still counts.
  */
 static bool
 may_ignore(const struct tls_verify *v, int error, int depth)
@@ -194,8 +194,8 @@ prechecks_pass(const struct log_ctx *log, const struct tls_verify *v, bool ok, X
 		    X509_verify_cert_error_string(error));
 		return false;
 	}
-	log_info(log, "CERT: Pre-verification error ignored: %s",
-	    X509_verify_cert_error_string(error));
+	log_info(
+	    log, "CERT: Pre-verification error ignored: %s", X509_verify_cert_error_string(error));
 	/* What is left in the end is the verdict's to read: it must be X509_V_OK. */
 	X509_STORE_CTX_set_error(ctx, X509_V_OK);
 	return true;
@@ -241,8 +241,9 @@ on_certificate(int ok, X509_STORE_CTX *ctx)
 		log_warn(log, "Rejected by CERT at depth=%d: %s", depth,
 		    verify_subject(cert, subject, sizeof(subject)));
 	else
-		log_at(log, depth == 0 ? LOG_NOTICE : LOG_INFO, "Certificate accepted at depth=%d: %s",
-		    depth, verify_subject(cert, subject, sizeof(subject)));
+		log_at(log, depth == 0 ? LOG_NOTICE : LOG_INFO,
+		    "Certificate accepted at depth=%d: %s", depth,
+		    verify_subject(cert, subject, sizeof(subject)));
 	return ok;
 }
 
@@ -252,9 +253,10 @@ verify_install(struct tls_context *tc)
 	const struct tls_conf *conf = tc->conf;
 	X509_STORE *store = SSL_CTX_get_cert_store(tc->ctx);
 
-	/* The default too, but a store without a purpose would take a server's certificate for a client. */
-	SSL_CTX_set_purpose(tc->ctx,
-	    tc->role == TLS_SERVER ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER);
+	/* The default too, but a store without a purpose would take a server's certificate for a
+	 * client. */
+	SSL_CTX_set_purpose(
+	    tc->ctx, tc->role == TLS_SERVER ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER);
 	if (conf->crl_file != NULL || conf->crl_path != NULL)
 		X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
 	if (!conf->verify.request)
@@ -278,7 +280,8 @@ dates_pass(const struct log_ctx *log, X509 *cert)
 	else if (X509_cmp_current_time(X509_get0_notAfter(cert)) <= 0)
 		error = X509_V_ERR_CERT_HAS_EXPIRED;
 	if (error != X509_V_OK)
-		log_warn(log, "CERT: Pre-verification error: %s", X509_verify_cert_error_string(error));
+		log_warn(
+		    log, "CERT: Pre-verification error: %s", X509_verify_cert_error_string(error));
 	return error == X509_V_OK;
 }
 
@@ -292,7 +295,8 @@ result_passes(const struct log_ctx *log, SSL *ssl)
 	long result = SSL_get_verify_result(ssl);
 
 	if (result != X509_V_OK)
-		log_warn(log, "CERT: Pre-verification error: %s", X509_verify_cert_error_string(result));
+		log_warn(
+		    log, "CERT: Pre-verification error: %s", X509_verify_cert_error_string(result));
 	return result == X509_V_OK;
 }
 
@@ -336,7 +340,7 @@ verify_verdict(SSL *ssl, const struct tls_context *tc)
 	}
 	if ((!v->chain && !v->peer) || certificate_passes(log, ssl, tc, cert))
 		return VERDICT_PASS;
-	log_warn(log, "Rejected by CERT at depth=0: %s",
-	    verify_subject(cert, subject, sizeof(subject)));
+	log_warn(
+	    log, "Rejected by CERT at depth=0: %s", verify_subject(cert, subject, sizeof(subject)));
 	return VERDICT_REJECTED;
 }

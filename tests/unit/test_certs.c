@@ -6,6 +6,9 @@
 
 #include <openssl/pkcs12.h>
 #include <openssl/rsa.h>
+#include <pty.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct pki_pair root, leaf, other, old, future;
 static struct kit_files files;
@@ -67,31 +70,47 @@ own_certificates(void **state)
 		{ .cert = "chain.pem", .ok = true },
 		{ .said = "E cert: TLS server needs a certificate" },
 		{ .cert = "none", .said = "E cert: cannot read none: No such file" },
-		{ .cert = "cert.pem", .key = "none", .said = "E key: cannot read none: No such file" },
+		{ .cert = "cert.pem",
+		    .key = "none",
+		    .said = "E key: cannot read none: No such file" },
 		{ .cert = "empty", .said = "E cert: " },
 		{ .cert = "text", .said = "E cert: " },
-		{ .cert = "broken.pem", .said = "E cert: failed to load certificate from broken.pem: " },
+		{ .cert = "broken.pem",
+		    .said = "E cert: failed to load certificate from broken.pem: " },
 		{ .cert = "key.pem", .said = "E cert: no certificate in key.pem" },
-		{ .cert = "cert.pem", .said = "E cert: no private key could be read from cert.pem" },
+		{ .cert = "cert.pem",
+		    .said = "E cert: no private key could be read from cert.pem" },
 		{ .cert = "cert.pem", .key = "text", .said = "E key: no private key" },
-		{ .cert = "cert.pem", .key = "other.pem",
+		{ .cert = "cert.pem",
+		    .key = "other.pem",
 		    .said = "E key: Private key does not match the certificate" },
 		{ .cert = "locked.p12", .said = "E cert: the key in locked.p12 is encrypted" },
-		{ .cert = "cert.pem", .key = "locked.pem",
+		{ .cert = "cert.pem",
+		    .key = "locked.pem",
 		    .said = "E key: the key in locked.pem is encrypted" },
-		{ .cert = "old.pem", .ok = true,
+		{ .cert = "old.pem",
+		    .ok = true,
 		    .said = "W cert: the certificate CN=old in old.pem expired on 20" },
-		{ .cert = "future.pem", .ok = true,
-		    .said = "W cert: the certificate CN=future in future.pem is not valid before 20" },
-		{ .cert = "cert.pem", .key = "open.pem", .ok = true,
+		{ .cert = "future.pem",
+		    .ok = true,
+		    .said =
+			"W cert: the certificate CN=future in future.pem is not valid before 20" },
+		{ .cert = "cert.pem",
+		    .key = "open.pem",
+		    .ok = true,
 		    .said = "W key: the private key in open.pem can be read or changed by others "
 			    "(mode 0640)" },
-		{ .cert = "cert.pem", .key = "open.pem", .strict = true, .said = "E key: the private" },
-		{ .cert = "weak.pem", .said = "E cert: the certificate in weak.pem cannot be used: ee "
-					      "key too small" },
+		{ .cert = "cert.pem",
+		    .key = "open.pem",
+		    .strict = true,
+		    .said = "E key: the private" },
+		{ .cert = "weak.pem",
+		    .said =
+			"E cert: the certificate in weak.pem cannot be used: ee key too small" },
 	};
 
 	(void)state;
+	certs_stop_asking(); /* here is nobody to ask, even if the tests run on a terminal */
 	check_rows(rows, COUNT_OF(rows), TLS_SERVER);
 }
 
@@ -100,9 +119,15 @@ own_certificates_of_clients(void **state)
 {
 	static const struct row rows[] = {
 		{ .ca_file = "root.pem", .level = 4, .ok = true },
-		{ .ca_file = "root.pem", .level = 4, .key = "key.pem", .ok = true,
+		{ .ca_file = "root.pem",
+		    .level = 4,
+		    .key = "key.pem",
+		    .ok = true,
 		    .said = "W key: a key without a certificate" },
-		{ .ca_file = "root.pem", .level = 4, .cert = "none", .said = "E cert: cannot read" },
+		{ .ca_file = "root.pem",
+		    .level = 4,
+		    .cert = "none",
+		    .said = "E cert: cannot read" },
 	};
 
 	(void)state;
@@ -116,27 +141,63 @@ trust(void **state)
 		{ .cert = "both.pem", .level = 2, .ca_file = "root.pem", .ok = true },
 		{ .cert = "both.pem", .level = 2, .ca_file = "root.der", .ok = true },
 		{ .cert = "both.pem", .level = 2, .ca_path = "dir", .ok = true },
-		{ .cert = "both.pem", .level = 2, .said = "E CAfile: No trusted certificates found" },
-		{ .cert = "both.pem", .level = 4, .said = "E CAfile: No trusted certificates found" },
-		{ .cert = "both.pem", .level = 2, .ca_file = "none",
+		{ .cert = "both.pem",
+		    .level = 2,
+		    .said = "E CAfile: No trusted certificates found" },
+		{ .cert = "both.pem",
+		    .level = 4,
+		    .said = "E CAfile: No trusted certificates found" },
+		{ .cert = "both.pem",
+		    .level = 2,
+		    .ca_file = "none",
 		    .said = "W CAfile: cannot read none" },
-		{ .cert = "both.pem", .level = 2, .ca_file = "none", .said = "E CAfile: No trusted" },
-		{ .cert = "both.pem", .level = 2, .ca_file = "text", .said = "E CAfile: No trusted" },
+		{ .cert = "both.pem",
+		    .level = 2,
+		    .ca_file = "none",
+		    .said = "E CAfile: No trusted" },
+		{ .cert = "both.pem",
+		    .level = 2,
+		    .ca_file = "text",
+		    .said = "E CAfile: No trusted" },
 		/* Nothing depends on it, so it is a warning, as ever. */
-		{ .cert = "both.pem", .ca_file = "none", .ok = true, .said = "W CAfile: cannot read" },
-		{ .cert = "both.pem", .level = 2, .ca_path = "none",
+		{ .cert = "both.pem",
+		    .ca_file = "none",
+		    .ok = true,
+		    .said = "W CAfile: cannot read" },
+		{ .cert = "both.pem",
+		    .level = 2,
+		    .ca_path = "none",
 		    .said = "E CApath: No trusted certificates found" },
-		{ .cert = "both.pem", .level = 2, .ca_path = "unhashed", .ok = true,
+		{ .cert = "both.pem",
+		    .level = 2,
+		    .ca_path = "unhashed",
+		    .ok = true,
 		    .said = "W CApath: nothing in unhashed can be found by its hash; run \"openssl "
 			    "rehash unhashed\"" },
-		{ .cert = "both.pem", .level = 2, .ca_file = "mixed.pem", .ok = true,
+		{ .cert = "both.pem",
+		    .level = 2,
+		    .ca_file = "mixed.pem",
+		    .ok = true,
 		    .said = "W CAfile: a certificate in mixed.pem is not used" },
-		{ .cert = "both.pem", .level = 2, .ca_file = "root.pem", .crl_file = "crl.pem",
+		{ .cert = "both.pem",
+		    .level = 2,
+		    .ca_file = "root.pem",
+		    .crl_file = "crl.pem",
 		    .ok = true },
-		{ .cert = "both.pem", .level = 2, .ca_file = "root.pem", .crl_path = "dir", .ok = true },
-		{ .cert = "both.pem", .level = 2, .ca_file = "root.pem", .crl_file = "none",
+		{ .cert = "both.pem",
+		    .level = 2,
+		    .ca_file = "root.pem",
+		    .crl_path = "dir",
+		    .ok = true },
+		{ .cert = "both.pem",
+		    .level = 2,
+		    .ca_file = "root.pem",
+		    .crl_file = "none",
 		    .said = "E CRLfile: cannot read none" },
-		{ .cert = "both.pem", .level = 2, .ca_file = "root.pem", .crl_file = "root.pem",
+		{ .cert = "both.pem",
+		    .level = 2,
+		    .ca_file = "root.pem",
+		    .crl_file = "root.pem",
 		    .said = "E CRLfile: Failed to load root.pem revocation lookup file: no CRL" },
 	};
 
@@ -204,13 +265,72 @@ a_directory_is_trusted_by_hash(void **state)
 	tls_context_free(tc);
 }
 
+/* In a child on a terminal of its own: two services share a locked key, and one has a PKCS#12 file.
+ */
+static _Noreturn void
+load_locked(void)
+{
+	struct tls_conf pem = kit_conf(), p12 = kit_conf();
+	struct kit_sink sink;
+	bool ok = true;
+
+	pem.cert = "cert.pem";
+	pem.key = "locked.pem";
+	p12.cert = "locked.p12";
+	ok = ok && build(&pem, TLS_SERVER, &sink) != NULL;
+	ok = ok && build(&pem, TLS_SERVER, &sink) != NULL;
+	ok = ok && build(&p12, TLS_SERVER, &sink) != NULL;
+	certs_stop_asking();
+	ok = ok && build(&pem, TLS_SERVER, &sink) == NULL;
+	_exit(ok ? 0 : 1);
+}
+
+/* Read what the terminal shows until the child has asked or is gone. */
+static bool
+was_asked(int terminal)
+{
+	char shown[4096];
+	size_t n = 0;
+	ssize_t got;
+
+	while (
+	    n < sizeof(shown) - 1 && (got = read(terminal, shown + n, sizeof(shown) - 1 - n)) > 0) {
+		n += (size_t)got;
+		shown[n] = '\0';
+		if (strstr(shown, "Enter pass phrase for locked.pem:") != NULL)
+			return true;
+	}
+	return false;
+}
+
+static void
+a_passphrase_is_asked_once(void **state)
+{
+	static const char *const typed[] = { "wrong\n", "secret\n" };
+	int terminal, status;
+	pid_t pid = forkpty(&terminal, NULL, NULL, NULL);
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (pid == 0)
+		load_locked();
+	for (size_t i = 0; i < COUNT_OF(typed); i++) {
+		assert_true(was_asked(terminal));
+		assert_int_equal(write(terminal, typed[i], strlen(typed[i])), strlen(typed[i]));
+	}
+	assert_false(was_asked(terminal)); /* for the second service it is known */
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(terminal);
+}
+
 static void
 put_key(const char *path, EVP_PKEY *key, mode_t mode, const char *pass)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 
-	assert_true(PEM_write_bio_PKCS8PrivateKey(bio, key, pass != NULL ? EVP_aes_128_cbc() : NULL, NULL,
-	    0, NULL, (void *)(uintptr_t)pass));
+	assert_true(PEM_write_bio_PKCS8PrivateKey(bio, key, pass != NULL ? EVP_aes_128_cbc() : NULL,
+	    NULL, 0, NULL, (void *)(uintptr_t)pass));
 	kit_put_bio(&files, path, bio, mode);
 }
 
@@ -255,8 +375,9 @@ put_mixed(void)
 {
 	char text[8192];
 
-	snprintf(text, sizeof(text), "%.*s-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----\n",
-	    (int)files.v[0].n, files.v[0].bytes);
+	snprintf(text, sizeof(text),
+	    "%.*s-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----\n", (int)files.v[0].n,
+	    files.v[0].bytes);
 	kit_put_text(&files, "mixed.pem", text);
 }
 
@@ -288,8 +409,8 @@ set_up(void **state)
 	put_weak();
 	kit_put_text(&files, "empty", "");
 	kit_put_text(&files, "text", "nothing to see here\n");
-	kit_put_text(&files, "broken.pem",
-	    "-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----\n");
+	kit_put_text(
+	    &files, "broken.pem", "-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----\n");
 	kit_put_crl(&files, "crl.pem", &root, NULL);
 	kit_put_pairs(&files, "dir/01234567.0", false, &root, NULL);
 	kit_put_pairs(&files, "dir/other.pem", false, &other, NULL);
@@ -297,7 +418,6 @@ set_up(void **state)
 	kit_put_crl(&files, "dir/01234567.r0", &root, NULL);
 	kit_put_text(&files, "dir/README", "not a certificate\n");
 	kit_put_pairs(&files, "unhashed/root.pem", false, &root, NULL);
-	certs_stop_asking(); /* a test has nobody to ask, even on a terminal */
 	return tls_library_start() ? 0 : -1;
 }
 
@@ -318,6 +438,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_passphrase_is_asked_once), /* before asking is over */
 		cmocka_unit_test(own_certificates),
 		cmocka_unit_test(own_certificates_of_clients),
 		cmocka_unit_test(trust),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/test_context.c -- what a context does by default, and which option is blamed for what. */
+/* tests/unit/test_context.c -- what a context does by default, and which option is blamed for what.
+ */
 #include "tls_kit.h"
 
 #include <openssl/tls1.h>
@@ -46,12 +47,13 @@ safe_by_default(void **state)
 	assert_true(SSL_CTX_get_read_ahead(tc->ctx));
 	ciphers = SSL_CTX_get_ciphers(tc->ctx);
 	assert_true(sk_SSL_CIPHER_num(ciphers) > 3);
-	assert_string_equal(SSL_CIPHER_get_name(sk_SSL_CIPHER_value(ciphers, 0)),
-	    "TLS_AES_256_GCM_SHA384");
+	assert_string_equal(
+	    SSL_CIPHER_get_name(sk_SSL_CIPHER_value(ciphers, 0)), "TLS_AES_256_GCM_SHA384");
 	for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
 		assert_int_not_equal(
 		    SSL_CIPHER_get_auth_nid(sk_SSL_CIPHER_value(ciphers, i)), NID_auth_null);
-		assert_int_not_equal(SSL_CIPHER_get_kx_nid(sk_SSL_CIPHER_value(ciphers, i)), NID_kx_dhe);
+		assert_int_not_equal(
+		    SSL_CIPHER_get_kx_nid(sk_SSL_CIPHER_value(ciphers, i)), NID_kx_dhe);
 	}
 	tls_context_free(tc);
 }
@@ -148,13 +150,16 @@ faults_are_blamed_on_their_option(void **state)
 	} rows[] = {
 		{ set_bad_ciphers, false, "E ciphers: no cipher match in \"NONSENSE\"" },
 		{ set_bad_ciphersuites, false, "E ciphersuites: no cipher match in \"NONSENSE\"" },
-		{ set_bad_curves, false, "E curves: Invalid groups list in 'curves': \"X25519:P-257\"" },
-		{ set_bad_range, false, "E sslVersionMin: Invalid protocol version range: TLSv1.3 is" },
+		{ set_bad_curves, false,
+		    "E curves: Invalid groups list in 'curves': \"X25519:P-257\"" },
+		{ set_bad_range, false,
+		    "E sslVersionMin: Invalid protocol version range: TLSv1.3 is" },
 		{ set_ssl3, false, "E sslVersion: SSLv3 is not supported" },
 		{ set_tls1, true, "W sslVersionMin: TLS 1.0 and 1.1 are weak" },
 		{ set_tls1_max, true, "W sslVersionMax: TLS 1.0 and 1.1 are weak" },
 		{ set_tls1_at_level_2, true, "W securityLevel: securityLevel = 2 rules TLS 1.0" },
-		{ set_host_unverified, false, "E checkHost: Either \"verifyChain\" or \"verifyPeer\"" },
+		{ set_host_unverified, false,
+		    "E checkHost: Either \"verifyChain\" or \"verifyPeer\"" },
 		{ set_bad_ip, false, "E checkIP: \"300.0.0.1\" is not an IP address" },
 		{ set_level_5, false, "E cert: the certificate in server.pem cannot be used: " },
 	};
@@ -182,7 +187,8 @@ clients_are_warned(void **state)
 
 	(void)state;
 	tls_context_free(build(&conf, TLS_CLIENT, NULL, &sink));
-	assert_non_null(strstr(sink.said, "W -: Service [mail] needs authentication to prevent MITM"));
+	assert_non_null(
+	    strstr(sink.said, "W -: Service [mail] needs authentication to prevent MITM"));
 	conf.ca_file = "root.pem";
 	conf.verify = kit_verify[2];
 	tls_context_free(build(&conf, TLS_CLIENT, NULL, &sink));

@@ -207,8 +207,8 @@ names_have_limits(void **state)
 		ext.n = 0;
 		put_sni(&ext, name, n);
 		make_hello(&b, &ext);
-		assert_int_equal(hello_read(b.v, b.n, &h),
-		    n >= 1 && n <= SNI_MAX ? HELLO_DONE : HELLO_BAD);
+		assert_int_equal(
+		    hello_read(b.v, b.n, &h), n >= 1 && n <= SNI_MAX ? HELLO_DONE : HELLO_BAD);
 		if (n >= 1 && n <= SNI_MAX)
 			assert_int_equal(strlen(h.sni), n);
 	}
@@ -238,7 +238,8 @@ long_hellos_have_limits(void **state)
 	assert_int_equal(hello_read(tiny.v, HELLO_MAX, &h), HELLO_BAD);
 
 	/* A length that can never be met is refused at once. */
-	assert_int_equal(hello_read((const uint8_t *)"\x16\3\1\x40\0\1\xff\xff\xff", 9, &h), HELLO_BAD);
+	assert_int_equal(
+	    hello_read((const uint8_t *)"\x16\3\1\x40\0\1\xff\xff\xff", 9, &h), HELLO_BAD);
 }
 
 static void
@@ -281,26 +282,29 @@ versions_are_read_as_the_rfc_says(void **state)
 static void
 bad_extensions_are_refused(void **state)
 {
-#define ROW(s) { s, sizeof(s) - 1 }
+#define ROW(s) \
+	{ \
+		s, sizeof(s) - 1 \
+	}
 	static const struct {
 		const char *ext;
 		size_t n;
 	} rows[] = {
-		ROW("\0"),			       /* half a type */
-		ROW("\0\x17\0\1"),		       /* length past the end */
-		ROW("\0\0\0\0"),		       /* SNI without a list */
-		ROW("\0\0\0\2\0\0"),		       /* ... with an empty one */
-		ROW("\0\0\0\6\0\4\1\0\1a"),	       /* ... of another type */
-		ROW("\0\0\0\7\0\4\0\0\1ab"),	       /* ... with a byte behind the list */
-		ROW("\0\0\0\7\0\5\0\0\1ab"),	       /* ... with a byte behind the name */
-		ROW("\0\0\0\12\0\10\0\0\1a\0\0\1b"),   /* two names */
-		ROW("\0\0\0\7\0\5\0\0\2a\0"),	       /* NUL in the name */
-		ROW("\0\0\0\7\0\5\0\0\2a "),	       /* a blank in it */
-		ROW("\0\0\0\7\0\5\0\0\2a\x80"),	       /* not ASCII */
+		ROW("\0"),				       /* half a type */
+		ROW("\0\x17\0\1"),			       /* length past the end */
+		ROW("\0\0\0\0"),			       /* SNI without a list */
+		ROW("\0\0\0\2\0\0"),			       /* ... with an empty one */
+		ROW("\0\0\0\6\0\4\1\0\1a"),		       /* ... of another type */
+		ROW("\0\0\0\7\0\4\0\0\1ab"),		       /* ... with a byte behind the list */
+		ROW("\0\0\0\7\0\5\0\0\1ab"),		       /* ... with a byte behind the name */
+		ROW("\0\0\0\12\0\10\0\0\1a\0\0\1b"),	       /* two names */
+		ROW("\0\0\0\7\0\5\0\0\2a\0"),		       /* NUL in the name */
+		ROW("\0\0\0\7\0\5\0\0\2a "),		       /* a blank in it */
+		ROW("\0\0\0\7\0\5\0\0\2a\x80"),		       /* not ASCII */
 		ROW("\0\0\0\6\0\4\0\0\1a\0\0\0\6\0\4\0\0\1a"), /* the extension twice */
-		ROW("\0\x10\0\2\0\0"),		       /* ALPN without a name */
-		ROW("\0\x10\0\3\0\1\0"),	       /* ... with an empty one */
-		ROW("\0\x10\0\4\0\2\5h"),	       /* ... with one past the end */
+		ROW("\0\x10\0\2\0\0"),			       /* ALPN without a name */
+		ROW("\0\x10\0\3\0\1\0"),		       /* ... with an empty one */
+		ROW("\0\x10\0\4\0\2\5h"),		       /* ... with one past the end */
 	};
 #undef ROW
 	static struct bytes b, ext;
@@ -337,7 +341,10 @@ a_long_alpn_list_is_cut_at_a_name(void **state)
 static void
 first_bytes_tell_what_it_is(void **state)
 {
-#define ROW(s, want) { s, sizeof(s) - 1, want }
+#define ROW(s, want) \
+	{ \
+		s, sizeof(s) - 1, want \
+	}
 	static const struct {
 		const char *bytes;
 		size_t n;
@@ -359,12 +366,12 @@ first_bytes_tell_what_it_is(void **state)
 		ROW("\x16", HELLO_MORE),
 		ROW("\x16\3", HELLO_MORE),
 		ROW("\x16\2", HELLO_NOT_TLS),
-		ROW("\x16\3\1\0\0", HELLO_BAD),		/* an empty record */
-		ROW("\x16\3\1\x40\1", HELLO_BAD),	/* a record too long */
-		ROW("\x16\3\1\0\4\2", HELLO_BAD),	/* a ServerHello */
+		ROW("\x16\3\1\0\0", HELLO_BAD),		  /* an empty record */
+		ROW("\x16\3\1\x40\1", HELLO_BAD),	  /* a record too long */
+		ROW("\x16\3\1\0\4\2", HELLO_BAD),	  /* a ServerHello */
 		ROW("\x16\3\1\0\1\1\x17\3\1", HELLO_BAD), /* data in the middle of it */
 		ROW("\x16\3\1\0\1\1\x16\2", HELLO_BAD),
-		ROW("\x16\3\1\0\4\1\0\0\0", HELLO_BAD),	/* an empty hello */
+		ROW("\x16\3\1\0\4\1\0\0\0", HELLO_BAD), /* an empty hello */
 		ROW("\x80\x0c\1\3", HELLO_MORE),
 		ROW("\x80\x0c\1\3\1\0\3\0\0\0\0\0\1\2", HELLO_DONE), /* SSL 2 form */
 		ROW("\x80\x0c\2\3\1", HELLO_NOT_TLS),
@@ -384,8 +391,8 @@ first_bytes_tell_what_it_is(void **state)
 		if (result != rows[i].want)
 			fail_msg("row %zu: %d, not %d", i, result, rows[i].want);
 	}
-	assert_int_equal(hello_read((const uint8_t *)"\x80\x0c\1\3\1\0\3\0\0\0\0\0\1\2", 14, &h),
-	    HELLO_DONE);
+	assert_int_equal(
+	    hello_read((const uint8_t *)"\x80\x0c\1\3\1\0\3\0\0\0\0\0\1\2", 14, &h), HELLO_DONE);
 	assert_int_equal(h.version_max, 0x0301);
 }
 

@@ -102,11 +102,13 @@ no_session_crosses_a_threshold(void **state)
 		}
 		for (size_t from = 0; from < COUNT_OF(doors); from++) {
 			for (size_t to = 0; to < COUNT_OF(doors); to++) {
-				struct visit first = visit(tc[from], doors[from].visitor, NULL), second;
+				struct visit first = visit(tc[from], doors[from].visitor, NULL),
+					     second;
 
 				assert_true(first.passed && !first.resumed);
 				assert_non_null(first.got);
-				/* The second time without a certificate: only the session speaks. */
+				/* The second time without a certificate: only the session speaks.
+				 */
 				second = visit(tc[to], NULL, first.got);
 				if (second.resumed != (from == to) ||
 				    second.passed != (from == to || doors[to].visitor == NULL))

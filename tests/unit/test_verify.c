@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/test_verify.c -- who may pass: every kind of certificate against every verify level. */
+/* tests/unit/test_verify.c -- who may pass: every kind of certificate against every verify level.
+ */
 #include "tls_kit.h"
 
 /* The actors; made once. */
@@ -47,15 +48,15 @@ make_leaf(const struct kind *k, enum tls_role verifier)
 					: strcmp(k->chain, "other") == 0 ? &other_root
 									 : &middle;
 
-	return kit_issue(is_client != k->wrong_use ? PKI_CLIENT : PKI_SERVER, "peer", NULL, k->begins,
-	    k->ends, issuer);
+	return kit_issue(is_client != k->wrong_use ? PKI_CLIENT : PKI_SERVER, "peer", NULL,
+	    k->begins, k->ends, issuer);
 }
 
 static void
 put_files(struct kit_files *files, const struct kind *k, const struct pki_pair *leaf)
 {
-	kit_put_pairs(files, "leaf.pem", true, leaf,
-	    strcmp(k->chain, "middle") == 0 ? &middle : NULL);
+	kit_put_pairs(
+	    files, "leaf.pem", true, leaf, strcmp(k->chain, "middle") == 0 ? &middle : NULL);
 	kit_put_pairs(files, "trust.pem", false, &root, k->installed ? leaf : NULL);
 	if (k->revoked)
 		kit_put_crl(files, "crl.pem", &root, leaf->cert);
@@ -67,7 +68,8 @@ put_files(struct kit_files *files, const struct kind *k, const struct pki_pair *
 static SSL_CTX *
 peer_context(enum tls_role verifier, const struct pki_pair *leaf, const struct kind *k)
 {
-	SSL_CTX *ctx = SSL_CTX_new(verifier == TLS_SERVER ? TLS_client_method() : TLS_server_method());
+	SSL_CTX *ctx =
+	    SSL_CTX_new(verifier == TLS_SERVER ? TLS_client_method() : TLS_server_method());
 
 	if (k->none)
 		return ctx;
@@ -303,12 +305,14 @@ subjects_are_printed_safely(void **state)
 	char out[512], tiny[16];
 
 	(void)state;
-	assert_true(X509_NAME_add_entry_by_txt(name, "C", MBSTRING_ASC, (const void *)"PL", -1, -1, 0));
 	assert_true(
-	    X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8, (const void *)"Te\xc3\xa9", -1, -1, 0));
+	    X509_NAME_add_entry_by_txt(name, "C", MBSTRING_ASC, (const void *)"PL", -1, -1, 0));
+	assert_true(X509_NAME_add_entry_by_txt(
+	    name, "O", MBSTRING_UTF8, (const void *)"Te\xc3\xa9", -1, -1, 0));
 	assert_true(
 	    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const void *)"a\nb", -1, -1, 0));
-	assert_string_equal(verify_subject(cert, out, sizeof(out)), "C=PL, O=Te\xc3\xa9, CN=a\\0Ab");
+	assert_string_equal(
+	    verify_subject(cert, out, sizeof(out)), "C=PL, O=Te\xc3\xa9, CN=a\\0Ab");
 	assert_string_equal(verify_subject(cert, tiny, sizeof(tiny)), "C=PL, O=Te\xc3\xa9...");
 	assert_string_equal(verify_subject(NULL, out, sizeof(out)), "(unreadable name)");
 	X509_free(cert);

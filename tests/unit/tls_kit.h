@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/tls_kit.h -- what the tests of src/tls share: certificates, files in memory, handshakes. */
+/* tests/unit/tls_kit.h -- what the tests of src/tls share: certificates, files in memory,
+ * handshakes. */
 #ifndef GINNEL_TESTS_TLS_KIT_H
 #define GINNEL_TESTS_TLS_KIT_H
 
@@ -50,7 +51,8 @@ kit_read(struct files *files, const char *path, struct file *out)
 	for (unsigned i = k->n; i-- > 0;) {
 		if (strcmp(k->v[i].path, path) != 0)
 			continue;
-		*out = (struct file){ .data = malloc(k->v[i].n + 1), .size = k->v[i].n,
+		*out = (struct file){ .data = malloc(k->v[i].n + 1),
+			.size = k->v[i].n,
 			.mode = S_IFREG | k->v[i].mode };
 		memcpy(out->data, k->v[i].bytes, k->v[i].n);
 		out->data[out->size] = '\0';
@@ -193,8 +195,10 @@ kit_say(struct sink *sink, bool fatal, const char *option, const char *text)
 KIT struct tls_conf
 kit_conf(void)
 {
-	return (struct tls_conf){ .security_level = -1, .session_resume = true,
-		.session_cache_size = 100, .session_timeout_ms = 300 * 1000,
+	return (struct tls_conf){ .security_level = -1,
+		.session_resume = true,
+		.session_cache_size = 100,
+		.session_timeout_ms = 300 * 1000,
 		.ticket_rotation_ms = 3600 * 1000 };
 }
 
@@ -212,8 +216,8 @@ kit_context_named(const struct tls_conf *conf, enum tls_role role, const char *s
     const struct tls_context *previous, struct kit_files *files)
 {
 	struct kit_sink sink = { .sink = { .say = kit_say } };
-	struct tls_context *tc = tls_context_new(conf, role, service, NULL, previous, &files->files,
-	    &sink.sink);
+	struct tls_context *tc =
+	    tls_context_new(conf, role, service, NULL, previous, &files->files, &sink.sink);
 
 	if (tc == NULL)
 		fail_msg("no context: %s", sink.said);
