@@ -8,7 +8,7 @@ import pytest
 from cryptography.x509.oid import NameOID
 
 from interop.host import HERE
-from interop.incumbent import before_start, wait_end
+from interop.incumbent import before_start
 from interop.recipes import NOBODY
 
 pytestmark = pytest.mark.root  # Postfix starts as root, and so does a recipe with setuid
@@ -78,8 +78,7 @@ def test_a_welcome_certificate_delivers(case, scene, machine, pki, postfix):
         assert done.returncode == 0, done.stdout + done.stderr
         postfix.await_message("alice", token)
         daemon.wait_log(rf"Certificate accepted at depth=0: O=Test, CN={common_name(who)}$", after=mark)
-        end = wait_end(daemon, "done", after=mark)
-        assert end.service == "smtp" and end.to_socket > len(token)
+        assert daemon.wait_end(end="done", service="smtp", after=mark).to_socket > len(token)
 
 
 @pytest.mark.parametrize("case, name", REFUSALS, ids=name_of)
@@ -94,7 +93,7 @@ def test_any_other_is_refused_and_the_log_says_why(case, name, scene, machine, p
         daemon.wait_log(case.refused[name], after=mark)
         if who:
             daemon.wait_log(rf"Rejected by CERT at depth=0: O=Test, CN={common_name(who)}$", after=mark)
-        wait_end(daemon, "cert_rejected" if who else "cert_missing", after=mark)
+        daemon.wait_end(end="cert_rejected" if who else "cert_missing", after=mark)
         assert not any(token in text for text in postfix.messages("alice"))
     assert postfix.log().count("connect from") == visits, "a refused client reached the mail server"
     # The door is still there for those who may come in.

@@ -90,6 +90,8 @@ class Daemon:
     global part (foreground, log file at debug level, no syslog) is added here, unless `whole` is given.
     """
 
+    program, incumbent = GINNEL, INCUMBENT
+
     def __init__(self, folder, services="", head="", *, whole=None, args=None, env=None, limits=(),
                  daemonise=False, stdin=subprocess.DEVNULL, stderr=None, start=True, preexec=None, pass_fds=(),
                  log_path=None, await_log=True):
@@ -118,7 +120,7 @@ class Daemon:
         if whole is None:
             mode = f"pid = {self.pid_path}\n" if self.daemonise else "foreground = yes\n"
             drain = "" if "shutdownTimeout" in head else "shutdownTimeout = 1\n"
-            if INCUMBENT:
+            if self.incumbent:
                 drain = ""  # the incumbent has no drain
             debug = "" if "debug" in head else "debug = debug\n"
             whole = f"{mode}syslog = no\noutput = {self.log_path}\n{debug}{drain}{head}\n{services}\n"
@@ -136,7 +138,7 @@ class Daemon:
     def start(self):
         with open(self.stderr_path, "ab") as stderr:
             self.child = subprocess.Popen(
-                [GINNEL, *self.args], cwd=self.folder, stdin=self.stdin,
+                [self.program, *self.args], cwd=self.folder, stdin=self.stdin,
                 stdout=subprocess.DEVNULL, stderr=self.stderr or stderr,
                 env=environment(self.folder, self.env), preexec_fn=self._prepare,
                 pass_fds=self.pass_fds, start_new_session=True,

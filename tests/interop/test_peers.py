@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+# Other programs at the far end of the tunnel: stunnel, openssl, curl; both know each other by certificates.
+import select
+import subprocess
+
+import pytest
+
+from interop.host import HERE, free_port
+from interop.incumbent import Stunnel
+from interop.web import WebServer
+from lib.peer import END, echo, pattern
+from lib.wait import DEADLINE
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def stunnel(scene):
+    """Start Debian's stunnel with one section."""
+
+    def start(section):
+        folder = scene.folder / "stunnel"
+        folder.mkdir()
+        daemon = Stunnel(folder, section, start=False)
+        scene.daemons.append(daemon)
+        daemon.start()
+        return daemon
+
+    return start
+
+
+def mutual(identity, pki):
+    return (f"cert = {identity.bundle}", "verify = 2", f"CAfile = {pki.ca.path}")
+
+
+def server_section(scene, pki, backend, *lines, identity=None):
+    return scene.section("tunnel", backend, *mutual(identity or pki.server, pki), *lines)
+
+
+def client_section(scene, pki, target, *lines, identity=None):
+    return scene.section("tunnel", target, "client = yes", *mutual(identity or pki.client, pki), *lines)
+
+
+def both_ways(scene, pki, stunnel, ours, *lines, identity=None):
+    """An echo server, a server-mode tunnel, a client-mode tunnel; one of the tunnels is stunnel's."""
+    backend = scene.server(echo)
+    server = (scene.daemon if ours == "server" else stunnel)(server_section(scene, pki, backend, *lines))
+    target = f"127.0.0.1:{server.port('tunnel')}"
+    client = (scene.daemon if ours == "client" else stunnel)(
+        client_section(scene, pki, target, *lines, identity=identity))
+    return server, client
+
+
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+@pytest.mark.parametrize("ours", ["server", "client"])
+def test_bytes_and_the_end_go_through_a_pair_with_stunnel(scene, pki, stunnel, ours, version):
+    server, client = both_ways(scene, pki, stunnel, ours, f"sslVersion = {version}")
+    body = pattern(5, 4 * MIB)
+    near = scene.connect(client.port("tunnel"))
+    for at in range(0, len(body), MIB // 4):
+        near.send(body[at : at + MIB // 4])
+        assert near.recv(MIB // 4) == body[at : at + MIB // 4]
+    near.shut()
+    assert near.rest() == (b"", END)
+    server.wait_log("Certificate accepted at depth=0: O=Test, CN=client.test$")
+    client.wait_log("Certificate accepted at depth=0: O=Test, CN=server.test$")
+    end = (server if ours == "server" else client).wait_end(end="done")
+    assert (end.to_tls, end.to_socket) == (4 * MIB, 4 * MIB)
+
+
+@pytest.mark.parametrize("ours", ["server", "client"])
+def test_a_second_connection_resumes_the_session(scene, pki, stunnel, ours):
+    server, client = both_ways(scene, pki, stunnel, ours)
+    for _ in range(2):
+        with scene.connect(client.port("tunnel")) as near:
+            assert near.send(b"hello").recv(5) == b"hello"
+            near.shut()
+            assert near.rest() == (b"", END)
+    server.wait_log("TLS accepted: previous session reused")
+    client.wait_log("TLS connected: previous session reused")
+
+
+@pytest.mark.parametrize("ours", ["server", "client"])
+def test_a_foreign_certificate_ends_it(scene, pki, stunnel, ours):
+    server, client = both_ways(scene, pki, stunnel, ours, identity=pki.foreign)
+    near = scene.connect(client.port("tunnel"))
+    near.send(b"let me in")
+    assert near.rest()[0] == b""
+    server.wait_log("Rejected by CERT at depth=0: O=Test, CN=foreign.test$")
+    if ours == "server":
+        server.wait_end(end="cert_rejected")
+    else:
+        client.wait_log("alert unknown ca")
+
+
+# --- openssl
+
+
+@pytest.fixture
+def s_server(scene, pki):
+    """`openssl s_server` that demands a certificate and gives back each line reversed: its port."""
+    port = free_port()
+    process = HERE.start("openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", pki.server.path,
+                         "-key", pki.server.key, "-CAfile", pki.ca.path, "-Verify", "1", "-verify_return_error",
+                         "-rev")
+    scene.closers.callback(HERE.end, process)
+    HERE.await_port(port, process)
+    return port
+
+
+def test_client_mode_with_openssl_s_server(scene, pki, s_server):
+    daemon = scene.daemon(client_section(scene, pki, f"127.0.0.1:{s_server}", "checkHost = server.test"))
+    near = scene.connect(daemon.port("tunnel"))
+    assert near.send(b"ginnel\n").recv(7) == b"lennig\n"
+    near.shut()
+    assert near.rest() == (b"", END)
+    daemon.wait_end(end="done")
+
+
+def test_client_mode_with_a_foreign_certificate_and_openssl_s_server(scene, pki, s_server):
+    daemon = scene.daemon(client_section(scene, pki, f"127.0.0.1:{s_server}", identity=pki.foreign))
+    near = scene.connect(daemon.port("tunnel"))
+    near.send(b"ginnel\n")
+    assert near.rest()[0] == b""
+    daemon.wait_log("alert unknown ca")
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_server_mode_with_openssl_s_client(scene, pki, version):
+    daemon = scene.daemon(server_section(scene, pki, scene.server(echo)))
+    process = HERE.start(
+        "openssl", "s_client", "-connect", f"127.0.0.1:{daemon.port('tunnel')}", "-cert", pki.client.path, "-key",
+        pki.client.key, "-CAfile", pki.ca.path, "-verify_return_error", "-verify_hostname", "server.test", "-quiet",
+        version, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        process.stdin.write(b"there and back\n")
+        process.stdin.flush()
+        assert select.select([process.stdout], [], [], DEADLINE)[0]
+        assert process.stdout.readline() == b"there and back\n"
+    finally:
+        process.stdin.close()
+        HERE.end(process)
+        process.stdout.close()
+    daemon.wait_log("Certificate accepted at depth=0: O=Test, CN=client.test$")
+
+
+# --- curl
+
+
+def test_curl_with_a_client_certificate(scene, pki):
+    web = scene.keep(WebServer())
+    daemon = scene.daemon(server_section(scene, pki, web))
+    url = f"https://localhost:{daemon.port('tunnel')}/echo/hello"
+    common = ("curl", "-sS", "--fail", "--ipv4", "--cacert", pki.ca.path, url)
+
+    done = HERE.run(*common, "--cert", pki.client.path, "--key", pki.client.key)
+    assert (done.returncode, done.stdout) == (0, "/echo/hello"), done.stderr
+    daemon.wait_end(end="done")
+
+    done = HERE.run(*common)
+    assert done.returncode != 0 and done.stdout == ""
+    daemon.wait_log("peer did not return a certificate")
+
+    done = HERE.run(*common, "--cert", pki.foreign.path, "--key", pki.foreign.key)
+    assert done.returncode != 0 and done.stdout == ""
+    daemon.wait_log("Rejected by CERT at depth=0: O=Test, CN=foreign.test$")
