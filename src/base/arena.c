@@ -71,7 +71,7 @@ chunk_add(struct arena *a, size_t need)
 void *
 arena_alloc(struct arena *a, size_t n)
 {
-	const size_t align = sizeof(max_align_t);
+	const size_t align = _Alignof(max_align_t);
 	struct chunk *c;
 	size_t at;
 
