@@ -243,8 +243,7 @@ on_ticket_write(SSL *ssl, void *arg)
 	return SSL_SESSION_set1_ticket_appdata(session, &stamp, sizeof(stamp));
 }
 
-/* May this session be taken up?  Only its certificate's end and ours count here; the rest is in
- * trust. */
+/* May it be taken up?  Its age and its certificate's end count; the rest is in trust. */
 static bool
 may_resume(const struct tls_context *tc, SSL_SESSION *session)
 {
@@ -269,8 +268,7 @@ on_ticket_read(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
 	if (!may_resume(tc, session))
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
-	/* A TLS 1.3 client uses a ticket once (RFC 8446 C.4): it needs another for the next time.
-	 */
+	/* TLS 1.3 clients use a ticket once (RFC 8446 C.4), and need another for next time. */
 	if (status == SSL_TICKET_SUCCESS && SSL_version(ssl) < TLS1_3_VERSION)
 		return SSL_TICKET_RETURN_USE;
 	return SSL_TICKET_RETURN_USE_RENEW;

@@ -29,8 +29,7 @@ log_of(const SSL *ssl)
 const char *
 verify_name(const X509_NAME *name, char *out, size_t size)
 {
-	/* As the incumbent prints names; ASN1_STRFLGS_ESC_CTRL stays, so a name cannot end the
-	 * line. */
+	/* As the incumbent does.  ESC_CTRL stays on, so that no name can end the line. */
 	const unsigned long flags = XN_FLAG_ONELINE & ~(ASN1_STRFLGS_ESC_MSB | XN_FLAG_SPC_EQ);
 	BIO *bio = BIO_new(BIO_s_mem());
 	char *text;
@@ -253,8 +252,7 @@ verify_install(struct tls_context *tc)
 	const struct tls_conf *conf = tc->conf;
 	X509_STORE *store = SSL_CTX_get_cert_store(tc->ctx);
 
-	/* The default too, but a store without a purpose would take a server's certificate for a
-	 * client. */
+	/* Never without a purpose: a server's certificate would do for a client. */
 	SSL_CTX_set_purpose(
 	    tc->ctx, tc->role == TLS_SERVER ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER);
 	if (conf->crl_file != NULL || conf->crl_path != NULL)

@@ -3,6 +3,9 @@
 #include "base/check.h"
 #include "tls/hello.h"
 
+#include <ctype.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -19,14 +22,61 @@ check_fields(const struct hello *h)
 		MUST(*p < 'A' || *p > 'Z');
 }
 
+/*
+ * OpenSSL reads the same bytes behind us.  Where both take the hello, both must have seen the same
+ * name, or a peer could be routed by one and served by the other.
+ */
+static int
+compare_names(SSL *ssl, int *alert, void *arg)
+{
+	const struct hello *h = SSL_get_app_data(ssl);
+	const unsigned char *body;
+	size_t n, length = strlen(h->sni);
+
+	(void)alert;
+	(void)arg;
+	if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &body, &n)) {
+		MUST(length == 0);
+		return SSL_CLIENT_HELLO_ERROR;
+	}
+	/* RFC 6066 3: two lengths and a type stand before the name. */
+	MUST(n == length + 5);
+	for (size_t i = 0; i < length; i++)
+		MUST(tolower(body[5 + i]) == h->sni[i]);
+	return SSL_CLIENT_HELLO_ERROR;
+}
+
+static void
+check_openssl_agrees(const uint8_t *data, size_t n, struct hello *h)
+{
+	static SSL_CTX *ctx;
+	SSL *ssl;
+
+	if (ctx == NULL) {
+		MUST((ctx = SSL_CTX_new(TLS_server_method())) != NULL);
+		SSL_CTX_set_client_hello_cb(ctx, compare_names, NULL);
+	}
+	MUST((ssl = SSL_new(ctx)) != NULL);
+	SSL_set_app_data(ssl, h);
+	SSL_set_bio(ssl, BIO_new_mem_buf(data, (int)n), BIO_new(BIO_s_null()));
+	SSL_set_accept_state(ssl);
+	SSL_do_handshake(ssl);
+	SSL_free(ssl);
+	ERR_clear_error();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct hello h;
 	enum hello_result whole = hello_read(data, n, &h);
 
-	if (whole == HELLO_DONE)
+	if (whole == HELLO_DONE) {
 		check_fields(&h);
+		/* A hello in the form of SSL 2 has no extensions and is left to OpenSSL. */
+		if ((data[0] & 0x80) == 0)
+			check_openssl_agrees(data, n, &h);
+	}
 	/* A verdict is never taken back when more bytes come. */
 	if (n > 0) {
 		struct hello shorter;
