@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -196,21 +197,19 @@ test_allocations(void **state)
 		long k = 0;
 
 		rig_open(&r, confs[c]);
+		failed = true; /* a first visit without failures, for what is made only once */
 		assert_true(visit(&r, tls));
 		do {
 			fail_at = k++;
 			failed = false;
 			(void)visit(&r, tls);
 			/* The next one is served as if nothing had been. */
-			if (failed && k % 7 == 0) {
-				bool was = failed;
-
+			if (failed && k % 7 == 0)
 				assert_true(visit(&r, tls));
-				failed = was;
-			}
 		} while (failed);
-		assert_true(k > 3);
-		failed = true; /* no more failures */
+		/* A session and its dial; with TLS, all that OpenSSL makes. */
+		assert_true(k > (tls ? 100 : 2));
+		failed = true;
 		assert_true(visit(&r, tls));
 		rig_close(&r);
 	}
@@ -325,6 +324,7 @@ main(void)
 		cmocka_unit_test(test_accept_errors),
 	};
 
+	signal(SIGPIPE, SIG_IGN); /* the TLS client writes to a session that may have ended */
 	if (CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free) != 1)
 		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
