@@ -41,15 +41,19 @@ verify_against(SSL_CTX *tls, const char *ca, int how)
 	SSL_CTX_set_verify(tls, how, NULL);
 }
 
-/* The newest session is the one to resume: under TLS 1.3 it comes after the handshake. */
+/*
+ * The newest session is the one to resume: under TLS 1.3 it comes after the handshake.  A copy, as
+ * OpenSSL spoils its own if the connection ends without the peer's close_notify.
+ */
 static int
 keep_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct job *job = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 
 	SSL_SESSION_free(job->session);
-	job->session = session;
-	return 1; /* the reference is ours */
+	if ((job->session = SSL_SESSION_dup(session)) == NULL)
+		die("no memory for a session");
+	return 0; /* the original stays the library's */
 }
 
 static int

@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: Apache-2.0
+"""bench/measure.py -- one row measured over some rounds, the tunnels taking turns within each."""
+
+import json
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import time
+
+import peers
+import procs
+import rows
+from procs import Problem
+
+DEADLINE = 90  # seconds for one load; it ends itself
+ORDER = struct.Struct('@IIQQQ')  # struct order of bench/transfer.h
+ORDER_MAGIC, ORDER_COUNT = 0x676e6c31, 3
+
+
+class Load:
+    """bench/load, stopped at its two marks: connections open, work done."""
+
+    def __init__(self, binary, arguments, wrapper=()):
+        command = [*wrapper, binary, *arguments, '--paced', '--deadline', DEADLINE]
+        self.process = procs.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+
+    def await_open(self):
+        line = self.process.stdout.readline()
+        if line == 'open\n':
+            return
+        self._fail(line)
+
+    def go(self):
+        self.process.stdin.write('\n')
+        self.process.stdin.flush()
+
+    def results(self):
+        line = self.process.stdout.readline()
+        if not line:
+            self._fail(line)
+        return json.loads(line)
+
+    def _fail(self, line):
+        words = json.loads(line)['error'] if line else self.process.stderr.read().strip()
+        self.end()
+        raise Problem(words or 'the load ended without a word')
+
+    def end(self):
+        self.process.stdin.close()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            pass
+        procs.end(self.process)
+        self.process.stderr.close()
+
+
+class Backend:
+    """bench/load as the server behind the tunnels."""
+
+    def __init__(self, binary, arguments, tls):
+        self.tls = tls
+        command = [binary, 'backend', '--at', '0', '--deadline', 3600, *arguments]
+        self.process = procs.start(command, stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline())
+
+    def resumed(self):
+        """How many TLS handshakes with it were not full ones."""
+        with socket.create_connection(('127.0.0.1', self.port)) as plain:
+            if not self.tls:
+                return 0
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            with context.wrap_socket(plain) as s:
+                s.sendall(ORDER.pack(ORDER_MAGIC, ORDER_COUNT, 0, 0, 0))
+                return json.loads(s.makefile().readline())['resumed']
+
+    def end(self):
+        procs.end(self.process)
+
+
+def _load_arguments(row, scale, certs, near_tls):
+    words = [row.mode, *row.load]
+    for argument, number in zip(row.amount[::2], row.amount[1::2]):
+        words += [argument, max(1, int(number * scale))]
+    if row.unit == rows.BYTES:  # one request on each connection shows that it still lives
+        words += ['--count', max(1, int(row.amount[1] * scale))]
+    return words + (_client_tls(row, certs) if near_tls else [])
+
+
+def _client_tls(row, certs):
+    words = ['--tls', row.tls, '--ca', certs.ca]
+    if row.mutual:
+        words += ['--cert', certs.client()]
+    if row.resume:
+        words += ['--resume']
+    return words
+
+
+def _per_unit(row, cpu, result):
+    """What the row's unit asks for, from the tunnel's CPU time and what the load says it did."""
+    if row.unit == rows.P99:
+        return result['p99_us']
+    if row.unit == rows.S_PER_GB:
+        return cpu / (result['bytes'] / 1e9)
+    return cpu / result['done'] * 1e6
+
+
+def _check(result):
+    if result['failed'] or not result['done']:
+        raise Problem(f"{result['failed']} of the load failed: {result['error']}")
+
+
+class Bench:
+    """One row with everything it needs: backend, tunnels, and the numbers found so far."""
+
+    def __init__(self, row, setup):
+        self.row, self.setup = row, setup
+        self.numbers, self.details, self.problems = {}, {}, {}
+        self.tunnels = {}
+        client = row.role == 'client'
+        server_cert = setup.certs.server(row.cert)
+        self.plain = Backend(setup.load, [], False)
+        self.backend = Backend(setup.load, ['--tls', row.tls, '--server-cert', server_cert],
+                               True) if client else self.plain
+
+    def end(self):
+        for tunnel in list(self.tunnels.values()):
+            tunnel.end()
+        self.backend.end()
+        if self.plain is not self.backend:
+            self.plain.end()
+
+    def run(self, rounds, progress):
+        targets = [peer for peer in self.setup.peers if peers.plays(peer, self.row.role)]
+        if self.row.role != 'services':
+            targets.append(peers.RELAY)
+        for number in range(rounds):
+            # Each begins once, so that none always comes after the same one.
+            turn = number % len(targets)
+            for peer in targets[turn:] + targets[:turn]:
+                if peer.name not in self.problems:
+                    self._attempt(peer.name, lambda p=peer: self._measure(p), progress)
+            if self.row.library:
+                self._attempt('library', self._library, progress)
+
+    def _attempt(self, name, measure, progress):
+        try:
+            value, detail = measure()
+        except Problem as problem:
+            self.problems[name] = str(problem)
+            progress(f'{self.row.name}: {name}: {problem}')
+            return
+        self.numbers.setdefault(name, []).append(value)
+        self.details.setdefault(name, []).append(detail)
+        progress(f'{self.row.name}: {name}: {value:.4g} {self.row.unit}')
+
+    def _measure(self, peer):
+        if self.row.unit == rows.SECONDS:
+            return self._time_start_or_reload(peer)
+        if self.row.unit == rows.BYTES:
+            return self._weigh_idle(peer)
+        return self._meter(peer)
+
+    # --- the tunnel -----------------------------------------------------------------------------
+
+    def _open(self, peer):
+        row, setup = self.row, self.setup
+        relay = peer is peers.RELAY
+        role = 'relay' if relay else row.role
+        if row.services > 1:
+            certs = [setup.certs.service(n) for n in range(row.services)]
+        else:
+            certs = [setup.certs.server(row.cert)]
+        backend = self.plain if relay else self.backend
+        return peers.Tunnel(peer, role, setup.folder / row.name, setup.load, backend.port, certs,
+                            setup.certs.ca, row.workers)
+
+    def _arguments(self, peer, scale):
+        near_tls = peer is not peers.RELAY and self.row.role not in ('client', 'relay')
+        return _load_arguments(self.row, scale, self.setup.certs, near_tls)
+
+    def _load(self, peer, tunnel, scale):
+        mode, *more = self._arguments(peer, scale)
+        return Load(self.setup.load, [mode, '--to', tunnel.port, *more])
+
+    def _run_load(self, peer, tunnel, scale):
+        """The whole of a load; the tunnel's CPU time during its work, and its results."""
+        load = self._load(peer, tunnel, scale)
+        load.await_open()
+        pids = tunnel.pids()
+        before = procs.cpu_seconds(pids)
+        load.go()
+        result = load.results()
+        cpu = procs.cpu_seconds(pids) - before
+        same = tunnel.pids() == pids
+        load.end()
+        if not same:
+            raise Problem('its processes changed while it was measured')
+        _check(result)
+        return cpu, result
+
+    # --- the kinds of rows ----------------------------------------------------------------------
+
+    def _meter(self, peer):
+        tunnel = self.tunnels.get(peer.name)
+        if tunnel is None:
+            tunnel = self.tunnels[peer.name] = self._open(peer)
+            self._run_load(peer, tunnel, self.setup.scale * 0.1)  # warms it up
+        background = self._begin_background(peer, tunnel)
+        try:
+            cpu, result = self._run_load(peer, tunnel, self.setup.scale)
+        finally:
+            if background:
+                procs.end(background.process)
+        if self.row.role == 'client' and self.backend.resumed():
+            raise Problem('some handshakes with the backend were resumed')
+        detail = {'cpu_seconds': cpu, **{key: result[key] for key in
+                  ('done', 'bytes', 'full', 'resumed', 'seconds', 'p50_us', 'p99_us')}}
+        return _per_unit(self.row, cpu, result), detail
+
+    def _begin_background(self, peer, tunnel):
+        if not self.row.background:
+            return None
+        mode, *more = self.row.background
+        tls = [] if peer is peers.RELAY else _client_tls(self.row, self.setup.certs)
+        # It shall burden the tunnel; that it takes a core from the load that is timed is no finding.
+        load = Load(self.setup.load, [mode, '--to', tunnel.port, *more, *tls],
+                    ('nice', '-n', '15'))
+        load.await_open()
+        load.go()
+        return load
+
+    def _weigh_idle(self, peer):
+        """A fresh tunnel each time: what it once needed, it may keep."""
+        tunnel = self.tunnels[peer.name] = self._open(peer)
+        try:
+            self._run_load(peer, tunnel, 0.02)
+            procs.await_quiet(tunnel.pids())
+            before = procs.pss_bytes(tunnel.pids())
+            load = self._load(peer, tunnel, 1)  # fewer would weigh what all share
+            load.await_open()
+            share = procs.await_quiet(tunnel.pids())
+            held = procs.pss_bytes(tunnel.pids()) - before
+            load.go()
+            result = load.results()
+            load.end()
+            _check(result)
+        finally:
+            tunnel.end()
+            del self.tunnels[peer.name]
+        return held / result['done'], {'connections': result['done'], 'idle_cpu_share': share}
+
+    def _time_start_or_reload(self, peer):
+        tunnel = self.tunnels[peer.name] = self._open(peer)
+        try:
+            if self.row.name.startswith('start'):
+                return tunnel.start_seconds, {}
+            return self._time_reload(tunnel), {}
+        finally:
+            tunnel.end()
+            del self.tunnels[peer.name]
+
+    @staticmethod
+    def _time_reload(tunnel, words='Configuration successful', patience=20):
+        before, began = tunnel.count_in_log(words), time.monotonic()
+        tunnel.process.send_signal(signal.SIGHUP)
+        while tunnel.count_in_log(words) == before:
+            if time.monotonic() > began + patience:
+                raise Problem(f'its log does not say "{words}" after SIGHUP')
+            time.sleep(0.002)
+        return time.monotonic() - began
+
+    def _library(self):
+        row, setup = self.row, self.setup
+        load = Load(setup.load, ['library', *row.library, *_client_tls(row, setup.certs),
+                                 '--server-cert', setup.certs.server(row.cert)])
+        load.await_open()
+        load.go()
+        result = load.results()
+        load.end()
+        _check(result)
+        cpu = result['client_us' if row.role == 'client' else 'server_us'] / 1e6
+        return _per_unit(row, cpu, result), {}
