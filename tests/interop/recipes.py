@@ -47,3 +47,10 @@ class Machine:
             assert old in text, f"{name} has no {old!r}"
             text = text.replace(old, new)
         return text.replace("/run/ginnel/", f"{self.run}/")
+
+
+def let_nobody_log(scene):
+    """A daemon with setuid opens its log as that user: the folder has to be that user's."""
+    folder = scene.folder / "ginnel"
+    folder.mkdir()
+    shutil.chown(folder, NOBODY.pw_uid, NOBODY.pw_gid)

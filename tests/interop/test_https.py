@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from interop.host import HERE, public_folder
-from interop.incumbent import before_start
+from interop.recipes import let_nobody_log
 from interop.swarm import Swarm
 from interop.web import WebServer
 from lib.daemon import INCUMBENT
@@ -45,7 +45,7 @@ def web(big_file):
 @pytest.fixture
 def https(scene, machine, pki, web):
     """The recipe in front of the web server, with a certificate that a browser would want."""
-    before_start(scene)
+    let_nobody_log(scene)
     machine.identity("server", pki.ca.issue("tunnel.test", sans=["tunnel.test", "localhost", "127.0.0.1"],
                                             label="web"))
     without_workers = [("workers = 2\n", "")] if INCUMBENT else []

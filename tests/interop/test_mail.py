@@ -8,8 +8,8 @@ import pytest
 from cryptography.x509.oid import NameOID
 
 from interop.host import HERE
-from interop.incumbent import before_start
-from interop.recipes import NOBODY
+from interop.recipes import NOBODY, let_nobody_log
+from lib.daemon import INCUMBENT
 
 pytestmark = pytest.mark.root  # Postfix starts as root, and so does a recipe with setuid
 
@@ -35,7 +35,7 @@ def name_of(value):
 
 
 def tunnel(case, scene, machine, pki, postfix):
-    before_start(scene)
+    let_nobody_log(scene)
     machine.install(case.trust, *(getattr(pki, name).path for name in case.holds))
     return scene.daemon(machine.recipe(
         case.recipe,
@@ -65,20 +65,22 @@ def by_swaks(port, pki, who, token):
                     "--to", "alice@example.test", "--body", token)
 
 
-SENDERS = [by_openssl, by_swaks]
+# swaks closes its socket without reading our close_notify, and so the kernel may send a reset for it.
+ENDS = {by_openssl: ["done"], by_swaks: ["done", "reset_near"]}
 
 
 @pytest.mark.parametrize("case", CASES, ids=name_of)
 def test_a_welcome_certificate_delivers(case, scene, machine, pki, postfix):
     daemon = tunnel(case, scene, machine, pki, postfix)
     who = getattr(pki, case.welcome)
-    for sender in SENDERS:
+    for sender in ENDS:
         token, mark = uuid.uuid4().hex, daemon.mark()
         done = sender(daemon.port("smtp"), pki, who, token)
         assert done.returncode == 0, done.stdout + done.stderr
         postfix.await_message("alice", token)
         daemon.wait_log(rf"Certificate accepted at depth=0: O=Test, CN={common_name(who)}$", after=mark)
-        assert daemon.wait_end(end="done", service="smtp", after=mark).to_socket > len(token)
+        end = daemon.wait_end(service="smtp", after=mark)
+        assert end.to_socket > len(token) and (INCUMBENT or end.end in ENDS[sender])
 
 
 @pytest.mark.parametrize("case, name", REFUSALS, ids=name_of)
@@ -86,7 +88,7 @@ def test_any_other_is_refused_and_the_log_says_why(case, name, scene, machine, p
     daemon = tunnel(case, scene, machine, pki, postfix)
     who = getattr(pki, name) if name else None
     visits = postfix.log().count("connect from")
-    for sender in SENDERS:
+    for sender in ENDS:
         token, mark = uuid.uuid4().hex, daemon.mark()
         done = sender(daemon.port("smtp"), pki, who, token)
         assert done.returncode != 0, done.stdout

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Nine thousand idle TLS connections in one process of two workers, and what happens at the very limit.
+import contextlib
 import resource
 import time
 
@@ -49,9 +50,10 @@ def test_nine_thousand_idle_connections_and_the_limit(crowd, scene):
     daemon.wait_log(r"too many|suspended", after=mark)
     assert daemon.alive and daemon.descriptors() <= LIMIT
 
-    # Clients who wait at the door keep nobody busy.
+    # Clients who wait at the door, if they are not sent away at once, keep nobody busy.
     for _ in range(100):
-        scene.connect(daemon.port("tls"))
+        with contextlib.suppress(ConnectionResetError):
+            scene.connect(daemon.port("tls"))
     before = daemon.cpu_seconds()
     time.sleep(1)
     assert daemon.cpu_seconds() - before < 0.5

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every recipe loads as it stands, is explained in the index, and carries bytes.
+import re
+import ssl
+
+import pytest
+
+from interop.recipes import RECIPES, let_nobody_log
+from lib.daemon import INCUMBENT
+from lib.peer import END, echo
+
+ALL = sorted(path.name for path in RECIPES.glob("*.conf"))
+EXTRA_FILES = {"smtp-listed.conf": "listed.pem", "smtp-pinned.conf": "pinned.pem"}
+THROUGH_CHECK = pytest.mark.skipif(INCUMBENT, reason="the incumbent has no check command")
+
+
+@pytest.fixture
+def prepared(machine, pki):
+    """The machine with the certificates that only some recipes have."""
+    machine.install("listed.pem", pki.ca.path, pki.client.path)
+    machine.install("pinned.pem", pki.client.path)
+    return machine
+
+
+@THROUGH_CHECK
+@pytest.mark.parametrize("name", ALL)
+def test_check_accepts_it(name, prepared, scene):
+    done = scene.run("check", scene.file(name, prepared.recipe(name)))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@THROUGH_CHECK
+def test_check_would_have_complained(prepared, scene):
+    text = prepared.recipe("https.conf", ("sslVersionMin", "sslVersionMinimum"))
+    done = scene.run("check", scene.file("https.conf", text))
+    assert done.returncode == 78
+    assert re.search(r"https\.conf:\d+: sslVersionMinimum: ", done.stdout + done.stderr)
+
+
+def test_the_index_names_exactly_the_files_that_are_there():
+    named = re.findall(r"\]\((\S+\.conf)\)", (RECIPES / "README.md").read_text(encoding="ascii", errors="replace"))
+    assert sorted(named) == ALL
+
+
+# --- bytes through those that no other test runs with its real server
+
+PLAIN_BEHIND = ["imaps.conf", "ldaps.conf", "postgresql-server.conf", "redis-server.conf"]
+
+
+def on_free_ports(text):
+    return re.sub(r"(?m)^accept = .*$", "accept = 127.0.0.1:0", text)
+
+
+def connected_to(text, *addresses):
+    """The connect lines, one after the other, lead to these addresses instead."""
+    addresses = list(addresses)
+    text = re.sub(r"(?m)^connect = .*$", lambda _: f"connect = {addresses.pop(0)}", text)
+    assert not addresses
+    return text
+
+
+def service(text):
+    return re.search(r"(?m)^\[(.*)\]$", text)[1]
+
+
+def say_hello(near):
+    assert near.send(b"hello").recv(5) == b"hello"
+    near.shut()
+    assert near.rest() == (b"", END)
+
+
+@pytest.mark.parametrize("name", PLAIN_BEHIND)
+def test_server_side(name, prepared, scene, pki):
+    text = prepared.recipe(name)
+    daemon = scene.daemon(connected_to(on_free_ports(text), scene.server(echo).address))
+    say_hello(scene.tls(daemon.port(service(text)), pki.client_context(pki.client)))
+    daemon.wait_end(end="done")
+
+
+def test_a_revoked_developer_is_refused(prepared, scene, pki):
+    text = prepared.recipe("postgresql-server.conf")
+    backend = scene.backend()
+    daemon = scene.daemon(connected_to(on_free_ports(text), backend.address))
+    with scene.tls(daemon.port("postgresql"), pki.client_context(pki.revoked, version="TLSv1.3")) as near:
+        with pytest.raises(ssl.SSLError, match="certificate revoked"):
+            near.some()
+    daemon.wait_log("CERT: .*certificate revoked")
+    daemon.wait_end(end="cert_rejected")
+    assert backend.unvisited()
+
+
+@pytest.mark.parametrize("name, host", [("postgresql-client.conf", "db"), ("redis-client.conf", "cache2")])
+def test_client_side(name, host, prepared, scene, pki):
+    """Redis: the first target is a port where nobody listens."""
+    identity = pki.ca.issue(f"{host}.example.com", sans=[f"{host}.example.com"], label=host)
+    server = scene.server(echo, pki.server_context(identity, client_ca=pki.ca))
+    text = prepared.recipe(name)
+    dead = scene.backend()
+    dead.close()
+    targets = [dead.address, server.address] if "redis" in name else [server.address]
+    daemon = scene.daemon(connected_to(on_free_ports(text), *targets))
+    say_hello(scene.connect(daemon.port(service(text))))
+    daemon.wait_end(end="done")
+
+
+@pytest.mark.skipif(INCUMBENT, reason="the incumbent has no bridge")
+def test_bridge(prepared, scene, pki):
+    identity = pki.ca.issue("api.example.com", sans=["api.example.com"], label="api")
+    versions = []
+
+    def script(peer):
+        versions.append((peer.version, peer.tls.getpeercert()["subject"]))
+        echo(peer)
+
+    server = scene.server(script, pki.server_context(identity, client_ca=pki.ca))
+    daemon = scene.daemon(connected_to(on_free_ports(prepared.recipe("bridge.conf")), server.address))
+    near = scene.tls(daemon.port("bridge"), pki.client_context(version="TLSv1.2"))
+    say_hello(near)
+    assert near.version == "TLSv1.2"
+    daemon.wait_end(end="done")
+    assert versions == [("TLSv1.3", ((("organizationName", "Test"),), (("commonName", "client.test"),)))]
+
+
+@pytest.mark.root
+def test_unix_socket(prepared, scene, pki):
+    let_nobody_log(scene)
+    backend = scene.server(echo, path=scene.socket_path("app.sock"))
+    (scene.folder / "app.sock").chmod(0o777)
+    text = prepared.recipe("unix-socket.conf", ("/run/app/app.sock", backend.address))
+    daemon = scene.daemon(on_free_ports(text))
+    say_hello(scene.tls(daemon.port("app"), pki.client_context()))
+    daemon.wait_end(end="done")
