@@ -183,7 +183,9 @@ main_drained(struct message *m, void *crew)
 {
 	struct crew *c = crew;
 
-	c->drained++;
+	/* Nobody serves the doors any more: who comes now is refused, not kept waiting. */
+	if (++c->drained == c->common.worker_count)
+		plan_close_doors(c->plan, NULL);
 	main_idle(m, crew);
 }
 
