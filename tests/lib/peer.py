@@ -8,6 +8,7 @@ A peer is one end of a connection.  How the other side ended has three names:
     RESET  RST
 """
 
+import errno
 import select
 import socket
 import ssl
@@ -108,8 +109,12 @@ class Peer:
         self.sock.close()
 
     def fin(self):
-        """A bare FIN, whatever lies above TCP."""
-        self.sock.shutdown(socket.SHUT_WR)
+        """A bare FIN, whatever lies above TCP; nothing if the other side has reset us already."""
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:
+                raise
         return self
 
     @property
@@ -217,7 +222,9 @@ class TlsPeer(Peer):
                 self.over = END
             except ssl.SSLZeroReturnError:
                 self.over = END
-            except ssl.SSLEOFError:
+            except ssl.SSLError as error:
+                if error.reason != "UNEXPECTED_EOF_WHILE_READING":
+                    raise
                 self.over = CUT
             except (ConnectionResetError, BrokenPipeError):
                 self.over = RESET
@@ -273,7 +280,12 @@ def connect(to, *, receive_buffer=None, source=None):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         if source:
             sock.bind(source)
-        sock.connect(to)
+        try:
+            sock.connect(to)
+        except ConnectionResetError:  # accepted, and reset before we have looked
+            peer = Peer(sock)
+            peer.over = RESET
+            return peer
         if family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except BaseException:

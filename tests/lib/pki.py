@@ -235,6 +235,7 @@ VERSIONS = {
 
 
 def _finish(context, identity, version, tickets):
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # Python's default: it hides a missing close_notify
     if version in ("TLSv1", "TLSv1.1"):
         context.set_ciphers("ALL:@SECLEVEL=0")  # these versions sign with SHA-1
     if version:

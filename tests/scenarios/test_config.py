@@ -33,6 +33,7 @@ BAD_LINES = [
     ("TIMEOUTidle = 12x", "TIMEOUTidle"),
     ("TIMEOUTidle =", "TIMEOUTidle"),
     ("TIMEOUTidle = 99999999999999", "TIMEOUTidle"),
+    ("TIMEOUTidle = -5", "TIMEOUTidle"),
     ("TIMEOUTbusy = 1.5", "TIMEOUTbusy"),
     ("client = perhaps", "client"),
     ("client = yes ; note", "client"),

@@ -116,15 +116,20 @@ def test_an_unknown_name_is_no_fault_of_the_file_and_one_clear_line(scene):
     assert daemon.wait_end(end="resolve").level == 3
 
 
-def test_a_target_that_is_our_own_listener_is_found_out(scene, pki):
-    backend = scene.backend()
-    address = backend.address
-    backend.close()
-    daemon = scene.daemon(
-        f"[loop]\nacceptTLS = no\nconnectTLS = no\naccept = {address}\nconnect = {address}\n"
-    )
-    near = scene.connect(daemon.port("loop"))
-    assert near.ended() == RESET
+def test_a_target_that_is_our_own_listener_is_refused_at_the_start(scene):
+    address = f"127.0.0.1:{closed_port()}"
+    with pytest.raises(NotStarted) as refused:
+        scene.daemon(f"[loop]\nacceptTLS = no\nconnectTLS = no\naccept = {address}\nconnect = {address}\n")
+    assert refused.value.status == 78 and "connect" in refused.value.stderr
+
+
+def test_a_target_that_turns_out_to_be_our_own_listener_is_found_out(scene):
+    """The port is the kernel's choice, so the file cannot show it."""
+    text = "[loop]\nacceptTLS = no\nconnectTLS = no\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:{port}\n"
+    daemon = scene.daemon(text.format(port=closed_port()))
+    daemon.write(text.format(port=daemon.port("loop")))
+    daemon.reload()
+    assert scene.connect(daemon.port("loop")).ended() == RESET
     daemon.wait_end(end="loop")
     assert daemon.log().count("accepted connection from") < 10
 

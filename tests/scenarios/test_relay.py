@@ -387,7 +387,9 @@ def test_hundreds_of_tunnels_at_once_each_still_echo(scene, pki):
     before = daemon.descriptors()
     assert before >= 600
     for near in peers:
-        near.close()
+        near.shut()
+    for near in peers:
+        assert near.ended() == END
     daemon.wait_end(count=300)
     daemon.await_descriptors(before - 600)
 
@@ -402,6 +404,8 @@ def test_nothing_is_left_after_many_connections(scene, pki):
             with connect_tls(daemon.port("tls"), context) as near:
                 near.send(b"x")
                 near.recv(1)
+                near.shut()
+                near.ended()
 
     batch(50)
     daemon.wait_end(count=50)

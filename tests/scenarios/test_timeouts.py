@@ -167,14 +167,6 @@ def test_timeout_close_counts_silence_not_time(scene):
     daemon.wait_end(end="done")
 
 
-def test_negative_times_mean_never(scene):
-    backend = scene.backend()
-    daemon = scene.server_mode(backend, "TIMEOUTidle = -1", "TIMEOUTclose = -1", "TIMEOUTbusy = -1")
-    near, far = scene.pair(daemon, backend)
-    near.send(b"ping")
-    assert far.recv(4) == b"ping"
-
-
 # --- connecting
 
 
@@ -230,9 +222,19 @@ def test_a_silent_target_delays_no_other_service(scene, swallower, pki):
     assert time.monotonic() - start < 0.5
 
 
-def test_a_client_that_leaves_while_we_connect_is_let_go(scene, swallower):
-    daemon = scene.server_mode(swallower, "TIMEOUTconnect = 10")
+def test_a_client_that_leaves_while_we_connect_costs_no_more_than_the_attempt(scene, swallower):
+    daemon = scene.server_mode(swallower, "TIMEOUTconnect = 1")
+    before = daemon.descriptors()
     near = scene.tls(daemon.port("tls"))
     daemon.wait_log("s_connect: connecting")
     near.reset()
-    daemon.wait_end(deadline=5)
+    daemon.wait_end(deadline=4)
+    daemon.await_descriptors(before)
+
+
+def test_all_targets_together_have_the_busy_deadline(scene, swallower):
+    daemon = scene.server_mode(swallower, *[f"connect = {swallower}"] * 4, "TIMEOUTconnect = 1", "TIMEOUTbusy = 2")
+    near, start = scene.tls(daemon.port("tls")), time.monotonic()
+    assert near.ended() in (RESET, CUT)
+    assert time.monotonic() - start < 4
+    daemon.wait_end(end="setup_timeout")
