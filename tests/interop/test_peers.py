@@ -83,8 +83,7 @@ def test_a_second_connection_resumes_the_session(scene, pki, stunnel, ours):
 @pytest.mark.parametrize("ours", ["server", "client"])
 def test_a_foreign_certificate_ends_it(scene, pki, stunnel, ours):
     server, client = both_ways(scene, pki, stunnel, ours, identity=pki.foreign)
-    near = scene.connect(client.port("tunnel"))
-    near.send(b"let me in")
+    near = scene.connect(client.port("tunnel"))  # silent, as unread bytes would turn the alert into a reset
     assert near.rest()[0] == b""
     server.wait_log("Rejected by CERT at depth=0: O=Test, CN=foreign.test$")
     if ours == "server":
@@ -120,7 +119,6 @@ def test_client_mode_with_openssl_s_server(scene, pki, s_server):
 def test_client_mode_with_a_foreign_certificate_and_openssl_s_server(scene, pki, s_server):
     daemon = scene.daemon(client_section(scene, pki, f"127.0.0.1:{s_server}", identity=pki.foreign))
     near = scene.connect(daemon.port("tunnel"))
-    near.send(b"ginnel\n")
     assert near.rest()[0] == b""
     daemon.wait_log("alert unknown ca")
 
