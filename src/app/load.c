@@ -45,6 +45,25 @@ log_problem(const struct problem *p)
 	log_at(&log_main, p->fatal ? LOG_ERR : LOG_WARNING, "%s", problem_text(p, text, sizeof(text)));
 }
 
+/* A daemon leaves the directory that a relative path would mean. */
+static void
+check_paths(struct config *c)
+{
+	const struct globals *g = c->globals;
+	const struct {
+		const char *option, *path, *text;
+	} paths[] = {
+		{ "pid", g->process.pid,
+		    "Pid file must include full path name, or set foreground = yes" },
+		{ "output", g->log.output,
+		    "Log file must include full path name, or set foreground = yes" },
+	};
+
+	for (size_t i = 0; g->process.foreground == FOREGROUND_NO && i < COUNT_OF(paths); i++)
+		if (paths[i].path != NULL && paths[i].path[0] != '/')
+			config_complain(c, NULL, true, paths[i].option, paths[i].text);
+}
+
 struct loaded
 load(const struct source *source, const struct plan *previous, struct files *files,
     void (*print)(const struct problem *))
@@ -57,6 +76,7 @@ load(const struct source *source, const struct plan *previous, struct files *fil
 		return l;
 	}
 	l.globals = l.config->globals;
+	check_paths(l.config);
 	/* Sections are built also when some line was wrong: all errors in one go. */
 	l.plan = config_build(l.config, previous, files);
 	for (const struct problem *p = l.config->problems; p != NULL; p = p->next) {

@@ -4,6 +4,7 @@
 
 #include "app/exit_status.h"
 #include "app/version.h"
+#include "tls/certs.h"
 #include "tunnel/crew.h"
 
 #include <errno.h>
@@ -224,6 +225,22 @@ count_limits(unsigned workers, unsigned doors)
 	return l;
 }
 
+static bool
+open_log(const struct log_conf *conf, bool to_stderr)
+{
+	char why[256];
+
+	if (!log_open(conf, to_stderr, why, sizeof(why))) {
+		log_err(&log_main, "%s", why);
+		return false;
+	}
+	if (!log_start()) {
+		log_err(&log_main, "Cannot start the thread of the log: %s (%d)", strerror(errno), errno);
+		return false;
+	}
+	return true;
+}
+
 /* Everything from here on runs in the serving process; the parent learns the status. */
 static int
 serve(struct server *s, struct loaded *l)
@@ -231,21 +248,17 @@ serve(struct server *s, struct loaded *l)
 	struct crew_events events = { .adopted = on_adopted, .drained = stop_now, .owner = s };
 	unsigned workers = s->conf.workers != 0 ? (unsigned)s->conf.workers : count_cores();
 	struct limits limits = count_limits(workers, l->plan->door_count);
-	bool to_stderr = s->conf.foreground == FOREGROUND_YES;
-	char why[256];
 
 	if (!process_enter_root(&s->conf) || !process_write_pid(s->conf.pid))
 		return EXIT_FAILED;
 	if (!process_drop_privileges(&s->conf))
 		return EXIT_NO_PERMISSION;
 	process_hide_memory();
-	if (!log_open(&l->globals->log, to_stderr, why, sizeof(why))) {
-		log_err(&log_main, "%s", why);
+	if (!open_log(&l->globals->log, s->conf.foreground == FOREGROUND_YES))
 		return EXIT_FAILED;
-	}
 	s->stop_task = (struct task){ .run = stop_now, .owner = s };
 	s->stop_timer.task = &s->stop_task;
-	if ((s->loop = loop_new()) == NULL || !catch_signals(s) || !log_start()) {
+	if ((s->loop = loop_new()) == NULL || !catch_signals(s)) {
 		log_err(&log_main, "Cannot start: %s (%d)", strerror(errno), errno);
 		return EXIT_FAILED;
 	}
@@ -257,6 +270,7 @@ serve(struct server *s, struct loaded *l)
 	l->plan = NULL;
 	l->config = NULL;
 	log_info(&log_main, "%u worker(s), at most %u connections", workers, limits.sessions);
+	certs_stop_asking(); /* nobody sits at the terminal when a reload meets a locked key */
 	log_info(&log_main, "Accepting new connections");
 	if (s->conf.foreground == FOREGROUND_NO)
 		snprintf(log_main.id, sizeof(log_main.id), "main");

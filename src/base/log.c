@@ -8,6 +8,8 @@
  */
 #include "base/log.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -66,6 +68,7 @@ static struct {
 	unsigned long lost; /* lines for which it had no room */
 	bool urgent, reopen, stop;
 	struct outlets *next; /* what log_reconfigure() hands over */
+	size_t mark; /* with `reopen` or `next`: the bytes that still go to the old place */
 } ring = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* The writer thread's own; without a thread, guarded by the lock.  NULL before log_open(). */
@@ -119,7 +122,7 @@ put_head(char out[HEAD_MAX], const struct log_ctx *ctx, int level)
 	return (size_t)(p + 3 - out);
 }
 
-/* The text, cut and made one line.  Bytes from 0x80 on pass: names may be UTF-8. */
+/* The text, cut and made one line; names may be UTF-8. */
 static size_t put_text(char out[LOG_LINE_MAX + 1], const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 
 static size_t
@@ -130,11 +133,7 @@ put_text(char out[LOG_LINE_MAX + 1], const char *fmt, va_list ap)
 
 	while (n > 0 && (out[n - 1] == '\n' || out[n - 1] == '\r'))
 		n--;
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)out[i];
-
-		out[i] = c < 0x20 || c == 0x7f ? '.' : out[i];
-	}
+	text_dot(out, n);
 	return n;
 }
 
@@ -491,10 +490,10 @@ static void
 writer_turn(void)
 {
 	const char *batch = space[ring.side];
-	size_t n = ring.used;
 	unsigned long lost = ring.lost;
 	bool reopen = ring.reopen;
 	struct outlets *next = ring.next;
+	size_t n = ring.used, old = reopen || next != NULL ? ring.mark : 0;
 
 	ring.side ^= 1;
 	ring.used = 0;
@@ -504,11 +503,12 @@ writer_turn(void)
 	ring.next = NULL;
 	pthread_mutex_unlock(&ring.lock);
 
-	outlets_write(outlets, batch, n, lost);
+	outlets_write(outlets, batch, old, 0);
 	if (next != NULL)
 		outlets_adopt(next);
 	if (reopen)
 		outlets_reopen(outlets);
+	outlets_write(outlets, batch + old, n - old, lost);
 
 	pthread_mutex_lock(&ring.lock);
 }
@@ -579,7 +579,7 @@ log_open(const struct log_conf *conf, bool to_stderr, char *why, size_t size)
 	pthread_mutex_lock(&ring.lock);
 	keep_passing(conf->level);
 	outlets_adopt(o);
-	drain();
+	/* Nothing is written here: a pipe that nobody reads is for the writer thread to wait on. */
 	pthread_mutex_unlock(&ring.lock);
 	log_main.level = conf->level;
 	also_stderr = to_stderr;
@@ -638,12 +638,21 @@ log_start(void)
 	return true;
 }
 
+/* What was logged until now belongs to the destinations of now.  The lock is held. */
+static void
+mark(void)
+{
+	if (!ring.reopen && ring.next == NULL)
+		ring.mark = ring.used;
+}
+
 void
 log_reopen(void)
 {
 	bool signal;
 
 	pthread_mutex_lock(&ring.lock);
+	mark();
 	ring.reopen = stage == RUNNING;
 	signal = rouse(true);
 	if (stage == OPEN)
@@ -663,6 +672,7 @@ log_reconfigure(const struct log_conf *conf, char *why, size_t size)
 	if ((o = outlets_new(conf, also_stderr, why, size)) == NULL)
 		return false;
 	pthread_mutex_lock(&ring.lock);
+	mark();
 	if (stage == RUNNING) {
 		unused = ring.next; /* the writer may be stuck since the last reload */
 		ring.next = o;

@@ -31,6 +31,66 @@ put_safe(char *out, uint8_t c)
 	return 4;
 }
 
+/*
+ * The character at p[0..n) and its length in bytes (RFC 3629); 0 where there is none, with length 1.
+ * Overlong forms and surrogates are none.
+ */
+static uint32_t
+utf8_at(const uint8_t *p, size_t n, size_t *len)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t want = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 : p[0] >> 3 == 30 ? 4 : 0;
+	uint32_t c;
+
+	*len = 1;
+	if (want == 0 || want > n)
+		return 0;
+	c = want == 1 ? p[0] : p[0] & (0x7fu >> want);
+	for (size_t i = 1; i < want; i++) {
+		if (p[i] >> 6 != 2)
+			return 0;
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	if (c < least[want] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	*len = want;
+	return c;
+}
+
+/* What moves or hides other text on a screen: controls, and Unicode's format characters. */
+static bool
+is_treacherous(uint32_t c)
+{
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = {
+		{ 0, 0x1f }, { 0x7f, 0x9f }, { 0xad, 0xad }, { 0x61c, 0x61c }, { 0x200b, 0x200f },
+		{ 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb },
+		{ 0xe0000, 0xe0fff },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(ranges); i++)
+		if (c >= ranges[i].first && c <= ranges[i].last)
+			return true;
+	return false;
+}
+
+void
+text_dot(char *line, size_t n)
+{
+	uint8_t *p = (uint8_t *)line;
+	size_t len;
+
+	for (size_t i = 0; i < n; i += len) {
+		len = 1;
+		/* Nearly all of nearly every line. */
+		if (p[i] >= 0x20 && p[i] < 0x7f)
+			continue;
+		if (is_treacherous(utf8_at(p + i, n - i, &len)))
+			memset(p + i, '.', len);
+	}
+}
+
 const char *
 text_safe(const void *bytes, size_t n, char *out, size_t size)
 {

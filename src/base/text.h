@@ -13,6 +13,12 @@
 enum { TEXT_SAFE_MAX = 256 };
 const char *text_safe(const void *bytes, size_t n, char *out, size_t size);
 
+/*
+ * Make a line of UTF-8 harmless in place: controls, invisible and bidirectional marks, and bytes that
+ * are no UTF-8, become dots; what can be read stays.
+ */
+void text_dot(char *line, size_t n);
+
 /* How many single-letter edits lie between two names, without case (Damerau-Levenshtein). */
 unsigned text_distance(const char *a, const char *b);
 

@@ -66,6 +66,15 @@ stream_is_open(const struct stream *s)
 	return s->watch.fd != -1;
 }
 
+bool
+stream_was_reset(const struct stream *s)
+{
+	char byte;
+
+	return s->watch.hung && recv(s->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1 &&
+	    errno != EAGAIN && errno != EINTR;
+}
+
 enum io
 stream_connect(struct stream *s, struct loop *loop, struct pool *pool, const struct log_ctx *log,
     const struct addr *to, const struct addr *local, struct task *task)

@@ -71,6 +71,9 @@ bool stream_open(struct stream *, struct loop *, struct pool *, const struct log
     struct task *) MUST_CHECK;
 bool stream_is_open(const struct stream *);
 
+/* While nobody reads from it: has the peer reset the connection?  Asks the system only if it hung up. */
+bool stream_was_reset(const struct stream *);
+
 /* Is it worth reading something for this stream?  No: what it has must leave first. */
 static inline bool
 stream_has_room(const struct stream *s)

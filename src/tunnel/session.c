@@ -96,8 +96,11 @@ log_end(struct session *s, enum reason reason, const char *word)
 	char peer[ADDR_TEXT];
 	unsigned swallowed = 0;
 
-	if (reason != R_DONE && !log_brake(&s->worker->brakes[reason], now, &swallowed))
+	s->log.level = s->service->conf->log_level;
+	if (reason != R_DONE && !log_brake(&s->worker->brakes[reason], now, &swallowed)) {
+		s->worker->flood_second = now / 1000;
 		return;
+	}
 	if (swallowed > 0)
 		log_at(&s->log, info->level, "%u more connections ended with end=%s", swallowed, info->code);
 	log_at(&s->log, info->level,
@@ -305,7 +308,7 @@ session_step_connect(struct session *s)
 		return finish(s, R_NO_MEMORY);
 	switch (dial_step(s->dial)) {
 	case IO_AGAIN:
-		return WAIT;
+		return stream_was_reset(&s->near) ? finish(s, R_RESET_NEAR) : WAIT;
 	case IO_OK:
 		break;
 	default:
@@ -330,7 +333,7 @@ session_step_upgrade(struct session *s)
 	case IO_AGAIN:
 		if (s->far.watch.readable)
 			loop_queue(s->worker->loop, &s->task);
-		return WAIT;
+		return stream_was_reset(&s->near) ? finish(s, R_RESET_NEAR) : WAIT;
 	case IO_EOF:
 	case IO_CUT:
 		return finish(s, R_TLS_CONNECT);
@@ -346,6 +349,7 @@ begin_relay(struct session *s)
 {
 	leave_list(s);
 	DL_APPEND(s->worker->standing, s);
+	s->log.level = s->service->conf->log_level;
 	s->relayed = loop_now(s->worker->loop);
 	s->up.strict = s->down.strict = s->service->conf->strict_close;
 	s->task.lane = LANE_RELAY;
@@ -500,7 +504,8 @@ session_start(struct worker *w, struct service *service, int fd, const struct ad
 	s->timer.task = &s->task;
 	s->near.watch.fd = s->far.watch.fd = -1;
 	s->step = service->near != NULL ? STEP_PEEK : STEP_CONNECT;
-	s->log.level = conf->log_level;
+	/* In a flood of bad connections new ones are quiet until they stand, or end. */
+	s->log.level = w->flood_second == s->started / 1000 ? LOG_CRIT : conf->log_level;
 	log_make_id(&s->log, (enum log_id)conf->log_id, seq);
 	if (!stream_open(&s->near, w->loop, w->pool, &s->log, fd, &s->task)) {
 		OBJ_FREE(s);

@@ -65,6 +65,7 @@ struct worker {
 	int spare_fd;	     /* given up to accept and refuse when descriptors run out */
 	struct counters counters;
 	struct log_brake brakes[REASON_COUNT], suspended;
+	int64_t flood_second; /* the last one in which bad ends came faster than they are logged */
 	_Atomic unsigned load; /* sessions, handed-over ones included */
 };
 

@@ -160,12 +160,38 @@ ports(void **state)
 	}
 }
 
+static void
+what_hides_other_text_becomes_dots(void **state)
+{
+	static const struct {
+		const char *line, *shown;
+	} cases[] = {
+		{ "plain \\ text", "plain \\ text" },
+		{ "a\r\n\x1b[1m\x7f", "a...[1m." },
+		{ "Zażółć 日本 😀", "Zażółć 日本 😀" },
+		{ "evil\xe2\x80\xaetxt", "evil...txt" }, /* U+202E turns the rest round */
+		{ "\xef\xbb\xbfx\xc2\x85y", "...x..y" }, /* a byte order mark, a C1 control */
+		{ "\xff\xc0\x80\xed\xa0\x80", "......" }, /* no UTF-8: stray, overlong, surrogate */
+		{ "cut \xe6\x97", "cut .." },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		char line[64];
+
+		strcpy(line, cases[i].line);
+		text_dot(line, strlen(line));
+		assert_string_equal(line, cases[i].shown);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_not_plain_is_escaped),
 		cmocka_unit_test(long_text_is_cut),
+		cmocka_unit_test(what_hides_other_text_becomes_dots),
 		cmocka_unit_test(distances),
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(ports),
