@@ -85,11 +85,15 @@ void
 mailbox_post(struct mailbox *m, struct message *msg)
 {
 	static const uint64_t one = 1;
+	struct message *below = atomic_load(&m->top);
 
-	msg->next = atomic_load(&m->top);
-	while (!atomic_compare_exchange_weak(&m->top, &msg->next, msg))
-		;
-	/* Not the first: whoever posted that one has raised the eventfd. */
-	if (msg->next == NULL)
+	do
+		msg->next = below;
+	while (!atomic_compare_exchange_weak(&m->top, &below, msg));
+	/*
+	 * The message is the receiver's now, and may be gone already.  Not the first: whoever posted
+	 * that one has raised the eventfd.
+	 */
+	if (below == NULL)
 		(void)!write(m->watch.fd, &one, sizeof(one));
 }
