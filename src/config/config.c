@@ -307,9 +307,12 @@ suggest(const struct config *c, const char *name, char *out, size_t size)
 
 	for (unsigned i = 0; i < c->place_count; i++) {
 		const struct place *p = &c->places[i];
+		size_t m =
+		    (size_t)snprintf(out, size, "%s%s", prefixed ? p->prefix : "", p->option->name);
 		unsigned distance;
 
-		(void)snprintf(out, size, "%s%s", prefixed ? p->prefix : "", p->option->name);
+		if (m >= n + best || n >= m + best) /* each letter more is an edit */
+			continue;
 		if ((distance = text_distance(name, out)) < best) {
 			best = distance;
 			nearest = p;
