@@ -47,7 +47,7 @@ say(const struct demo *d, const char *head, const char *fmt, ...)
 {
 	va_list ap;
 
-	printf(d->colour ? "\033[1;36m%-13s\033[0m " : "%-13s ", head);
+	printf("%s%-13s%s ", d->colour ? "\033[1;36m" : "", head, d->colour ? "\033[0m" : "");
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);

@@ -83,7 +83,12 @@ reload(struct server *s)
 	}
 	process_warn_fixed(&s->conf, &l.globals->process);
 	s->conf.shutdown_ms = l.globals->process.shutdown_ms;
-	crew_adopt(s->crew, l.plan);
+	if (!crew_adopt(s->crew, l.plan)) {
+		log_err(&log_main, "Out of memory");
+		plan_close_doors(l.plan, old);
+		plan_release(l.plan);
+		return reload_failed();
+	}
 	return true;
 }
 
@@ -188,7 +193,7 @@ catch_signals(struct server *s)
 			continue;
 		sigaddset(&set, numbers[i]);
 	}
-	signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN); /* a valid number: it cannot fail */
 	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
 		return false;
 	s->signal_task = (struct task){ .run = on_signal, .owner = s };

@@ -2,28 +2,41 @@
 /* tunnel/crew.c -- all workers together. */
 #include "tunnel/crew.h"
 
+#include "tunnel/gate.h"
+
 #include <errno.h>
 #include <string.h>
 
 enum { CREW_MAGIC = 0x62f0917c };
+
+/*
+ * An order to one worker, or its answer; the same piece of memory goes there and back.  All are made with
+ * the crew, so that a daemon without memory can still be reloaded, asked and stopped.
+ */
+struct order {
+	struct message message;
+	struct crew *crew;
+	struct plan *plan;   /* adopt: the new one, */
+	struct gate **gates; /* and the gates for it */
+	unsigned n;	     /* list: the next number */
+};
+
+struct orders {
+	struct order adopt, drain, stop;
+};
 
 struct crew {
 	unsigned magic;
 	struct common common;
 	struct crew_events events;
 	struct mailbox *mailbox; /* the main thread's */
-	struct plan *plan;
+	struct plan *plan, *old; /* old: until every worker has the new one */
+	struct orders *orders;	 /* for each worker */
+	struct order list;	 /* goes from one to the next */
+	_Atomic bool listing;
 	unsigned started;  /* threads */
 	unsigned adopting; /* workers whose answer is still to come */
 	unsigned drained;  /* workers that accept no more */
-};
-
-/* An order to one worker, or its answer; the same piece of memory goes there and back. */
-struct order {
-	struct message message;
-	struct crew *crew;
-	struct plan *plan, *old; /* for adopt; held */
-	unsigned n;		 /* for list */
 };
 
 static void tell_idle(void *crew);
@@ -40,6 +53,8 @@ crew_new(unsigned workers, const struct limits *limits, struct loop *main, const
 	};
 	c->events = *events;
 	if ((c->common.workers = calloc(workers, sizeof(struct worker *))) == NULL)
+		goto no_memory;
+	if ((c->orders = calloc(workers, sizeof(struct orders))) == NULL)
 		goto no_memory;
 	if ((c->mailbox = mailbox_new(main, c)) == NULL)
 		goto no_memory;
@@ -58,27 +73,26 @@ bool
 crew_start(struct crew *c, struct plan *plan)
 {
 	c->plan = plan;
-	for (unsigned i = 0; i < c->common.worker_count; i++)
-		if (!worker_adopt(c->common.workers[i], plan))
+	for (unsigned i = 0; i < c->common.worker_count; i++) {
+		struct gate **gates = gates_new(plan);
+
+		if (gates == NULL) {
+			log_err(&log_main, "Cannot start the workers: out of memory");
 			return false;
+		}
+		worker_adopt(c->common.workers[i], plan, gates);
+	}
 	for (; c->started < c->common.worker_count; c->started++)
 		if (!worker_start(c->common.workers[c->started]))
 			return false;
 	return true;
 }
 
-/*
- * Send an order.  Without memory for a message of some 60 bytes nothing can be told to anyone any more;
- * that is not survived.
- */
 static void
-send_order(struct crew *c, struct worker *to, void (*take)(struct message *, void *), struct plan *plan,
-    struct plan *old, unsigned n)
+give(struct order *o, struct crew *c, struct worker *to, void (*take)(struct message *, void *))
 {
-	struct order *o = malloc(sizeof(*o));
-
-	MUST(o != NULL);
-	*o = (struct order){ .message.take = take, .crew = c, .plan = plan, .old = old, .n = n };
+	o->crew = c;
+	o->message.take = take;
 	mailbox_post(to->mailbox, &o->message);
 }
 
@@ -94,16 +108,16 @@ answer(struct order *o, void (*take)(struct message *, void *))
 static void
 main_adopted(struct message *m, void *crew)
 {
-	struct order *o = (struct order *)m;
 	struct crew *c = crew;
 
+	(void)m;
+	if (--c->adopting > 0)
+		return;
 	/* Now nobody watches the sockets that the new plan does without. */
-	if (--c->adopting == 0) {
-		plan_close_doors(o->old, c->plan);
-		plan_release(o->old);
-		c->events.adopted(c->events.owner);
-	}
-	free(o);
+	plan_close_doors(c->old, c->plan);
+	plan_release(c->old);
+	c->old = NULL;
+	c->events.adopted(c->events.owner);
 }
 
 static void
@@ -111,21 +125,37 @@ worker_take_plan(struct message *m, void *worker)
 {
 	struct order *o = (struct order *)m;
 
-	if (!worker_adopt(worker, o->plan))
-		MUST(false); /* a few pointers; see send_order() */
+	worker_adopt(worker, o->plan, o->gates);
 	answer(o, main_adopted);
 }
 
-void
+/* The gates for every worker, before any hears of the plan.  False: no memory, nothing made. */
+static bool
+prepare_gates(struct crew *c, const struct plan *plan)
+{
+	for (unsigned i = 0; i < c->common.worker_count; i++)
+		if ((c->orders[i].adopt.gates = gates_new(plan)) == NULL) {
+			while (i-- > 0)
+				gates_free(c->orders[i].adopt.gates);
+			return false;
+		}
+	return true;
+}
+
+bool
 crew_adopt(struct crew *c, struct plan *plan)
 {
-	struct plan *old = c->plan;
-
 	MUST(c->adopting == 0);
+	if (!prepare_gates(c, plan))
+		return false;
+	c->old = c->plan;
 	c->plan = plan;
 	c->adopting = c->common.worker_count;
-	for (unsigned i = 0; i < c->common.worker_count; i++)
-		send_order(c, c->common.workers[i], worker_take_plan, plan, old, 0);
+	for (unsigned i = 0; i < c->common.worker_count; i++) {
+		c->orders[i].adopt.plan = plan;
+		give(&c->orders[i].adopt, c, c->common.workers[i], worker_take_plan);
+	}
+	return true;
 }
 
 /* ---- list: from worker to worker, so that the numbers run through ---- */
@@ -139,31 +169,40 @@ worker_take_list(struct message *m, void *worker)
 
 	o->n = worker_list(w, o->n);
 	if (w->number + 1 < c->common.worker_count) {
-		mailbox_post(c->common.workers[w->number + 1]->mailbox, &o->message);
+		give(o, c, c->common.workers[w->number + 1], worker_take_list);
 		return;
 	}
 	log_line(&log_main, LOG_NOTICE, "Listed %u active connection(s)", o->n - 1);
-	free(o);
+	atomic_store(&c->listing, false);
 }
 
 void
 crew_list(struct crew *c)
 {
+	if (atomic_exchange(&c->listing, true))
+		return; /* one is being made; it serves both */
 	log_line(&log_main, LOG_NOTICE, "Active connections:");
-	send_order(c, c->common.workers[0], worker_take_list, NULL, NULL, 1);
+	c->list.n = 1;
+	give(&c->list, c, c->common.workers[0], worker_take_list);
 }
 
 /* ---- the end ---- */
 
-/* Some worker is idle: are all of them, and will they stay so? */
+/* Are all workers idle, and will they stay so? */
+static void
+check_drained(struct crew *c)
+{
+	if (c->drained == c->common.worker_count && worker_total_load(&c->common) == 0)
+		c->events.drained(c->events.owner);
+}
+
 static void
 main_idle(struct message *m, void *crew)
 {
 	struct crew *c = crew;
 
 	free(m);
-	if (c->drained == c->common.worker_count && worker_total_load(&c->common) == 0)
-		c->events.drained(c->events.owner);
+	check_drained(c);
 }
 
 static void
@@ -183,10 +222,11 @@ main_drained(struct message *m, void *crew)
 {
 	struct crew *c = crew;
 
+	(void)m;
 	/* Nobody serves the doors any more: who comes now is refused, not kept waiting. */
 	if (++c->drained == c->common.worker_count)
 		plan_close_doors(c->plan, NULL);
-	main_idle(m, crew);
+	check_drained(c);
 }
 
 static void
@@ -200,13 +240,13 @@ void
 crew_drain(struct crew *c)
 {
 	for (unsigned i = 0; i < c->common.worker_count; i++)
-		send_order(c, c->common.workers[i], worker_take_drain, NULL, NULL, 0);
+		give(&c->orders[i].drain, c, c->common.workers[i], worker_take_drain);
 }
 
 static void
 worker_take_stop(struct message *m, void *worker)
 {
-	free(m);
+	(void)m;
 	worker_stop(worker);
 }
 
@@ -217,13 +257,14 @@ crew_free(struct crew *c)
 		return;
 	CHECK_OBJ(c, CREW_MAGIC);
 	for (unsigned i = 0; i < c->started; i++)
-		send_order(c, c->common.workers[i], worker_take_stop, NULL, NULL, 0);
+		give(&c->orders[i].stop, c, c->common.workers[i], worker_take_stop);
 	for (unsigned i = 0; i < c->started; i++)
 		pthread_join(c->common.workers[i]->thread, NULL);
 	for (unsigned i = 0; c->common.workers != NULL && i < c->common.worker_count; i++)
 		worker_free(c->common.workers[i]);
-	free(c->common.workers);
 	mailbox_free(c->mailbox);
+	free(c->common.workers);
+	free(c->orders);
 	if (c->plan != NULL)
 		plan_close_doors(c->plan, NULL);
 	plan_release(c->plan);

@@ -20,8 +20,11 @@ struct crew_events {
 struct crew *crew_new(unsigned workers, const struct limits *, struct loop *main,
     const struct crew_events *);
 bool crew_start(struct crew *, struct plan *) MUST_CHECK; /* takes over the reference; false: logged */
-/* A reload; takes over the reference.  One at a time: wait for ->adopted. */
-void crew_adopt(struct crew *, struct plan *);
+/*
+ * A reload; takes over the reference, unless there is no memory (false: nothing has changed).  One at a
+ * time: wait for ->adopted.
+ */
+bool crew_adopt(struct crew *, struct plan *) MUST_CHECK;
 void crew_list(struct crew *);	/* SIGUSR2: every session, one line each */
 void crew_drain(struct crew *); /* accept no more, let the rest end */
 void crew_free(struct crew *);	/* end every session, join the threads; NULL is fine */

@@ -188,9 +188,8 @@ suspend(struct gate *g, int cause)
 	unsigned swallowed;
 
 	if (log_brake(&w->suspended, loop_now(w->loop), &swallowed))
-		log_notice(&log_main, "Accepting new connections suspended for %d ms: accept: %s (%d)",
-		    PAUSE_MS, strerror(cause), cause);
-	loop_unwatch(w->loop, &g->watch);
+		log_notice(&log_main, "Accepting new connections suspended for %d ms: %s (%d)", PAUSE_MS,
+		    strerror(cause), cause);
 	loop_timer(w->loop, &g->pause, PAUSE_MS);
 }
 
@@ -217,6 +216,7 @@ accept_one(struct gate *g)
 		__attribute__((fallthrough));
 	case ENOBUFS:
 	case ENOMEM:
+		loop_unwatch(g->worker->loop, &g->watch);
 		suspend(g, cause);
 		return false;
 	default:
@@ -244,30 +244,42 @@ gate_run(void *arg)
 
 /* ---- opening and closing ---- */
 
-static struct gate *
-gate_new(struct worker *w, const struct door *door)
+struct gate **
+gates_new(const struct plan *plan)
 {
-	struct gate *g;
+	struct gate **gates = calloc(plan->door_count + 1, sizeof(struct gate *));
 
-	if (OBJ_NEW(g, GATE_MAGIC) == NULL)
-		return NULL;
+	for (unsigned i = 0; gates != NULL && i < plan->door_count; i++)
+		if (OBJ_NEW(gates[i], GATE_MAGIC) == NULL) {
+			gates_free(gates);
+			return NULL;
+		}
+	return gates;
+}
+
+void
+gates_free(struct gate **gates)
+{
+	for (struct gate **g = gates; g != NULL && *g != NULL; g++)
+		OBJ_FREE(*g);
+	free(gates);
+}
+
+static void
+gate_open(struct gate *g, struct worker *w, const struct door *door)
+{
 	g->worker = w;
 	g->listener = door->listener;
 	g->service = door->service;
 	g->task = (struct task){ .run = gate_run, .owner = g, .lane = LANE_RELAY };
 	g->pause.task = &g->task;
 	g->watch = (struct watch){ .fd = door->listener->fd, .task = &g->task };
-	if (!loop_watch(w->loop, &g->watch, WATCH_LISTENER)) {
-		log_err(&log_main, "Service [%s]: cannot watch the listening socket: %s (%d)",
-		    door->service->conf->name, strerror(errno), errno);
-		OBJ_FREE(g);
-		return NULL;
-	}
-	return g;
+	if (!loop_watch(w->loop, &g->watch, WATCH_LISTENER))
+		suspend(g, errno); /* and try again soon */
 }
 
 static void
-gate_free(struct gate *g)
+gate_close(struct gate *g)
 {
 	struct loop *loop = g->worker->loop;
 
@@ -293,43 +305,44 @@ take_gate(struct worker *w, const struct listener *l)
 	return NULL;
 }
 
-bool
-gates_adopt(struct worker *w, struct plan *plan)
+void
+gates_adopt(struct worker *w, struct plan *plan, struct gate **gates)
 {
-	struct gate **gates = calloc(plan->door_count + 1, sizeof(struct gate *));
-	unsigned count = 0;
-
-	if (gates == NULL)
-		return false;
 	for (unsigned i = 0; i < plan->door_count; i++) {
-		struct gate *g = take_gate(w, plan->doors[i].listener);
+		struct gate *open = take_gate(w, plan->doors[i].listener);
 
-		if (g != NULL)
-			g->service = plan->doors[i].service;
-		else
-			g = gate_new(w, &plan->doors[i]);
-		if (g != NULL)
-			gates[count++] = g;
+		if (open == NULL) {
+			gate_open(gates[i], w, &plan->doors[i]);
+			continue;
+		}
+		OBJ_FREE(gates[i]);
+		gates[i] = open;
+		open->service = plan->doors[i].service;
 	}
 	for (unsigned i = 0; i < w->gate_count; i++)
 		if (w->gates[i] != NULL)
-			gate_free(w->gates[i]);
+			gate_close(w->gates[i]);
 	free(w->gates);
 	w->gates = gates;
-	w->gate_count = count;
-	return true;
+	w->gate_count = plan->door_count;
 }
 
 void
 gates_close(struct worker *w)
 {
-	for (unsigned i = 0; i < w->gate_count; i++) {
-		/* Who is in the queue already was promised service; a close would reset them. */
-		while (accept_one(w->gates[i]) && !w->gates[i]->pause.armed)
-			;
-		gate_free(w->gates[i]);
-	}
+	for (unsigned i = 0; i < w->gate_count; i++)
+		gate_close(w->gates[i]);
 	free(w->gates);
 	w->gates = NULL;
 	w->gate_count = 0;
+}
+
+void
+gates_drain(struct worker *w)
+{
+	/* Who is in the queue already was promised service; a close would reset them. */
+	for (unsigned i = 0; i < w->gate_count; i++)
+		while (!w->gates[i]->pause.armed && accept_one(w->gates[i]))
+			;
+	gates_close(w);
 }

@@ -5,11 +5,20 @@
 
 #include "tunnel/worker.h"
 
-struct gate;
+/*
+ * A gate for each door of `plan`, not yet open.  Any thread, so that a reload without memory fails
+ * before a worker hears of it.  NULL without memory.
+ */
+struct gate **gates_new(const struct plan *);
+void gates_free(struct gate **); /* that no worker has adopted; NULL is fine */
 
-/* One for each door of `plan`; those whose listener is already watched are taken over from the old ones. */
-bool gates_adopt(struct worker *, struct plan *plan) MUST_CHECK;
-/* Accept what is waiting, then no more. */
+/*
+ * Open them in the worker's thread, and close what it had.  A gate that is open already at the same
+ * listener stays open, and now leads to the new plan's service.
+ */
+void gates_adopt(struct worker *, struct plan *, struct gate **);
 void gates_close(struct worker *);
+/* Accept what is waiting, and then close. */
+void gates_drain(struct worker *);
 
 #endif

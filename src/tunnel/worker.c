@@ -38,6 +38,8 @@ worker_free(struct worker *w)
 	if (w == NULL)
 		return;
 	CHECK_OBJ(w, WORKER_MAGIC);
+	if (w->loop != NULL)
+		gates_close(w);
 	mailbox_free(w->mailbox);
 	resolver_free(w->resolver);
 	resume_cache_free(w->resume);
@@ -69,20 +71,16 @@ worker_start(struct worker *w)
 	return error == 0;
 }
 
-bool
-worker_adopt(struct worker *w, struct plan *plan)
+void
+worker_adopt(struct worker *w, struct plan *plan, struct gate **gates)
 {
 	struct plan *old = w->plan;
 
-	if (!gates_adopt(w, plan)) {
-		log_err(&log_main, "Worker %u: out of memory, the old configuration stays", w->number);
-		return false;
-	}
 	w->plan = plan_hold(plan);
+	gates_adopt(w, plan, gates);
 	for (unsigned i = 0; old != NULL && i < old->service_count; i++)
 		resume_forget(w->resume, old->services[i].far);
 	plan_release(old);
-	return true;
 }
 
 static unsigned
@@ -103,7 +101,7 @@ void
 worker_drain(struct worker *w)
 {
 	w->draining = true;
-	gates_close(w);
+	gates_drain(w);
 }
 
 void

@@ -75,7 +75,8 @@ bool worker_start(struct worker *) MUST_CHECK; /* its thread */
 void worker_free(struct worker *);	       /* after its thread has ended; NULL is fine */
 
 /* In the worker's thread, or before it runs. */
-bool worker_adopt(struct worker *, struct plan *) MUST_CHECK; /* takes a reference of its own */
+/* Act on `plan` from now on (taking a reference of its own), with gates_new() of it. */
+void worker_adopt(struct worker *, struct plan *, struct gate **);
 unsigned worker_list(const struct worker *, unsigned n); /* a line each, numbered from n; the next number */
 void worker_drain(struct worker *); /* accept no more; ->idle is called when the last session has ended */
 void worker_stop(struct worker *);  /* end all sessions, leave the loop */

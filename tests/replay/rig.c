@@ -146,7 +146,11 @@ rig_client(struct rig *r, bool tls)
 	p.fd = fds[0];
 	if (tls)
 		p.ssl = client_ssl(p.fd);
+	if (r->watch_start != NULL)
+		r->watch_start(true);
 	session_start(r->worker, &r->plan->services[0], fds[1], &from, r->seq++);
+	if (r->watch_start != NULL)
+		r->watch_start(false);
 	return p;
 }
 

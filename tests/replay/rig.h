@@ -26,6 +26,7 @@ struct rig {
 	unsigned short port;
 	unsigned idle;	/* calls of common.idle */
 	uint64_t seq;
+	void (*watch_start)(bool on); /* if set: called around session_start() */
 };
 
 /* One end that the test holds: plain, or TLS as a client over it. */
