@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/option.h"
 #include "base/reasons.h"
+#include "config/parse.h"
 #include "tunnel/service.h"
 
 #include <ctype.h>
@@ -306,6 +307,7 @@ put_all_options(void)
 	put_heading("Service options");
 	put_text("These stand in a section, or before the first one as a default for all.");
 	put_options(service_sets);
+	put_options(parse_sets);
 	put_heading("Options that are refused");
 	put_text(
 	    "These options of stunnel are known but not supported yet. A file with one of them "

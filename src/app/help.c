@@ -4,6 +4,7 @@
 
 #include "app/process.h"
 #include "app/version.h"
+#include "config/parse.h"
 #include "net/sock.h"
 #include "tunnel/service.h"
 
@@ -65,6 +66,7 @@ help_options(FILE *to)
 	print_sets(to, process_sets);
 	fprintf(to, "Service options; before the first [section] they are defaults for all\n\n");
 	print_sets(to, service_sets);
+	print_sets(to, parse_sets);
 }
 
 static void

@@ -7,9 +7,10 @@
 #include "tunnel/plan.h"
 
 /*
- * Check every section, load every certificate, and make the plan (its listening sockets are not opened
- * yet).  All that is wrong is added to config->problems.  NULL: there are errors, and `config` is still
- * the caller's; otherwise the plan owns it.  `previous`: the plan in force, or NULL.
+ * Check every section, load every certificate, and make the plan (its listening sockets are not
+ * opened yet).  All that is wrong is added to config->problems.  NULL: there are errors, and
+ * `config` is still the caller's; otherwise the plan owns it.  `previous`: the plan in force, or
+ * NULL.
  */
 struct plan *config_build(struct config *, const struct plan *previous, struct files *);
 

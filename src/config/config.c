@@ -101,10 +101,6 @@ list_places(const struct option_set *sets, enum record record, struct place *out
 static bool
 make_places(struct config *c, const struct option_set *global_sets)
 {
-	static const struct option_set parse_sets[] = {
-		{ .title = "Files", .table = parse_options },
-		{ .title = NULL },
-	};
 	const struct {
 		const struct option_set *sets;
 		enum record record;

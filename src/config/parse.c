@@ -262,7 +262,7 @@ parse_include(struct option_ctx *ctx, const struct option *opt, void *field, con
 	return ok;
 }
 
-const struct option parse_options[] = {
+static const struct option parse_options[] = {
 	{
 	    .name = "include",
 	    .parse = parse_include,
@@ -280,4 +280,9 @@ const struct option parse_options[] = {
 		"*.dpkg-*).",
 	},
 	{ .name = NULL },
+};
+
+const struct option_set parse_sets[] = {
+	{ .title = "Files", .table = parse_options },
+	{ .title = NULL },
 };

@@ -54,6 +54,6 @@ void parse_text(struct parse *, const char *path, const char *text, size_t n);
 void parse_stop(struct parse *);
 
 /* `include`: an option like the others, but what it fills is the struct parse that met it. */
-extern const struct option parse_options[];
+extern const struct option_set parse_sets[];
 
 #endif

@@ -108,13 +108,14 @@ static void
 on_option(void *owner, struct where where, const char *name, const char *value)
 {
 	struct listener *l = owner;
+	const struct option *include = parse_sets[0].table;
 	struct option_ctx ctx = { .arena = l->parse.arena };
 
 	if (strcasecmp(name, "include") != 0) {
 		say(l, "%s:%u %s=%s\n", where.file, where.line, name, value);
 		return;
 	}
-	if (!parse_options[0].parse(&ctx, &parse_options[0], &l->parse, value))
+	if (!include->parse(&ctx, include, &l->parse, value))
 		on_problem(l, where, true, name, ctx.why);
 }
 

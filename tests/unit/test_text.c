@@ -169,8 +169,8 @@ what_hides_other_text_becomes_dots(void **state)
 		{ "plain \\ text", "plain \\ text" },
 		{ "a\r\n\x1b[1m\x7f", "a...[1m." },
 		{ "Zażółć 日本 😀", "Zażółć 日本 😀" },
-		{ "evil\xe2\x80\xaetxt", "evil...txt" }, /* U+202E turns the rest round */
-		{ "\xef\xbb\xbfx\xc2\x85y", "...x..y" }, /* a byte order mark, a C1 control */
+		{ "evil\xe2\x80\xaetxt", "evil...txt" },  /* U+202E turns the rest round */
+		{ "\xef\xbb\xbfx\xc2\x85y", "...x..y" },  /* a byte order mark, a C1 control */
 		{ "\xff\xc0\x80\xed\xa0\x80", "......" }, /* no UTF-8: stray, overlong, surrogate */
 		{ "cut \xe6\x97", "cut .." },
 	};
