@@ -129,6 +129,7 @@ def page_by_chromium(port, folder, env):
     done = HERE.run(
         "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
         "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        "--disable-dev-shm-usage",
         f"--user-data-dir={folder / 'profile'}", "--host-resolver-rules=MAP tunnel.test 127.0.0.1",
         "--virtual-time-budget=5000", "--dump-dom", f"https://tunnel.test:{port}/", deadline=90, env=env)
     shutil.rmtree(folder / "profile", ignore_errors=True)

@@ -42,6 +42,11 @@ def test_the_index_names_exactly_the_files_that_are_there():
     assert sorted(named) == ALL
 
 
+def test_a_blank_after_a_value_is_no_part_of_it(prepared):
+    """Old files have them; the recipe keeps one, so that the mail tests run it."""
+    assert "\nverify = 2 \n" in prepared.recipe("smtp-mutual.conf")
+
+
 # --- bytes through those that no other test runs with its real server
 
 PLAIN_BEHIND = ["imaps.conf", "ldaps.conf", "postgresql-server.conf", "redis-server.conf"]
