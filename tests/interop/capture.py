@@ -35,8 +35,6 @@ class Capture:
         with open(self.path, "rb") as file:
             self.raw = file.read()
 
-    close = stop
-
     def _packets(self):
         order = "<" if self.raw[:4] == b"\xd4\xc3\xb2\xa1" else ">"
         at = 24
