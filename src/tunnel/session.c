@@ -97,7 +97,8 @@ log_end(struct session *s, enum reason reason, const char *word)
 	unsigned swallowed = 0;
 
 	s->log.level = s->service->conf->log_level;
-	if (reason != R_DONE && !log_brake(&s->worker->brakes[reason], now, &swallowed)) {
+	/* Whoever stood has its line: that cost the peer a handshake and us a target; failures are cheap. */
+	if (s->relayed == 0 && !log_brake(&s->worker->brakes[reason], now, &swallowed)) {
 		s->worker->flood_second = now / 1000;
 		return;
 	}
