@@ -61,6 +61,22 @@ def test_the_trace_of_a_good_connection(scene, pki):
     assert end.peer == f"127.0.0.1:{client[1]}"
 
 
+def test_every_tunnel_that_stood_has_its_end_line(scene, pki):
+    """However many end at once, and however rudely: the brake on the log is for those who never came in."""
+    server = scene.server(echo)
+    daemon = scene.server_mode(server)
+    context = pki.client_context()
+    peers = [scene.tls(daemon.port("tls"), context) for _ in range(250)]
+    for near in peers:
+        near.send(b"x")
+    for near in peers:
+        assert near.recv(1) == b"x"
+    for near in peers:
+        near.close()
+    daemon.wait_end(count=250)
+    assert len({end.id for end in daemon.ends()}) == 250
+
+
 def test_the_level_is_obeyed_per_service(scene, pki):
     server = scene.server(echo)
     daemon = scene.daemon(
