@@ -148,8 +148,9 @@ answer(struct stream *s, ssize_t n)
 {
 	if (n > 0)
 		return IO_OK;
+	/* A reset that a send() has met before reads as an end; one behind a FIN was EPIPE there. */
 	if (n == 0)
-		return IO_EOF;
+		return s->fault == FAULT_RESET && s->errnum == ECONNRESET ? IO_FAILED : IO_EOF;
 	return errno == EAGAIN ? IO_AGAIN : stream_fail_errno(s);
 }
 
