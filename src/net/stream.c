@@ -253,11 +253,11 @@ stream_write(struct stream *s, struct buf *from)
 }
 
 enum io
-stream_end(struct stream *s)
+stream_end(struct stream *s, bool cut)
 {
 	enum io sent;
 
-	if (!s->ending && s->filter != NULL && s->filter->end(s) == IO_FAILED)
+	if (!s->ending && !cut && s->filter != NULL && s->filter->end(s) == IO_FAILED)
 		return IO_FAILED;
 	s->ending = true;
 	if ((sent = stream_flush(s)) != IO_OK)
@@ -266,8 +266,8 @@ stream_end(struct stream *s)
 	 * Under TLS, close_notify is the end (RFC 8446 6.1), and the socket stays open both ways: the
 	 * library may still owe the peer an answer to a KeyUpdate.
 	 */
-	if (s->filter == NULL && !s->ended && shutdown(s->watch.fd, SHUT_WR) == -1)
-		return stream_fail_errno(s);
+	if ((s->filter == NULL || cut) && !s->ended && shutdown(s->watch.fd, SHUT_WR) == -1)
+		return IO_FAILED; /* the peer has left; a read tells in which way */
 	s->ended = true;
 	return IO_OK;
 }

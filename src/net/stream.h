@@ -102,8 +102,11 @@ enum io stream_write(struct stream *, struct buf *from) MUST_CHECK;
 /* Send what waits in ->out.  IO_OK: nothing waits. */
 enum io stream_flush(struct stream *) MUST_CHECK;
 
-/* Our end of file, behind all that was written: FIN, or close_notify.  IO_OK: it is on its way. */
-enum io stream_end(struct stream *) MUST_CHECK;
+/*
+ * Our end of file, behind all that was written: FIN, or close_notify.  IO_OK: it is on its way.
+ * `cut`: bytes may be missing, so TLS gets a bare FIN, and will not take it for a complete transfer.
+ */
+enum io stream_end(struct stream *, bool cut) MUST_CHECK;
 
 /*
  * Close.  `reset`: the peer must not take this for a clean end: RST, no close_notify.  Takes a stream

@@ -38,7 +38,7 @@ deliver(struct flow *f, struct stream *to)
 static enum io
 pass_end(struct flow *f, struct stream *to)
 {
-	enum io got = stream_end(to);
+	enum io got = stream_end(to, f->cut);
 
 	if (got == IO_AGAIN)
 		return IO_AGAIN;

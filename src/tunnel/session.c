@@ -379,6 +379,9 @@ relay_failed(struct session *s)
 
 	if (at->fault == FAULT_NONE)
 		return finish(s, R_TRUNCATED);
+	/* Who was handed a cut may answer with an alert; that is not the cause. */
+	if (at->fault == FAULT_TLS && (s->up.cut || s->down.cut))
+		return finish(s, R_CUT);
 	if (at->fault == FAULT_OS || at->fault == FAULT_RESET)
 		log_err(&s->log, "transfer: %s: %s (%d)", tls ? "SSL_read" : "readsocket",
 		    strerror(at->errnum), at->errnum);
