@@ -218,6 +218,8 @@ tls_read(struct stream *s, struct buf *to, size_t max)
 	uint8_t *tail;
 	int n;
 
+	if (t->broken)
+		return stream_fail(s, FAULT_TLS, 0);
 	t->budget = READ_BUDGET;
 	/* One call gives at most one record; the buffer takes several. */
 	while (t->last == IO_OK && total < max) {
