@@ -305,6 +305,8 @@ greet_far(struct session *s)
 static enum next
 session_step_connect(struct session *s)
 {
+	struct resume_cache *cache = NULL;
+
 	if (s->dial == NULL && !start_dial(s))
 		return finish(s, R_NO_MEMORY);
 	switch (dial_step(s->dial)) {
@@ -319,7 +321,10 @@ session_step_connect(struct session *s)
 	greet_far(s);
 	if (s->service->far == NULL)
 		return go(s, STEP_RELAY);
-	if (!tls_stream_open(&s->far, s->service->far, s->worker->resume, dial_address(s->dial)))
+	/* The worker has forgotten the sessions of an older plan; they must not come back. */
+	if (s->service->plan == s->worker->plan)
+		cache = s->worker->resume;
+	if (!tls_stream_open(&s->far, s->service->far, cache, dial_address(s->dial)))
 		return finish(s, R_NO_MEMORY);
 	return go(s, STEP_UPGRADE);
 }
