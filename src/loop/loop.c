@@ -103,7 +103,7 @@ bool
 loop_watch(struct loop *l, struct watch *w, enum interest interest)
 {
 	static const uint32_t masks[] = {
-		[WATCH_STREAM] = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		[WATCH_STREAM] = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
 		[WATCH_LISTENER] = EPOLLIN | EPOLLEXCLUSIVE,
 		[WATCH_READ] = EPOLLIN,
 		[WATCH_WRITE] = EPOLLOUT,
@@ -178,7 +178,8 @@ take_event(struct loop *l, const struct epoll_event *ev)
 {
 	struct watch *w = ev->data.ptr;
 
-	if (ev->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+	/* A read also stops at the mark of urgent data, with more behind it. */
+	if (ev->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
 		w->hung = w->readable = true;
 	if (ev->events & (EPOLLHUP | EPOLLERR))
 		w->writable = true;

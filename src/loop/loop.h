@@ -49,7 +49,7 @@ enum interest {
 struct watch {
 	int fd;
 	bool readable, writable;
-	bool hung; /* a read will meet the end or an error: do not trust a short read */
+	bool hung; /* a read may meet the end, an error or urgent data: do not trust a short one */
 	struct task *task;
 };
 

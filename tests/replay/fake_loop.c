@@ -113,7 +113,7 @@ loop_watch(struct loop *l, struct watch *w, enum interest interest)
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = w };
 
 	if (interest == WATCH_STREAM)
-		ev.events |= EPOLLOUT | EPOLLRDHUP | EPOLLET;
+		ev.events |= EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 	if (interest == WATCH_WRITE || interest == WATCH_READ_WRITE)
 		ev.events |= EPOLLOUT;
 	if (interest == WATCH_WRITE)
@@ -196,7 +196,7 @@ tell(struct loop *l, const struct epoll_event *ev)
 {
 	struct watch *w = ev->data.ptr;
 
-	if (ev->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+	if (ev->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
 		w->hung = w->readable = true;
 	if (ev->events & (EPOLLHUP | EPOLLERR | EPOLLOUT))
 		w->writable = true;
