@@ -136,14 +136,21 @@ leave_list(struct session *s)
 	w->pending_count--;
 }
 
+/* Bytes are on their way to `to`: a plain close would make what it has look complete. */
+static bool
+is_owed(const struct stream *to, const struct flow *f)
+{
+	return !f->done && buf_len(&f->buf) + buf_len(&to->out) > 0;
+}
+
 /* All that a session can own is given back here, whatever its step. */
 static void
 session_end(struct session *s, enum reason reason)
 {
 	struct worker *w = s->worker;
-	bool reset = !reason_info(reason)->clean && s->service->conf->reset;
-	bool near_reset = reset && !has_alert(&s->near);
-	bool far_reset = reset && !has_alert(&s->far);
+	bool clean = reason_info(reason)->clean, may_reset = s->service->conf->reset;
+	bool near_reset = may_reset && !has_alert(&s->near) && (!clean || is_owed(&s->near, &s->down));
+	bool far_reset = may_reset && !has_alert(&s->far) && (!clean || is_owed(&s->far, &s->up));
 
 	log_end(s, reason, closing_word(near_reset, far_reset));
 	w->counters.ended[reason]++;
