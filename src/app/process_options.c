@@ -67,7 +67,7 @@ static const struct option process_options[] = {
 	    .def = "0",
 	    .arg = "USER",
 	    .doc = "The user, by name or number, that the process becomes once it has bound its ports and "
-		   "read its files. A reload must then be able to read them as that user." },
+		   "read its files; 0 changes nothing. A reload must be able to read them as that user." },
 	{ .name = "setgid",
 	    .parse = service_parse_group,
 	    .offset = AT(gid),
@@ -75,8 +75,8 @@ static const struct option process_options[] = {
 	    .reload = OPTION_RESTART,
 	    .def = "0",
 	    .arg = "GROUP",
-	    .doc = "The group, by name or number, that the process becomes; all other groups are given "
-		   "up." },
+	    .doc = "The group, by name or number, that the process becomes; 0 changes nothing. All other "
+		   "groups are given up." },
 	{ .name = "shutdownTimeout",
 	    .parse = option_secs,
 	    .offset = AT(shutdown_ms),

@@ -103,7 +103,8 @@ bool
 loop_watch(struct loop *l, struct watch *w, enum interest interest)
 {
 	static const uint32_t masks[] = {
-		[WATCH_STREAM] = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		[WATCH_STREAM] = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET,
+		[WATCH_CONNECT] = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
 		[WATCH_LISTENER] = EPOLLIN | EPOLLEXCLUSIVE,
 		[WATCH_READ] = EPOLLIN,
 		[WATCH_WRITE] = EPOLLOUT,
@@ -112,7 +113,20 @@ loop_watch(struct loop *l, struct watch *w, enum interest interest)
 	struct epoll_event ev = { .events = masks[interest], .data.ptr = w };
 
 	w->readable = w->writable = w->hung = false;
+	w->writes = (ev.events & EPOLLOUT) != 0;
 	return epoll_ctl(l->epoll, EPOLL_CTL_ADD, w->fd, &ev) == 0;
+}
+
+bool
+loop_watch_writes(struct loop *l, struct watch *w)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		.data.ptr = w };
+
+	if (w->writes)
+		return true;
+	/* Modifying looks at the descriptor anew: room that came meanwhile is told. */
+	return w->writes = epoll_ctl(l->epoll, EPOLL_CTL_MOD, w->fd, &ev) == 0;
 }
 
 void

@@ -7,8 +7,8 @@
  * been taken in.  An event only means "look again", so a doubled or early one does no harm, and nothing
  * can be freed under an event that is still to come.
  *
- * Descriptors are watched edge-triggered for their whole life with one system call: the bits say what
- * is known, whoever meets EAGAIN clears them.
+ * Descriptors are watched edge-triggered for their whole life, mostly with one system call: the bits say
+ * what is known, whoever meets EAGAIN clears them.
  *
  * One thread: the one in loop_run().  tests/replay/fake_loop.c takes the place of loop.c.
  */
@@ -39,7 +39,8 @@ struct task {
 
 /* The kinds of interest; a watch keeps its kind. */
 enum interest {
-	WATCH_STREAM,	/* read and write, edge-triggered; `hung` when the peer ended or failed */
+	WATCH_STREAM,	/* read, edge-triggered; `hung` when the peer ended or failed */
+	WATCH_CONNECT,	/* ... and write */
 	WATCH_LISTENER, /* read, level-triggered, only one worker is woken */
 	WATCH_READ,	/* read, level-triggered */
 	WATCH_WRITE,	/* write, level-triggered */
@@ -49,7 +50,8 @@ enum interest {
 struct watch {
 	int fd;
 	bool readable, writable;
-	bool hung; /* a read may meet the end, an error or urgent data: do not trust a short one */
+	bool hung;   /* a read may meet the end, an error or urgent data: do not trust a short one */
+	bool writes; /* writability is told; the loop's own */
 	struct task *task;
 };
 
@@ -72,6 +74,11 @@ int64_t loop_now(const struct loop *); /* ms, CLOCK_MONOTONIC, as the turn began
 
 /* w->fd and w->task are set; the bits begin cleared.  False with errno set. */
 bool loop_watch(struct loop *, struct watch *, enum interest) MUST_CHECK;
+/*
+ * A stream met a full socket buffer: from now on, tell of room, too.  Most tunnels never come here, and
+ * are spared the news that an empty buffer has room.  False with errno set.
+ */
+bool loop_watch_writes(struct loop *, struct watch *) MUST_CHECK;
 /* Forget the descriptor without closing it.  (A closed descriptor needs no call.) */
 void loop_unwatch(struct loop *, struct watch *);
 

@@ -80,6 +80,8 @@ stream_connect(struct stream *s, struct loop *loop, struct pool *pool, const str
     const struct addr *to, const struct addr *local, struct task *task)
 {
 	int fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct addr peer = { .len = sizeof(peer.un) };
+	bool at_once;
 	int on = 1;
 
 	init(s, loop, pool, log, fd, task);
@@ -93,9 +95,15 @@ stream_connect(struct stream *s, struct loop *loop, struct pool *pool, const str
 	}
 	if (connect(fd, &to->sa, to->len) == -1 && errno != EINPROGRESS)
 		goto fail;
-	if (!loop_watch(loop, &s->watch, WATCH_STREAM))
+	/*
+	 * On loopback the connection stands by the time connect() has said EINPROGRESS.  To ask costs far
+	 * less than to sleep and be woken for it.
+	 */
+	at_once = getpeername(fd, &peer.sa, &peer.len) == 0;
+	if (!loop_watch(loop, &s->watch, at_once ? WATCH_STREAM : WATCH_CONNECT))
 		goto fail;
-	return IO_AGAIN;
+	s->watch.writable = at_once;
+	return at_once ? IO_OK : IO_AGAIN;
 fail:
 	(void)stream_fail_errno(s);
 	close(fd);
@@ -182,12 +190,10 @@ stream_peek(struct stream *s, size_t max)
 enum io
 stream_start(struct stream *s)
 {
-	enum io got, sent;
+	enum io got = s->filter->start(s);
 
-	got = s->filter->start(s);
 	/* On failure, too: an alert may tell the peer why. */
-	sent = stream_flush(s);
-	if (got == IO_OK && sent == IO_FAILED)
+	if (got != IO_OK && stream_flush(s) == IO_FAILED)
 		return IO_FAILED;
 	return got;
 }
@@ -208,9 +214,9 @@ stream_read(struct stream *s, struct buf *to, size_t max)
 	return IO_OK;
 }
 
-/* Give the socket as much of `b` as it takes. */
+/* Give the socket as much of `b` as it takes.  `flags`: 0 or MSG_MORE. */
 static enum io
-transmit(struct stream *s, struct buf *b)
+transmit(struct stream *s, struct buf *b, int flags)
 {
 	size_t len;
 	ssize_t n;
@@ -218,15 +224,18 @@ transmit(struct stream *s, struct buf *b)
 	while ((len = buf_len(b)) > 0) {
 		if (!s->watch.writable)
 			return IO_AGAIN;
-		n = send(s->watch.fd, buf_head(b), len, MSG_NOSIGNAL);
+		n = send(s->watch.fd, buf_head(b), len, MSG_NOSIGNAL | flags);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && errno != EAGAIN)
 			return stream_fail_errno(s);
-		if (n < (ssize_t)len)
-			s->watch.writable = false; /* full: an edge will tell of room */
 		if (n > 0)
 			buf_eat(b, s->pool, (size_t)n);
+		if (n < (ssize_t)len) {
+			s->watch.writable = false; /* full: an edge will tell of room */
+			if (!loop_watch_writes(s->loop, &s->watch))
+				return stream_fail_errno(s);
+		}
 	}
 	return IO_OK;
 }
@@ -234,7 +243,11 @@ transmit(struct stream *s, struct buf *b)
 enum io
 stream_flush(struct stream *s)
 {
-	return transmit(s, &s->out);
+	/* The kernel keeps such bytes back for what follows, but not for more than 200 ms (tcp(7)). */
+	int flags = s->more ? MSG_MORE : 0;
+
+	s->more = false;
+	return transmit(s, &s->out, flags);
 }
 
 enum io
@@ -242,23 +255,30 @@ stream_write(struct stream *s, struct buf *from)
 {
 	enum io sent;
 
-	while ((sent = stream_flush(s)) == IO_OK && buf_len(from) > 0) {
-		if (s->filter == NULL)
-			return transmit(s, from);
-		if (s->filter->write(s, from) == IO_FAILED)
-			return IO_FAILED;
-	}
+	if (s->filter == NULL)
+		return (sent = stream_flush(s)) == IO_OK ? transmit(s, from, 0) : sent;
+	do {
+		/* First fill, then send: what waited leaves together with what comes now. */
+		if (buf_len(from) > 0 && stream_has_room(s)) {
+			s->more = false;
+			if (s->filter->write(s, from) == IO_FAILED)
+				return IO_FAILED;
+		}
+		sent = stream_flush(s);
+	} while (sent == IO_OK && buf_len(from) > 0);
 	/* Taken, if not sent: what waits in ->out is on its way. */
 	return sent == IO_AGAIN && buf_len(from) == 0 ? IO_OK : sent;
 }
 
 enum io
-stream_end(struct stream *s, bool cut)
+stream_end(struct stream *s, enum end how)
 {
+	bool notify = s->filter != NULL && how != END_CUT;
 	enum io sent;
 
-	if (!s->ending && !cut && s->filter != NULL && s->filter->end(s) == IO_FAILED)
+	if (!s->ending && notify && s->filter->end(s) == IO_FAILED)
 		return IO_FAILED;
+	s->more = !s->ending && notify && how == END_LAST;
 	s->ending = true;
 	if ((sent = stream_flush(s)) != IO_OK)
 		return sent;
@@ -266,7 +286,7 @@ stream_end(struct stream *s, bool cut)
 	 * Under TLS, close_notify is the end (RFC 8446 6.1), and the socket stays open both ways: the
 	 * library may still owe the peer an answer to a KeyUpdate.
 	 */
-	if ((s->filter == NULL || cut) && !s->ended && shutdown(s->watch.fd, SHUT_WR) == -1)
+	if (!notify && !s->ended && shutdown(s->watch.fd, SHUT_WR) == -1)
 		return IO_FAILED; /* the peer has left; a read tells in which way */
 	s->ended = true;
 	return IO_OK;

@@ -37,6 +37,9 @@ enum fault {
 
 struct stream;
 
+/* So few bytes in ->out do not stop reading for a stream: they leave together with what is read. */
+enum { STREAM_MERGE = 8 * 1024 };
+
 /* What TLS puts between the owner and the socket.  All but `close` answer as the stream calls do. */
 struct filter {
 	enum io (*start)(struct stream *);			/* the handshake, step by step */
@@ -59,6 +62,7 @@ struct stream {
 	enum fault fault;
 	int errnum;
 	bool socket_eof; /* the peer's FIN was read */
+	bool more;	 /* what is in `out` may wait for what follows it, in one packet */
 	bool ending;	 /* our end is wanted: behind `out` */
 	bool ended;	 /* our FIN is sent */
 };
@@ -78,7 +82,7 @@ bool stream_was_reset(const struct stream *);
 static inline bool
 stream_has_room(const struct stream *s)
 {
-	return s->watch.writable && buf_len(&s->out) == 0;
+	return s->watch.writable && buf_len(&s->out) < STREAM_MERGE;
 }
 
 /* Non-blocking connect() to `to`, from `local` if given.  IO_OK, IO_AGAIN, IO_FAILED (closed). */
@@ -90,7 +94,10 @@ enum io stream_connected(struct stream *) MUST_CHECK;
 /* Read into stream->in without consuming, until it holds at most `max`.  IO_OK: it has grown. */
 enum io stream_peek(struct stream *, size_t max) MUST_CHECK;
 
-/* The filter's handshake. */
+/*
+ * The filter's handshake.  At IO_OK its last bytes may still wait in ->out, to leave with the first data:
+ * relay, or flush.
+ */
 enum io stream_start(struct stream *) MUST_CHECK;
 
 /* Append at most `max` bytes to `to`.  IO_OK: at least one came. */
@@ -102,11 +109,14 @@ enum io stream_write(struct stream *, struct buf *from) MUST_CHECK;
 /* Send what waits in ->out.  IO_OK: nothing waits. */
 enum io stream_flush(struct stream *) MUST_CHECK;
 
-/*
- * Our end of file, behind all that was written: FIN, or close_notify.  IO_OK: it is on its way.
- * `cut`: bytes may be missing, so TLS gets a bare FIN, and will not take it for a complete transfer.
- */
-enum io stream_end(struct stream *, bool cut) MUST_CHECK;
+enum end {
+	END_CLEAN, /* FIN, or close_notify */
+	END_LAST,  /* ... and the stream is closed at once: both may share a packet */
+	END_CUT,   /* bytes may be missing: TLS gets a bare FIN, too, and does not take it for complete */
+};
+
+/* Our end of file, behind all that was written.  IO_OK: it is on its way. */
+enum io stream_end(struct stream *, enum end) MUST_CHECK;
 
 /*
  * Close.  `reset`: the peer must not take this for a clean end: RST, no close_notify.  Takes a stream

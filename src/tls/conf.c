@@ -301,8 +301,9 @@ const struct option tls_options[] = {
 	    .def = "TLSv1.2",
 	    .words = version_words,
 	    .arg = "VERSION",
-	    .doc = "The lowest version of TLS to speak. The value all leaves it to OpenSSL. "
-		   "Versions below TLSv1.2 also need securityLevel = 0 with OpenSSL 3." },
+	    .doc = "The lowest version of TLS to speak. The value all means TLSv1.2 as well: the "
+		   "older versions are weak, and must be asked for by name. With them, leave "
+		   "securityLevel unset, or set it to 0." },
 	{ .name = "sslVersionMax",
 	    .parse = option_keyword,
 	    .offset = AT(version_max),

@@ -199,6 +199,8 @@ tls_start(struct stream *s)
 	switch (verify_verdict(t->ssl, t->tc)) {
 	case VERDICT_PASS:
 		log_handshake(s, t);
+		/* Behind Finished a TLS 1.3 server sends only tickets (RFC 8446 4.6.1): no one waits for them. */
+		s->more = t->tc->role == TLS_SERVER && SSL_version(t->ssl) == TLS1_3_VERSION;
 		return IO_OK;
 	case VERDICT_NO_CERT:
 		t->broken = true;

@@ -36,9 +36,9 @@ deliver(struct flow *f, struct stream *to)
 
 /* The sender has ended, and all it sent was taken: say so to the receiver. */
 static enum io
-pass_end(struct flow *f, struct stream *to)
+pass_end(struct flow *f, struct stream *to, bool last)
 {
-	enum io got = stream_end(to, f->cut);
+	enum io got = stream_end(to, f->cut ? END_CUT : last ? END_LAST : END_CLEAN);
 
 	if (got == IO_AGAIN)
 		return IO_AGAIN;
@@ -59,33 +59,41 @@ fetch(struct flow *f, struct stream *from)
 	return f->eof ? IO_OK : got;
 }
 
-enum io
-flow_run(struct flow *f, struct stream *from, struct stream *to)
+/* One step: hand over what there is, or fetch more.  IO_OK: and again. */
+static enum io
+step(struct flow *f, struct stream *from, struct stream *to, bool last)
 {
-	enum io got;
+	if (buf_len(&f->buf) > 0 || !stream_has_room(to)) {
+		enum io got = deliver(f, to);
+
+		if (got != IO_OK || f->done || !stream_has_room(to))
+			return got == IO_OK && !f->done ? IO_AGAIN : got;
+	}
+	if (f->eof)
+		return f->cut && f->strict ? IO_FAILED : pass_end(f, to, last);
+	if (f->moved >= FLOW_BUDGET) {
+		f->more = true;
+		return IO_AGAIN;
+	}
+	return fetch(f, from);
+}
+
+enum io
+flow_run(struct flow *f, struct stream *from, struct stream *to, bool last)
+{
+	enum io got = IO_OK;
 
 	f->moved = 0;
 	f->more = false;
-	while (!f->done) {
-		if ((got = deliver(f, to)) != IO_OK)
-			break;
-		if (f->done)
-			break;
-		if (f->eof)
-			return f->cut && f->strict ? IO_FAILED : pass_end(f, to);
-		if (!stream_has_room(to))
-			return IO_AGAIN;
-		if (f->moved >= FLOW_BUDGET) {
-			f->more = true;
-			return IO_AGAIN;
-		}
-		if ((got = fetch(f, from)) != IO_OK)
-			return got;
+	while (!f->done && (got = step(f, from, to, last)) == IO_OK)
+		;
+	/* What waited for data to leave with (the end of a handshake), and met none. */
+	if (got == IO_AGAIN && buf_len(&f->buf) == 0 && buf_len(&to->out) > 0)
+		got = deliver(f, to) == IO_FAILED ? IO_FAILED : f->done ? IO_OK : IO_AGAIN;
+	if (got == IO_AGAIN) {
+		buf_settle(&f->buf, to->pool);
+		buf_settle(&to->out, to->pool);
 	}
-	if (f->done)
-		return IO_OK;
-	buf_settle(&f->buf, to->pool);
-	buf_settle(&to->out, to->pool);
 	return got;
 }
 

@@ -20,12 +20,13 @@ struct flow {
 
 /*
  * Move what can be moved.  Back-pressure: nothing is read while the receiver has something to take, so
- * a slow reader stops its writer, not our memory.
+ * a slow reader stops its writer, not our memory.  `last`: the other direction is done, so that the end
+ * of this one is the end of the tunnel.
  *
  * IO_OK: done; IO_AGAIN: waiting for an event, or ->more; IO_FAILED: the sender's stream failed (or was
  * cut and ->strict), or the receiver's did other than by going away.
  */
-enum io flow_run(struct flow *, struct stream *from, struct stream *to);
+enum io flow_run(struct flow *, struct stream *from, struct stream *to, bool last);
 
 void flow_clear(struct flow *, struct pool *);
 

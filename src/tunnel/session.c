@@ -251,6 +251,9 @@ session_step_secure(struct session *s)
 {
 	switch (stream_start(&s->near)) {
 	case IO_OK:
+		/* The client waits for this; the target may take its time. */
+		if (stream_flush(&s->near) == IO_FAILED)
+			break;
 		s->secured = loop_now(s->worker->loop);
 		return go(s, STEP_CONNECT);
 	case IO_AGAIN:
@@ -436,8 +439,8 @@ session_step_relay(struct session *s)
 	else if (s->timer.fired)
 		return relay_timeout(s);
 
-	up = flow_run(&s->up, &s->near, &s->far);
-	down = flow_run(&s->down, &s->far, &s->near);
+	up = flow_run(&s->up, &s->near, &s->far, s->down.done);
+	down = flow_run(&s->down, &s->far, &s->near, s->up.done);
 	if (up == IO_FAILED || down == IO_FAILED)
 		return relay_failed(s);
 	if (up == IO_OK && down == IO_OK)

@@ -112,19 +112,33 @@ loop_watch(struct loop *l, struct watch *w, enum interest interest)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = w };
 
-	if (interest == WATCH_STREAM)
-		ev.events |= EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+	if (interest == WATCH_STREAM || interest == WATCH_CONNECT)
+		ev.events |= EPOLLPRI | EPOLLRDHUP | EPOLLET;
+	if (interest == WATCH_CONNECT)
+		ev.events |= EPOLLOUT;
 	if (interest == WATCH_WRITE || interest == WATCH_READ_WRITE)
 		ev.events |= EPOLLOUT;
 	if (interest == WATCH_WRITE)
 		ev.events &= ~(uint32_t)EPOLLIN;
 	w->readable = w->writable = w->hung = false;
+	w->writes = (ev.events & EPOLLOUT) != 0;
 	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, w->fd, &ev) == -1)
 		return false;
 	MUST(l->known_count < TASKS_MAX);
 	l->known[l->known_count] = w->task;
 	l->known_fd[l->known_count++] = w->fd;
 	return true;
+}
+
+bool
+loop_watch_writes(struct loop *l, struct watch *w)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		.data.ptr = w };
+
+	if (w->writes)
+		return true;
+	return w->writes = epoll_ctl(l->epoll, EPOLL_CTL_MOD, w->fd, &ev) == 0;
 }
 
 void
