@@ -100,14 +100,15 @@ static const char *const description[] = {
 	"plain daemon gets TLS (server mode, the default), a plain client reaches a TLS server "
 	"(client = yes), and with acceptTLS and connectTLS set by hand a connection is encrypted "
 	"anew, or only relayed.",
-	"It runs a configuration file of stunnel unchanged, and keeps its log lines. What such a "
-	"file "
-	"asks for and ginnel cannot do is refused at the start, never left out in silence.",
+	"It reads configuration files of stunnel, and keeps the form of its log lines. An option "
+	"of such a file that ginnel knows and does not support yet is refused at the start, never "
+	"left out in silence.",
 	"The file is read by lines. A line is NAME = VALUE, a [SERVICE] that begins a section, "
-	"empty, "
-	"or a comment after ; or #. Options before the first section are defaults for all sections "
-	"that follow, or concern the program as a whole. All that is wrong with a file is told at "
-	"once, each with its line and what to write instead.",
+	"empty, or a comment, which begins with ; or # and has a line of its own. Names are read "
+	"without regard to case, and a value is taken as it stands, without quotes. Options before "
+	"the first section are defaults for all sections, or concern the program as a whole. Each "
+	"section is one service and needs accept and connect. All that is wrong with a file is "
+	"told at once, each with its line and what to write instead: try ginnel check first.",
 };
 
 static const struct entry commands[] = {
@@ -135,21 +136,49 @@ static const struct entry commands[] = {
 static const struct entry signals[] = {
 	{ "SIGHUP", "",
 	    "Read the configuration again. The new one is built and checked as a whole before "
-	    "anything changes; if it has an error, that is logged and the old one stays. Standing "
-	    "connections are not touched." },
+	    "anything changes; if it has an error, or a port cannot be bound, that is logged and "
+	    "the old one stays. Standing connections go on as they began, and sockets on which "
+	    "the new configuration listens, too, are kept. A configuration that came by -fd "
+	    "cannot be read again." },
 	{ "SIGUSR1", "", "Close the log file and open it again, after it was moved away." },
 	{ "SIGUSR2", "", "Write a line about each connection to the log." },
-	{ "SIGTERM, SIGINT", "",
-	    "Accept no more, let the connections end, and stop when they have, or when waiting has "
-	    "lasted long enough." },
+	{ "SIGTERM, SIGINT, SIGQUIT", "",
+	    "Accept no more, let the connections end, and stop when they have, or when "
+	    "shutdownTimeout has passed. A second signal does not wait." },
 };
 
 static const struct entry statuses[] = {
 	{ "0", "", "Done." },
-	{ "1", "", "Failed while running." },
+	{ "1", "",
+	    "Failed while starting or running: a port is in use, the log cannot be opened, there "
+	    "is no memory." },
 	{ "2", "", "Wrong usage of the command line." },
-	{ "77", "", "A permission is missing." },
-	{ "78", "", "The configuration has an error." },
+	{ "77", "", "A permission is missing, for a port below 1024 for instance, or for setuid." },
+	{ "78", "", "The configuration has an error, or its file cannot be read." },
+};
+
+/* The parts of the end line, in their order. */
+static const struct entry end_line[] = {
+	{ "LOG4[2]", "",
+	    "The level, 3 for errors, 4 for warnings and 5 for ordinary news, and the number of "
+	    "the connection, which all of its lines have." },
+	{ "closed, reset", "",
+	    "What the peers saw: a plain end, or a TCP reset. closed/reset means that the "
+	    "accepted side was closed and the connected side reset, reset/closed the other way "
+	    "round." },
+	{ "sent to TLS, sent to socket", "",
+	    "Bytes of data that were sent on the TLS side and on the plain side. With TLS on both "
+	    "sides, or on neither, the accepted side is called TLS." },
+	{ "end", "",
+	    "The reason, one of the codes in the next section. Its words and a hint stand at the "
+	    "end of the line." },
+	{ "service, peer", "", "The section, and the address of who connected." },
+	{ "step", "",
+	    "How far it came: peek (waiting for a ClientHello), secure (TLS with the client), "
+	    "connect, upgrade (TLS with the target), relay (the tunnel stood)." },
+	{ "tls_ms, connect_ms, ms", "",
+	    "Milliseconds from accept until the TLS handshake was done, until the target was "
+	    "reached, and until the end; -1 if that did not happen." },
 };
 
 static const struct entry files[] = {
@@ -176,6 +205,16 @@ static const struct example examples[] = {
 	    "key = /etc/ginnel/mail.key\n"
 	    "CAfile = /etc/ginnel/ca.pem\n"
 	    "verify = 2\n" },
+	{ "The client side of that, with a certificate to show and the server's name checked:",
+	    "[smtp]\n"
+	    "client = yes\n"
+	    "accept = 127.0.0.1:25\n"
+	    "connect = mail.example.org:465\n"
+	    "cert = /etc/ginnel/client.pem\n"
+	    "key = /etc/ginnel/client.key\n"
+	    "CAfile = /etc/ginnel/ca.pem\n"
+	    "verifyChain = yes\n"
+	    "checkHost = mail.example.org\n" },
 	{ "A mail reader without TLS reaches a server that wants it:",
 	    "[imaps]\n"
 	    "client = yes\n"
@@ -184,16 +223,57 @@ static const struct example examples[] = {
 	    "CApath = /etc/ssl/certs\n"
 	    "verifyChain = yes\n"
 	    "checkHost = imap.example.org\n" },
+	{ "A bridge: TLS on both sides, each with rules of its own:",
+	    "[bridge]\n"
+	    "acceptTLS = yes\n"
+	    "connectTLS = yes\n"
+	    "accept = 8443\n"
+	    "connect = api.example.org:443\n"
+	    "accept.cert = /etc/ginnel/www.pem\n"
+	    "accept.key = /etc/ginnel/www.key\n"
+	    "connect.CApath = /etc/ssl/certs\n"
+	    "connect.verifyChain = yes\n"
+	    "connect.checkHost = api.example.org\n" },
+	{ "TLS in front of a program on a UNIX socket:", "[app]\n"
+							 "accept = 8443\n"
+							 "connect = /run/app/app.sock\n"
+							 "cert = /etc/ginnel/www.pem\n"
+							 "key = /etc/ginnel/www.key\n" },
 };
+
+/*
+ * Headings inside a long table: each stands in front of the option that it names, and a new option
+ * falls under the heading of its neighbours.
+ */
+static const struct theme {
+	const char *option, *title, *text;
+} themes[] = {
+	{ "accept", "Where from and where to", NULL },
+	{ "reset", "How a tunnel ends", NULL },
+	{ "debug", "Log of a service", NULL },
+	{ "setuid", "Owner of UNIX sockets", NULL },
+	{ "TIMEOUTbusy", "Time-outs", "0 means at once, not never." },
+	{ "socket", "Socket options", NULL },
+	{ "cert", "Our own certificate", NULL },
+	{ "CAfile", "Whom to trust", NULL },
+	{ "sni", "Name of the server", NULL },
+	{ "sslVersion", "Versions and ciphers", NULL },
+	{ "sessionResume", "Resumption", NULL },
+};
+
+static void
+put_item(const struct entry *e)
+{
+	put_term(e->name, "", e->rest);
+	put_text(e->text);
+}
 
 static void
 put_entries(const char *title, const struct entry *v, size_t n)
 {
 	put_heading(title);
-	for (size_t i = 0; i < n; i++) {
-		put_term(v[i].name, "", v[i].rest);
-		put_text(v[i].text);
-	}
+	for (size_t i = 0; i < n; i++)
+		put_item(&v[i]);
 }
 
 static void
@@ -269,20 +349,67 @@ put_option(const struct option *o)
 		puts("A new value needs a restart.");
 }
 
-static void
-put_options(const struct option_set *sets)
+/* A heading for an option that has gone would be lost without a word. */
+static bool
+has_option(const struct option_set *sets, const char *name)
 {
-	for (const struct option_set *set = sets; set->title != NULL; set++) {
-		printf(".SS %s\n", set->title);
-		if (set->prefix != NULL)
-			printf(
-			    "These hold for both sides of a tunnel; with the prefix\n\\fB%s\\fR or "
-			    "\\fB%s\\fR\nin front of the name, for one.\n",
-			    set->prefix, set->prefix2);
+	for (const struct option_set *set = sets; set->title != NULL; set++)
 		for (const struct option *o = set->table; o->name != NULL; o++)
-			if (o->parse != NULL)
-				put_option(o);
+			if (strcmp(o->name, name) == 0)
+				return true;
+	return false;
+}
+
+static const struct theme *
+find_theme(const struct option *o)
+{
+	for (size_t i = 0; i < COUNT_OF(themes); i++)
+		if (strcmp(themes[i].option, o->name) == 0)
+			return &themes[i];
+	return NULL;
+}
+
+static void
+put_theme(const struct theme *t)
+{
+	if (t == NULL)
+		return;
+	printf(".SS %s\n", t->title);
+	if (t->text != NULL)
+		put_text(t->text);
+}
+
+static void
+put_prefixes(const struct option_set *set)
+{
+	printf(".SS %s\n", set->title);
+	printf("TLS is spoken with the target if client = yes, else with those who connect.\n"
+	       "In a bridge these options hold for both sides; with the prefix\n\\fB%s\\fR or "
+	       "\\fB%s\\fR\nin front of the name, for one.\n",
+	    set->prefix, set->prefix2);
+}
+
+/* Tables with themes have those as headings, the others their title. */
+static void
+put_set(const struct option_set *set, bool themed)
+{
+	if (set->prefix != NULL)
+		put_prefixes(set);
+	else if (!themed || find_theme(set->table) == NULL)
+		printf(".SS %s\n", set->title);
+	for (const struct option *o = set->table; o->name != NULL; o++) {
+		if (themed)
+			put_theme(find_theme(o));
+		if (o->parse != NULL)
+			put_option(o);
 	}
+}
+
+static void
+put_options(const struct option_set *sets, bool themed)
+{
+	for (const struct option_set *set = sets; set->title != NULL; set++)
+		put_set(set, themed);
 }
 
 /* The names that are known and refused, joined to the list that `any` others began. */
@@ -303,15 +430,18 @@ put_all_options(void)
 {
 	put_heading("Global options");
 	put_text("These stand before the first section and concern the program as a whole.");
-	put_options(process_sets);
+	put_options(process_sets, false);
+	for (size_t i = 0; i < COUNT_OF(themes); i++)
+		MUST(has_option(service_sets, themes[i].option));
 	put_heading("Service options");
 	put_text("These stand in a section, or before the first one as a default for all.");
-	put_options(service_sets);
-	put_options(parse_sets);
+	put_options(service_sets, true);
+	put_options(parse_sets, false);
 	put_heading("Options that are refused");
 	put_text(
 	    "These options of stunnel are known but not supported yet. A file with one of them "
-	    "is refused:");
+	    "is refused, whatever its value; so are the form SERVICE:PATTERN of sni, and a file "
+	    "without a section (inetd):");
 	puts(".PP");
 	if (put_refused(service_sets, put_refused(process_sets, false)))
 		puts(".");
@@ -320,11 +450,27 @@ put_all_options(void)
 }
 
 static void
+put_end_line(void)
+{
+	put_heading("The end line");
+	put_text("Each tunnel ends with one line in the log, in the form of this one:");
+	puts(".PP\n.RS 4\n.nf");
+	put_code("LOG4[2]: Connection closed/reset: 0 byte(s) sent to TLS,\n"
+		 "0 byte(s) sent to socket; end=cert_missing service=smtps\n"
+		 "peer=192.0.2.7:47388 step=secure tls_ms=-1 connect_ms=-1 ms=4:\n"
+		 "the peer sent no certificate, and one is required; give the peer\n"
+		 "a certificate of CAfile's CA\n");
+	puts(".fi\n.RE");
+	for (size_t i = 0; i < COUNT_OF(end_line); i++)
+		put_item(&end_line[i]);
+}
+
+static void
 put_reasons(void)
 {
 	put_heading("End reasons");
-	put_text(
-	    "Each connection ends with one line in the log, and that with one of these codes.");
+	put_text("These are the codes of end in the line above. A client that is refused at the "
+		 "door has a line \"Connection rejected\" with one.");
 	for (int r = R_NONE + 1; r < REASON_COUNT; r++) {
 		const struct reason_info *info = reason_info((enum reason)r);
 
@@ -350,6 +496,7 @@ main(void)
 	put_description();
 	put_entries("Command line", commands, COUNT_OF(commands));
 	put_all_options();
+	put_end_line();
 	put_reasons();
 	put_entries("Signals", signals, COUNT_OF(signals));
 	put_entries("Exit status", statuses, COUNT_OF(statuses));
