@@ -169,7 +169,8 @@ const struct option tls_options[] = {
 	    .scope = OPTION_SERVICE,
 	    .arg = "FILE",
 	    .doc = "The certificate to show to the peer, in PEM (the leaf first, then the "
-		   "certificates of its issuers), DER or PKCS#12. A service that accepts TLS needs one; "
+		   "certificates of its issuers), DER or PKCS#12. A service that accepts TLS needs "
+		   "one; "
 		   "towards a server it is only needed if that server asks for a client "
 		   "certificate." },
 	{ .name = "key",
