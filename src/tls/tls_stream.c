@@ -30,6 +30,8 @@ enum {
 	READ_BUDGET = 128 * 1024,
 	/* So many wire bytes without one byte of data in them are an attack: 2,400 KeyUpdates are fewer. */
 	SILENT_MAX = 256 * 1024,
+	/* KeyUpdates that a peer may send in a second; none needs more than a few an hour. */
+	UPDATES_MAX = 100,
 };
 
 struct tls_stream {
@@ -38,6 +40,8 @@ struct tls_stream {
 	const struct tls_context *tc;
 	size_t budget; /* wire bytes that this call may still take */
 	size_t silent; /* wire bytes since the last byte of data */
+	int64_t second;	  /* of loop_now(), in which */
+	unsigned updates; /* so many KeyUpdates came */
 	enum io last;  /* how reading ended for good; IO_OK: it has not */
 	bool broken;   /* after a fatal error the library must not be called again (SSL_get_error(3)) */
 };
@@ -124,6 +128,31 @@ make_bio_method(void)
 	BIO_meth_set_write(m, bio_write);
 	BIO_meth_set_ctrl(m, bio_ctrl);
 	bio_method = m;
+}
+
+/* An SSL_set_msg_callback(3): count what the peer can make us do without sending data. */
+static void
+on_message(int sent, int version, int type, const void *bytes, size_t n, SSL *ssl, void *stream)
+{
+	struct stream *s = stream;
+	struct tls_stream *t = s->state;
+	int64_t second = loop_now(s->loop) / 1000;
+
+	(void)version;
+	(void)ssl;
+	if (sent || type != SSL3_RT_HANDSHAKE || n == 0 || *(const uint8_t *)bytes != SSL3_MT_KEY_UPDATE)
+		return;
+	if (t->second != second)
+		t->updates = 0;
+	t->second = second;
+	t->updates++;
+}
+
+/* Does the peer keep us busy for nothing? */
+static bool
+is_abuse(const struct tls_stream *t)
+{
+	return t->updates > UPDATES_MAX || (t->last == IO_AGAIN && t->silent > SILENT_MAX);
 }
 
 /* Which kind of fault the library's oldest error stands for. */
@@ -236,10 +265,10 @@ tls_read(struct stream *s, struct buf *to, size_t max)
 			buf_added(to, (size_t)n);
 			total += (size_t)n;
 			t->silent = 0;
-			continue;
+		} else {
+			t->last = outcome(s, t, n, "SSL_read");
 		}
-		t->last = outcome(s, t, n, "SSL_read");
-		if (t->last == IO_AGAIN && t->silent > SILENT_MAX)
+		if (is_abuse(t))
 			t->last = stream_fail(s, FAULT_ABUSE, 0);
 	}
 	if (total > 0) {
@@ -323,6 +352,8 @@ make_ssl(struct tls_stream *t, struct stream *s)
 	BIO_set_data(bio, s);
 	BIO_set_init(bio, 1);
 	SSL_set_bio(t->ssl, bio, bio);
+	SSL_set_msg_callback(t->ssl, on_message);
+	SSL_set_msg_callback_arg(t->ssl, s);
 	return SSL_set_app_data(t->ssl, (void *)(uintptr_t)s->log) == 1;
 }
 

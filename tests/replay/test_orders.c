@@ -263,6 +263,45 @@ test_back_pressure(void **state)
 	rig_close(&r);
 }
 
+/* Ask for new keys, `n` times within one turn, with a byte of data behind every tenth. */
+static void
+renew_keys(struct rig *r, struct peer *client, unsigned n)
+{
+	for (unsigned i = 1; i <= n; i++) {
+		assert_int_equal(SSL_key_update(client->ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+		assert_int_equal(SSL_do_handshake(client->ssl), 1);
+		if (i % 10 == 0)
+			assert_int_equal(peer_write(client, "x", 1), 1);
+	}
+	assert_true(fake_loop_settle(rig_loop(r), 100));
+}
+
+/* New keys now and then are a good custom; all the time they are an attack. */
+static void
+test_key_updates(void **state)
+{
+	struct peer client, backend;
+	char bytes[64];
+	struct rig r;
+
+	(void)state;
+	rig_open(&r, "[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n");
+	client = rig_client(&r, true);
+	rig_handshake(&r, &client);
+	backend = rig_backend(&r);
+	for (unsigned second = 0; second < 5; second++) {
+		renew_keys(&r, &client, 90);
+		assert_int_equal(peer_read(&backend, bytes, sizeof(bytes)), 9);
+		fake_loop_pass(rig_loop(&r), 1000);
+	}
+	assert_int_equal(rig_ended(&r, R_ABUSE), 0);
+	renew_keys(&r, &client, 110);
+	assert_int_equal(rig_ended(&r, R_ABUSE), 1);
+	peer_close(&client);
+	peer_close(&backend);
+	rig_close(&r);
+}
+
 int
 main(void)
 {
@@ -273,6 +312,7 @@ main(void)
 		cmocka_unit_test(test_idle_timeout),
 		cmocka_unit_test(test_setup_deadline),
 		cmocka_unit_test(test_back_pressure),
+		cmocka_unit_test(test_key_updates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
