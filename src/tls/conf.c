@@ -299,12 +299,12 @@ const struct option tls_options[] = {
 	    .parse = option_keyword,
 	    .offset = AT(version_min),
 	    .scope = OPTION_SERVICE,
-	    .def = "TLSv1.2",
+	    .def = "all",
 	    .words = version_words,
 	    .arg = "VERSION",
-	    .doc = "The lowest version of TLS to speak. The value all means TLSv1.2 as well: the "
-		   "older versions are weak, and must be asked for by name. With them, leave "
-		   "securityLevel unset, or set it to 0." },
+	    .doc = "The lowest version of TLS to speak. The value all means TLSv1.2: the older "
+		   "versions are weak, and must be asked for by name, here or by a lower "
+		   "sslVersionMax. With them, leave securityLevel unset, or set it to 0." },
 	{ .name = "sslVersionMax",
 	    .parse = option_keyword,
 	    .offset = AT(version_max),

@@ -147,6 +147,16 @@ def test_the_default_minimum_is_tls_1_2(scene, pki):
         assert refusal(daemon.port("tls"), pki.client_context(version=version)) is None
 
 
+def test_a_low_maximum_alone_lowers_the_minimum(scene, pki):
+    """Who names an old version as the highest wants it spoken."""
+    server = scene.server(echo)
+    daemon = scene.server_mode(server, "sslVersionMax = TLSv1.1")
+    assert "TLS 1.0 and 1.1 are weak" in daemon.log()
+    for version in ("TLSv1", "TLSv1.1"):
+        assert refusal(daemon.port("tls"), pki.client_context(version=version)) is None
+    assert refusal(daemon.port("tls"), pki.client_context(version="TLSv1.2")) is not None
+
+
 def test_minimum_and_maximum(scene, pki):
     server = scene.server(echo)
     daemon = scene.server_mode(server, "sslVersionMin = TLSv1.2", "sslVersionMax = TLSv1.2")
