@@ -3,6 +3,7 @@
 #include "tunnel/crew.h"
 
 #include "tunnel/gate.h"
+#include "tunnel/session.h"
 
 #include <errno.h>
 #include <string.h>
@@ -69,6 +70,19 @@ fail:
 	return NULL;
 }
 
+/* In the worker's thread, or before it runs: act on `plan` from now on. */
+static void
+adopt(struct worker *w, struct plan *plan, struct gate **gates)
+{
+	struct plan *old = w->plan;
+
+	w->plan = plan_hold(plan);
+	gates_adopt(w, plan, gates);
+	for (unsigned i = 0; old != NULL && i < old->service_count; i++)
+		resume_forget(w->resume, old->services[i].far);
+	plan_release(old);
+}
+
 bool
 crew_start(struct crew *c, struct plan *plan)
 {
@@ -80,7 +94,7 @@ crew_start(struct crew *c, struct plan *plan)
 			log_err(&log_main, "Cannot start the workers: out of memory");
 			return false;
 		}
-		worker_adopt(c->common.workers[i], plan, gates);
+		adopt(c->common.workers[i], plan, gates);
 	}
 	for (; c->started < c->common.worker_count; c->started++)
 		if (!worker_start(c->common.workers[c->started]))
@@ -125,7 +139,7 @@ worker_take_plan(struct message *m, void *worker)
 {
 	struct order *o = (struct order *)m;
 
-	worker_adopt(worker, o->plan, o->gates);
+	adopt(worker, o->plan, o->gates);
 	answer(o, main_adopted);
 }
 
@@ -160,6 +174,21 @@ crew_adopt(struct crew *c, struct plan *plan)
 
 /* ---- list: from worker to worker, so that the numbers run through ---- */
 
+static unsigned
+list_some(const struct session *s, unsigned n)
+{
+	for (; s != NULL; s = session_next(s))
+		session_list_line(s, n++);
+	return n;
+}
+
+/* A line for each session, numbered from n; returns the next number. */
+static unsigned
+list(const struct worker *w, unsigned n)
+{
+	return list_some(w->pending, list_some(w->standing, n));
+}
+
 static void
 worker_take_list(struct message *m, void *worker)
 {
@@ -167,7 +196,7 @@ worker_take_list(struct message *m, void *worker)
 	struct worker *w = worker;
 	struct crew *c = o->crew;
 
-	o->n = worker_list(w, o->n);
+	o->n = list(w, o->n);
 	if (w->number + 1 < c->common.worker_count) {
 		give(o, c, c->common.workers[w->number + 1], worker_take_list);
 		return;
@@ -232,7 +261,10 @@ main_drained(struct message *m, void *crew)
 static void
 worker_take_drain(struct message *m, void *worker)
 {
-	worker_drain(worker);
+	struct worker *w = worker;
+
+	w->draining = true;
+	gates_drain(w);
 	answer((struct order *)m, main_drained);
 }
 
@@ -246,8 +278,26 @@ crew_drain(struct crew *c)
 static void
 worker_take_stop(struct message *m, void *worker)
 {
+	struct worker *w = worker;
+
 	(void)m;
-	worker_stop(worker);
+	w->draining = false; /* nobody waits any more */
+	w->stopping = true;
+	gates_close(w);
+	while (w->standing != NULL)
+		session_abort(w->standing, R_SHUTDOWN);
+	while (w->pending != NULL)
+		session_abort(w->pending, R_SHUTDOWN);
+	loop_stop(w->loop);
+}
+
+/* Its thread has ended, or never began. */
+static void
+dismiss(struct worker *w)
+{
+	if (w != NULL)
+		gates_close(w);
+	worker_free(w);
 }
 
 void
@@ -261,7 +311,7 @@ crew_free(struct crew *c)
 	for (unsigned i = 0; i < c->started; i++)
 		pthread_join(c->common.workers[i]->thread, NULL);
 	for (unsigned i = 0; c->common.workers != NULL && i < c->common.worker_count; i++)
-		worker_free(c->common.workers[i]);
+		dismiss(c->common.workers[i]);
 	mailbox_free(c->mailbox);
 	free(c->common.workers);
 	free(c->orders);

@@ -2,9 +2,6 @@
 /* tunnel/worker.c -- one thread with its own loop, sessions and counters. */
 #include "tunnel/worker.h"
 
-#include "tunnel/gate.h"
-#include "tunnel/session.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -38,8 +35,6 @@ worker_free(struct worker *w)
 	if (w == NULL)
 		return;
 	CHECK_OBJ(w, WORKER_MAGIC);
-	if (w->loop != NULL)
-		gates_close(w);
 	mailbox_free(w->mailbox);
 	resolver_free(w->resolver);
 	resume_cache_free(w->resume);
@@ -72,56 +67,10 @@ worker_start(struct worker *w)
 }
 
 void
-worker_adopt(struct worker *w, struct plan *plan, struct gate **gates)
-{
-	struct plan *old = w->plan;
-
-	w->plan = plan_hold(plan);
-	gates_adopt(w, plan, gates);
-	for (unsigned i = 0; old != NULL && i < old->service_count; i++)
-		resume_forget(w->resume, old->services[i].far);
-	plan_release(old);
-}
-
-static unsigned
-list_one(const struct session *s, unsigned n)
-{
-	for (; s != NULL; s = session_next(s))
-		session_list_line(s, n++);
-	return n;
-}
-
-unsigned
-worker_list(const struct worker *w, unsigned n)
-{
-	return list_one(w->pending, list_one(w->standing, n));
-}
-
-void
-worker_drain(struct worker *w)
-{
-	w->draining = true;
-	gates_drain(w);
-}
-
-void
 worker_session_gone(struct worker *w)
 {
 	if (atomic_fetch_sub(&w->load, 1) == 1 && w->draining)
 		w->common->idle(w->common->owner);
-}
-
-void
-worker_stop(struct worker *w)
-{
-	w->draining = false; /* nobody waits any more */
-	w->stopping = true;
-	gates_close(w);
-	while (w->standing != NULL)
-		session_abort(w->standing, R_SHUTDOWN);
-	while (w->pending != NULL)
-		session_abort(w->pending, R_SHUTDOWN);
-	loop_stop(w->loop);
 }
 
 static unsigned

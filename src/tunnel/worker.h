@@ -43,7 +43,7 @@ struct counters {
 	uint64_t ended[REASON_COUNT];
 };
 
-/* The fields are for session.c, gate.c and worker.c. */
+/* The fields are for session.c, gate.c and crew.c, in the worker's thread. */
 struct worker {
 	unsigned magic;
 	struct common *common;
@@ -72,14 +72,10 @@ struct worker {
 /* Made in the main thread, before any thread runs.  NULL: logged. */
 struct worker *worker_new(struct common *, unsigned number);
 bool worker_start(struct worker *) MUST_CHECK; /* its thread */
-void worker_free(struct worker *);	       /* after its thread has ended; NULL is fine */
+/* After its thread has ended, its sessions are over and its gates are closed; NULL is fine. */
+void worker_free(struct worker *);
 
-/* In the worker's thread, or before it runs. */
-/* Act on `plan` from now on (taking a reference of its own), with gates_new() of it. */
-void worker_adopt(struct worker *, struct plan *, struct gate **);
-unsigned worker_list(const struct worker *, unsigned n); /* a line each, numbered from n; the next number */
-void worker_drain(struct worker *); /* accept no more; ->idle is called when the last session has ended */
-void worker_stop(struct worker *);  /* end all sessions, leave the loop */
+/* In the worker's thread: one session less, or one that was handed over has arrived. */
 void worker_session_gone(struct worker *);
 
 /* Over all workers; any thread. */

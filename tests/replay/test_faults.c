@@ -289,7 +289,8 @@ test_accept_errors(void **state)
 	failed = true;
 	rig_open(&r, confs[1]);
 	assert_true(plan_open_doors(r.plan, NULL));
-	worker_adopt(r.worker, r.plan, gates_new(r.plan));
+	r.worker->plan = plan_hold(r.plan);
+	gates_adopt(r.worker, r.plan, gates_new(r.plan));
 	for (unsigned e = 0; e < COUNT_OF(errors); e++) {
 		bool no_descriptor = errors[e] == EMFILE || errors[e] == ENFILE;
 		uint64_t before = r.worker->counters.ended[R_FULL];
