@@ -32,6 +32,7 @@ struct server {
 	struct watch signals;
 	struct task signal_task, stop_task;
 	struct timer stop_timer;
+	bool wrote_pid;
 	bool reloading, reload_again;
 	bool stopping;
 };
@@ -256,6 +257,7 @@ serve(struct server *s, struct loaded *l)
 
 	if (!process_enter_root(&s->conf) || !process_write_pid(s->conf.pid))
 		return EXIT_FAILED;
+	s->wrote_pid = true;
 	if (!process_drop_privileges(&s->conf))
 		return EXIT_NO_PERMISSION;
 	process_hide_memory();
@@ -323,10 +325,10 @@ prepare(struct server *s, struct loaded *l)
 }
 
 static void
-clean_up(struct server *s, struct loaded *l, bool served)
+clean_up(struct server *s, struct loaded *l)
 {
 	crew_free(s->crew);
-	if (served)
+	if (s->wrote_pid)
 		process_remove_pid(s->conf.pid);
 	if (s->loop != NULL)
 		loop_free(s->loop);
@@ -346,7 +348,6 @@ run(const struct source *source)
 	struct server s = { .magic = RUN_MAGIC, .source = source };
 	struct loaded l = { 0 };
 	int status;
-	bool served;
 
 	if ((s.files = files_system_new()) == NULL) {
 		log_err(&log_main, "Cannot start: %s (%d)", strerror(errno), errno);
@@ -356,10 +357,9 @@ run(const struct source *source)
 	status = prepare(&s, &l);
 	if (status == EXIT_DONE)
 		status = serve(&s, &l);
-	served = s.loop != NULL && status == EXIT_DONE;
 	if (status != EXIT_DONE)
 		log_abandon();
-	clean_up(&s, &l, served);
+	clean_up(&s, &l);
 	log_close();
 	process_tell_parent(status);
 	return status;
