@@ -260,7 +260,7 @@ serve(struct server *s, struct loaded *l)
 	s->wrote_pid = true;
 	if (!process_drop_privileges(&s->conf))
 		return EXIT_NO_PERMISSION;
-	process_hide_memory();
+	process_hide_memory(); /* again: a change of user undoes it */
 	if (!open_log(&l->globals->log, s->conf.foreground == FOREGROUND_YES))
 		return EXIT_FAILED;
 	s->stop_task = (struct task){ .run = stop_now, .owner = s };
@@ -301,6 +301,7 @@ keep_conf(struct server *s, const struct process_conf *conf)
 static int
 prepare(struct server *s, struct loaded *l)
 {
+	process_hide_memory();
 	version_lines(log_notice_line);
 	if (!tls_library_start())
 		return EXIT_FAILED;
