@@ -138,6 +138,12 @@ process_drop_privileges(const struct process_conf *conf)
 		return failed("setgid");
 	if (conf->uid == -1)
 		return true;
+	if (conf->gid == -1 && geteuid() == 0) {
+		if (setgroups(0, NULL) == -1)
+			return failed("setgroups");
+		log_warn(&log_main, "setuid without setgid keeps the group %ld; set setgid, too",
+		    (long)getgid());
+	}
 	if (setresuid(uid, uid, uid) == -1)
 		return failed("setuid");
 	/* A saved id or a capability that survived would make all of this a show. */
