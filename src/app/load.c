@@ -5,6 +5,7 @@
 #include "config/build.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 char *
@@ -31,7 +32,9 @@ load_descriptor(int fd)
 		n += (size_t)got;
 	} while (got > 0);
 	text[n] = '\0';
-	return text;
+	if (strlen(text) == n)
+		return text;
+	errno = EILSEQ; /* a NUL byte would end the text early */
 fail:
 	free(text);
 	return NULL;

@@ -52,7 +52,7 @@ command_fd(char **args)
 		return usage("-fd needs the number of an open descriptor", args[0]);
 	if ((source.text = load_descriptor((int)fd)) == NULL) {
 		fprintf(stderr, "ginnel: cannot read the configuration from descriptor %ld: %s\n", fd,
-		    strerror(errno));
+		    errno == EILSEQ ? "it contains a NUL byte" : strerror(errno));
 		return EXIT_FAILED;
 	}
 	status = run(&source);
