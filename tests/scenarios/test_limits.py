@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # When something runs out -- descriptors, patience, room for the log -- the daemon goes on.
 import os
+import re
 import resource
 import select
 import socket
@@ -224,3 +225,15 @@ def reachable(port):
         return True
     except OSError:
         return False
+
+
+def test_long_tunnels_are_shared_out_between_workers(scene):
+    """Whoever happens to accept a burst, no worker keeps clearly more than its share."""
+    backend = scene.backend()
+    daemon = scene.server_mode(backend, "logId = thread", head="workers = 2\n")
+    pairs = [scene.pair(daemon, backend) for _ in range(40)]
+    daemon.wait_log("Service .* accepted connection", count=40)
+    ids = re.findall(r"LOG5\[(\w+)\]: Service \[tls\] accepted connection", daemon.log())
+    counts = sorted(ids.count(worker) for worker in set(ids))
+    assert len(pairs) == len(ids) == 40
+    assert len(counts) == 2 and counts[1] - counts[0] <= 8, counts
