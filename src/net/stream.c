@@ -261,8 +261,9 @@ stream_write(struct stream *s, struct buf *from)
 		/* First fill, then send: what waited leaves together with what comes now. */
 		if (buf_len(from) > 0 && stream_has_room(s)) {
 			s->more = false;
-			if (s->filter->write(s, from) == IO_FAILED)
-				return IO_FAILED;
+			sent = s->filter->write(s, from);
+			if (sent == IO_FAILED || (sent == IO_AGAIN && buf_len(&s->out) == 0))
+				return sent; /* again: it must read before it can write */
 		}
 		sent = stream_flush(s);
 	} while (sent == IO_OK && buf_len(from) > 0);

@@ -9,6 +9,7 @@
 #include "rig.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	SEEDS = 60,
@@ -302,6 +303,38 @@ test_key_updates(void **state)
 	rig_close(&r);
 }
 
+/* A handshake in mid-stream that its client does not finish: SSL_write() has to wait, and we with it. */
+static void
+test_half_a_renegotiation(void **state)
+{
+	struct peer client, backend;
+	char bytes[16];
+	struct rig r;
+
+	(void)state;
+	rig_open(&r, "[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n"
+		     "sslVersion = TLSv1.2\noptions = -NO_RENEGOTIATION\n"
+		     "options = ALLOW_CLIENT_RENEGOTIATION\n");
+	client = rig_client(&r, true);
+	rig_handshake(&r, &client);
+	backend = rig_backend(&r);
+	assert_int_equal(SSL_renegotiate(client.ssl), 1);
+	assert_int_equal(SSL_do_handshake(client.ssl), -1); /* the ClientHello is on its way */
+	assert_true(fake_loop_settle(rig_loop(&r), 100));
+	assert_int_equal(peer_write(&backend, "answer", 6), 6);
+	alarm(10);
+	assert_true(fake_loop_settle(rig_loop(&r), 100));
+	alarm(0);
+	for (unsigned i = 0; i < 100 && SSL_do_handshake(client.ssl) != 1; i++)
+		assert_true(fake_loop_settle(rig_loop(&r), 100));
+	assert_true(fake_loop_settle(rig_loop(&r), 100));
+	assert_int_equal(peer_read(&client, bytes, sizeof(bytes)), 6);
+	peer_close(&client);
+	peer_close(&backend);
+	assert_true(fake_loop_settle(rig_loop(&r), 100));
+	rig_close(&r);
+}
+
 int
 main(void)
 {
@@ -313,6 +346,7 @@ main(void)
 		cmocka_unit_test(test_setup_deadline),
 		cmocka_unit_test(test_back_pressure),
 		cmocka_unit_test(test_key_updates),
+		cmocka_unit_test(test_half_a_renegotiation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
