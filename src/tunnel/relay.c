@@ -66,8 +66,10 @@ step(struct flow *f, struct stream *from, struct stream *to, bool last)
 	if (buf_len(&f->buf) > 0 || !stream_has_room(to)) {
 		enum io got = deliver(f, to);
 
-		if (got != IO_OK || f->done || !stream_has_room(to))
-			return got == IO_OK && !f->done ? IO_AGAIN : got;
+		if (got != IO_OK || f->done)
+			return got;
+		if (!stream_has_room(to))
+			return IO_AGAIN;
 	}
 	if (f->eof)
 		return f->cut && f->strict ? IO_FAILED : pass_end(f, to, last);
@@ -87,9 +89,11 @@ flow_run(struct flow *f, struct stream *from, struct stream *to, bool last)
 	f->more = false;
 	while (!f->done && (got = step(f, from, to, last)) == IO_OK)
 		;
-	/* What waited for data to leave with (the end of a handshake), and met none. */
+	/* The end of a handshake waited for data to leave with, and met none. */
 	if (got == IO_AGAIN && buf_len(&f->buf) == 0 && buf_len(&to->out) > 0)
-		got = deliver(f, to) == IO_FAILED ? IO_FAILED : f->done ? IO_OK : IO_AGAIN;
+		got = deliver(f, to) == IO_FAILED ? IO_FAILED : IO_AGAIN;
+	if (f->done)
+		return IO_OK;
 	if (got == IO_AGAIN) {
 		buf_settle(&f->buf, to->pool);
 		buf_settle(&to->out, to->pool);
