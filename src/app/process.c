@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -179,10 +180,25 @@ fail:
 	return false;
 }
 
+/* Does the file still name this process?  Another one may have been started over it. */
+static bool
+is_our_pid(const char *path)
+{
+	char text[24] = "";
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n;
+
+	if (fd == -1)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	return n > 0 && atol(text) == (long)getpid();
+}
+
 void
 process_remove_pid(const char *path)
 {
-	if (path == NULL)
+	if (path == NULL || !is_our_pid(path))
 		return;
 	if (unlink(path) == 0)
 		log_debug(&log_main, "Removed pid file %s", path);

@@ -140,6 +140,8 @@ stream_recv(struct stream *s, void *to, size_t size)
 		n = recv(s->watch.fd, to, size, 0);
 	while (n == -1 && errno == EINTR);
 
+	if (n > 0)
+		s->received += (size_t)n;
 	if (n == 0)
 		s->socket_eof = true;
 	else if (n == -1 && errno == EAGAIN)

@@ -59,6 +59,7 @@ struct stream {
 	void *state;		     /* the filter's */
 	struct buf in;	/* bytes that were looked at before they were read */
 	struct buf out; /* bytes on their way to the socket, as they go over the wire */
+	uint64_t received; /* bytes, as they came over the wire */
 	enum fault fault;
 	int errnum;
 	bool socket_eof; /* the peer's FIN was read */

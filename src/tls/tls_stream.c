@@ -228,6 +228,7 @@ tls_start(struct stream *s)
 	switch (verify_verdict(t->ssl, t->tc)) {
 	case VERDICT_PASS:
 		log_handshake(s, t);
+		SSL_set_default_read_buffer_len(t->ssl, BUF_BLOCK);
 		/* Behind Finished a TLS 1.3 server sends only tickets (RFC 8446 4.6.1): no one waits for them. */
 		s->more = t->tc->role == TLS_SERVER && SSL_version(t->ssl) == TLS1_3_VERSION;
 		return IO_OK;
@@ -352,6 +353,8 @@ make_ssl(struct tls_stream *t, struct stream *s)
 	BIO_set_data(bio, s);
 	BIO_set_init(bio, 1);
 	SSL_set_bio(t->ssl, bio, bio);
+	/* A stranger gets room for one record; who has shaken hands, for several. */
+	SSL_set_default_read_buffer_len(t->ssl, 0);
 	SSL_set_msg_callback(t->ssl, on_message);
 	SSL_set_msg_callback_arg(t->ssl, s);
 	return SSL_set_app_data(t->ssl, (void *)(uintptr_t)s->log) == 1;

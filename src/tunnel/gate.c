@@ -13,8 +13,12 @@
 enum {
 	GATE_MAGIC = 0x05e7d93a,
 	PAUSE_MS = 100, /* when the system has no descriptor or memory for one more */
-	/* Of the unfinished connections one source may have this part, once half of the room is taken. */
+	/*
+	 * Once half of the room for unfinished connections is taken, one source may have a quarter of the
+	 * newest.  So many are looked at, since this is done for each client of a flood.
+	 */
 	SOURCE_SHARE = 4,
+	SOURCE_LOOK = 256,
 };
 
 struct gate {
@@ -52,15 +56,17 @@ same_source(const struct addr *a, const struct addr *b)
 	return false;
 }
 
-static unsigned
-pending_from(const struct worker *w, const struct addr *source)
+/* Does this source have more than its share of the newest unfinished connections? */
+static bool
+has_its_share(const struct worker *w, const struct addr *source)
 {
-	unsigned n = 0;
+	unsigned seen = 0, its = 0;
 
-	for (const struct session *s = w->pending; s != NULL; s = session_next(s))
-		if (same_source(session_peer(s), source))
-			n++;
-	return n;
+	for (const struct session *s = w->pending; s != NULL && seen < SOURCE_LOOK; s = session_next(s)) {
+		its += same_source(session_peer(s), source);
+		seen++;
+	}
+	return its * SOURCE_SHARE >= seen;
 }
 
 /* May one more client come in?  The reason why not, or R_NONE. */
@@ -76,7 +82,7 @@ refusal(const struct worker *w, const struct addr *peer)
 		return R_NO_MEMORY;
 	if (w->pending_count >= room)
 		return R_FLOOD;
-	if (w->pending_count >= room / 2 && pending_from(w, peer) >= room / SOURCE_SHARE)
+	if (w->pending_count >= room / 2 && has_its_share(w, peer))
 		return R_FLOOD;
 	return R_NONE;
 }

@@ -42,6 +42,7 @@ struct session {
 	struct addr peer;
 	int64_t started, secured, connected, relayed; /* ms; 0: not yet */
 	int64_t spin_since;
+	uint64_t spin_received;
 	unsigned spins;
 };
 
@@ -414,10 +415,15 @@ relay_done(struct session *s)
 	return finish(s, s->up.cut || s->down.cut ? R_CUT : R_DONE);
 }
 
-/* True: the session wakes again and again for nothing. */
+/* True: the session wakes again and again, though nothing came and nothing could leave. */
 static bool
 spins(struct session *s, int64_t now)
 {
+	uint64_t received = s->near.received + s->far.received;
+
+	if (received != s->spin_received)
+		s->spins = 0;
+	s->spin_received = received;
 	if (now - s->spin_since >= 1000) {
 		s->spin_since = now;
 		s->spins = 0;
@@ -532,7 +538,7 @@ session_start(struct worker *w, struct service *service, int fd, const struct ad
 		return;
 	}
 	plan_hold(service->plan);
-	DL_APPEND(w->pending, s);
+	DL_PREPEND(w->pending, s); /* the newest first: gate.c looks at those */
 	w->pending_count++;
 	atomic_fetch_add_explicit(&w->load, 1, memory_order_relaxed);
 	greet_near(s);
