@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from lib.daemon import NotStarted
+from lib.daemon import Daemon, NotStarted
 from lib.peer import END, connect, echo, pattern
 from lib.wait import exited, until
 
@@ -157,7 +157,7 @@ def test_the_owner_of_a_unix_sockets_file(scene, pki):
 
 
 @pytest.mark.root
-def test_a_setuid_that_cannot_be_done_fails_the_start(scene, pki):
+def test_a_setuid_that_cannot_be_done_fails_the_start(scene, pki, monkeypatch):
     """As an ordinary user, who may not change identity."""
     folder = scene.folder / "ginnel"
     folder.mkdir()
@@ -171,9 +171,13 @@ def test_a_setuid_that_cannot_be_done_fails_the_start(scene, pki):
         os.setgid(user.pw_gid)
         os.setuid(user.pw_uid)
 
+    # A copy: the tree may stand in a folder that other users may not enter.
+    monkeypatch.setattr(Daemon, "program", shutil.copy(Daemon.program, folder / "program"))
     with pytest.raises(NotStarted) as refused:
         scene.daemon(
-            f"[t]\naccept = 127.0.0.1:0\nconnect = 9\ncert = {bundle}\n", "setuid = daemon\n", preexec=become
+            f"[t]\naccept = 127.0.0.1:0\nconnect = 9\ncert = {bundle}\n",
+            "setuid = daemon\n",
+            preexec=become,
         )
     assert refused.value.status in (1, 77) and "setuid" in refused.value.stderr
 
