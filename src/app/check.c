@@ -21,7 +21,8 @@ check(const struct source *source)
 	struct loaded l;
 
 	if (files == NULL || !tls_library_start()) {
-		fprintf(stderr, "ginnel: cannot start the TLS library or reach the working directory\n");
+		fprintf(stderr,
+		    "ginnel: cannot start the TLS library or reach the working directory\n");
 		files_system_free(files);
 		return EXIT_FAILED;
 	}
@@ -33,7 +34,8 @@ check(const struct source *source)
 		config_free(l.config);
 		return EXIT_BAD_CONFIG;
 	}
-	printf("%s: good: %u service(s), %u warning(s)\n", source->path, l.plan->service_count, l.warnings);
+	printf("%s: good: %u service(s), %u warning(s)\n", source->path, l.plan->service_count,
+	    l.warnings);
 	plan_release(l.plan);
 	return EXIT_DONE;
 }

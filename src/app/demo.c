@@ -2,8 +2,8 @@
 /*
  * app/demo.c -- ginnel demo.
  *
- * Three processes: this one tells the story and makes the request, one is a plain HTTP server, and one
- * runs ginnel with a configuration that the reader may copy.
+ * Three processes: this one tells the story and makes the request, one is a plain HTTP server, and
+ * one runs ginnel with a configuration that the reader may copy.
  */
 #include "app/demo.h"
 
@@ -36,7 +36,8 @@ struct demo {
 	bool colour;
 };
 
-static const char *const files[] = { "ca.pem", "server.pem", "client.pem", "demo.conf", "demo.log" };
+static const char *const files[] = { "ca.pem", "server.pem", "client.pem", "demo.conf",
+	"demo.log" };
 
 /* ---- the story ---- */
 
@@ -65,11 +66,13 @@ fail(const char *what)
 static void
 introduce(const struct demo *d)
 {
-	say(d, "certificates", "a throw-away CA, one for the server and one for the client, in %s", d->dir);
+	say(d, "certificates", "a throw-away CA, one for the server and one for the client, in %s",
+	    d->dir);
 	say(d, "plain server", "127.0.0.1:%u speaks HTTP and knows nothing of TLS", d->backend);
-	say(d, "[server]", "TLS on 127.0.0.1:%u, for clients with a certificate of the CA -> %u", d->server,
-	    d->backend);
-	say(d, "[client]", "plain on 127.0.0.1:%u -> TLS to %u, with its certificate, checking the name",
+	say(d, "[server]", "TLS on 127.0.0.1:%u, for clients with a certificate of the CA -> %u",
+	    d->server, d->backend);
+	say(d, "[client]",
+	    "plain on 127.0.0.1:%u -> TLS to %u, with its certificate, checking the name",
 	    d->client, d->server);
 }
 
@@ -82,8 +85,8 @@ invite(const struct demo *d)
 	       "  curl --cacert %s/ca.pem --cert %s/client.pem https://localhost:%u/\n"
 	       "  openssl s_client -connect 127.0.0.1:%u -CAfile %s/ca.pem -cert %s/client.pem\n\n"
 	       "The configuration is %s/demo.conf, the log %s/demo.log.  ^C ends it all.\n",
-	    d->client, d->dir, d->server, d->dir, d->dir, d->server, d->server, d->dir, d->dir, d->dir,
-	    d->dir);
+	    d->client, d->dir, d->server, d->dir, d->dir, d->server, d->server, d->dir, d->dir,
+	    d->dir, d->dir);
 	fflush(stdout);
 }
 
@@ -93,7 +96,8 @@ invite(const struct demo *d)
 static unsigned short
 free_port(unsigned short wanted)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(wanted),
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_port = htons(wanted),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(sin);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
@@ -155,7 +159,8 @@ start_ginnel(const struct demo *d)
 static int
 reach(unsigned short port)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port),
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_port = htons(port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), cause;
 
@@ -197,15 +202,16 @@ request(struct demo *d)
 	if (fd == -1)
 		return false;
 	if (send(fd, get, sizeof(get) - 1, MSG_NOSIGNAL) == (ssize_t)sizeof(get) - 1)
-		while (n < sizeof(answer) - 1 && (got = read(fd, answer + n, sizeof(answer) - 1 - n)) > 0)
+		while (n < sizeof(answer) - 1 &&
+		       (got = read(fd, answer + n, sizeof(answer) - 1 - n)) > 0)
 			n += (size_t)got;
 	close(fd);
 	answer[n] = '\0';
 	if ((body = strstr(answer, "\r\n\r\n")) == NULL)
 		return false;
 	say(d, "request", "GET http://127.0.0.1:%u/  (plain -> TLS -> plain)", d->client);
-	say(d, "answer", "%.*s: %.*s", (int)strcspn(answer, "\r"), answer, (int)strcspn(body + 4, "\n"),
-	    body + 4);
+	say(d, "answer", "%.*s: %.*s", (int)strcspn(answer, "\r"), answer,
+	    (int)strcspn(body + 4, "\n"), body + 4);
 	return true;
 }
 

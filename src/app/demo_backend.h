@@ -5,7 +5,8 @@
 
 #include <sys/types.h>
 
-/* Start it in a process of its own, on a free loopback port, stored in *port.  -1 with errno set. */
+/* Start it in a process of its own, on a free loopback port, stored in *port.  -1 with errno set.
+ */
 pid_t demo_backend_start(unsigned short *port);
 
 #endif

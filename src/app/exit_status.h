@@ -5,10 +5,10 @@
 
 enum exit_status {
 	EXIT_DONE = 0,
-	EXIT_FAILED = 1,	/* at run time: a port in use, no memory */
+	EXIT_FAILED = 1, /* at run time: a port in use, no memory */
 	EXIT_WRONG_USAGE = 2,
 	EXIT_NO_PERMISSION = 77, /* EX_NOPERM of sysexits.h */
-	EXIT_BAD_CONFIG = 78,	/* EX_CONFIG */
+	EXIT_BAD_CONFIG = 78,	 /* EX_CONFIG */
 };
 
 #endif

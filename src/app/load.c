@@ -45,7 +45,8 @@ log_problem(const struct problem *p)
 {
 	char text[LOG_LINE_MAX];
 
-	log_at(&log_main, p->fatal ? LOG_ERR : LOG_WARNING, "%s", problem_text(p, text, sizeof(text)));
+	log_at(
+	    &log_main, p->fatal ? LOG_ERR : LOG_WARNING, "%s", problem_text(p, text, sizeof(text)));
 }
 
 /* A daemon leaves the directory that a relative path would mean. */
@@ -73,7 +74,8 @@ load(const struct source *source, const struct plan *previous, struct files *fil
 {
 	struct loaded l = { 0 };
 
-	l.config = config_read(files, source->path, source->text, process_sets, sizeof(struct globals));
+	l.config =
+	    config_read(files, source->path, source->text, process_sets, sizeof(struct globals));
 	if (l.config == NULL) {
 		log_err(&log_main, "Out of memory");
 		return l;

@@ -24,8 +24,8 @@ struct loaded {
 };
 
 /*
- * Read and build.  Every problem is logged (or, with `print`, given to it).  `previous`: the plan in force.
- * Without a plan, loaded->config is for the caller to free.
+ * Read and build.  Every problem is logged (or, with `print`, given to it).  `previous`: the plan
+ * in force. Without a plan, loaded->config is for the caller to free.
  */
 struct loaded load(const struct source *, const struct plan *previous, struct files *,
     void (*print)(const struct problem *));

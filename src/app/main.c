@@ -20,8 +20,9 @@ static int
 usage(const char *wrong, const char *what)
 {
 	fprintf(stderr, "ginnel: %s%s%s\n", wrong, *what != '\0' ? ": " : "", what);
-	fprintf(stderr, "usage: ginnel [run] FILE | -fd NUMBER | check FILE | demo | -version | -help | "
-			"-options | -sockets\n");
+	fprintf(stderr,
+	    "usage: ginnel [run] FILE | -fd NUMBER | check FILE | demo | -version | -help | "
+	    "-options | -sockets\n");
 	return EXIT_WRONG_USAGE;
 }
 
@@ -51,8 +52,8 @@ command_fd(char **args)
 	if (!text_number(args[0], 0, 1 << 20, &fd))
 		return usage("-fd needs the number of an open descriptor", args[0]);
 	if ((source.text = load_descriptor((int)fd)) == NULL) {
-		fprintf(stderr, "ginnel: cannot read the configuration from descriptor %ld: %s\n", fd,
-		    errno == EILSEQ ? "it contains a NUL byte" : strerror(errno));
+		fprintf(stderr, "ginnel: cannot read the configuration from descriptor %ld: %s\n",
+		    fd, errno == EILSEQ ? "it contains a NUL byte" : strerror(errno));
 		return EXIT_FAILED;
 	}
 	status = run(&source);
@@ -135,7 +136,8 @@ main(int argc, char **argv)
 			return usage("too many arguments", argv[2 + c->args_max]);
 		return c->run(argv + 2);
 	}
-	/* Whatever else it is, it is a file's name; but a mistyped flag should not look like one. */
+	/* Whatever else it is, it is a file's name; but a mistyped flag should not look like one.
+	 */
 	if (argv[1][0] == '-' && access(argv[1], F_OK) != 0)
 		return usage("unknown option", argv[1]);
 	if (argc > 2)

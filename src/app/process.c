@@ -27,7 +27,8 @@ wait_for_daemon(int fd, pid_t daemon)
 		_exit(status);
 	/* It died without a word; what killed it is the best we know. */
 	if (waitpid(daemon, &how, 0) == daemon && WIFSIGNALED(how))
-		fprintf(stderr, "[!] The daemon was killed by signal %d as it started\n", WTERMSIG(how));
+		fprintf(stderr, "[!] The daemon was killed by signal %d as it started\n",
+		    WTERMSIG(how));
 	_exit(1);
 }
 
@@ -203,7 +204,8 @@ process_remove_pid(const char *path)
 	if (unlink(path) == 0)
 		log_debug(&log_main, "Removed pid file %s", path);
 	else
-		log_warn(&log_main, "Cannot remove pid file %s: %s (%d)", path, strerror(errno), errno);
+		log_warn(
+		    &log_main, "Cannot remove pid file %s: %s (%d)", path, strerror(errno), errno);
 }
 
 static bool
@@ -229,6 +231,7 @@ process_warn_fixed(const struct process_conf *old, const struct process_conf *no
 
 	for (size_t i = 0; i < COUNT_OF(fixed); i++)
 		if (!fixed[i].same)
-			log_warn(&log_main, "The new value of \"%s\" takes effect at the next start only",
+			log_warn(&log_main,
+			    "The new value of \"%s\" takes effect at the next start only",
 			    fixed[i].option);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* app/process.h -- the process as the configuration wants it: daemon, pid file, user, root directory. */
+/* app/process.h -- the process as the configuration wants it: daemon, pid file, user, root
+ * directory. */
 #ifndef GINNEL_APP_PROCESS_H
 #define GINNEL_APP_PROCESS_H
 
@@ -27,11 +28,13 @@ struct globals {
 extern const struct option_set process_sets[];
 
 /*
- * Go on as a daemon in a child; the parent waits until process_tell_parent() and exits with the status
- * that it is told (1 if the child dies before).  False with errno set.  Before any thread is started.
+ * Go on as a daemon in a child; the parent waits until process_tell_parent() and exits with the
+ * status that it is told (1 if the child dies before).  False with errno set.  Before any thread is
+ * started.
  */
 bool process_daemonise(void) MUST_CHECK;
-/* The daemon stands (0) or failed: let the parent go; on success also leave terminal and directory. */
+/* The daemon stands (0) or failed: let the parent go; on success also leave terminal and directory.
+ */
 void process_tell_parent(int status);
 
 /* Raise the limit of descriptors to the most that is allowed; returns it. */

@@ -14,9 +14,9 @@ static const struct option_word foreground_words[] = {
 };
 
 /* An option of the incumbent that ginnel knows and does not support yet. */
-#define KNOWN(option_name, value, text)                                                                \
-	{                                                                                          \
-		.name = option_name, .scope = OPTION_GLOBAL, .arg = value, .doc = text             \
+#define KNOWN(option_name, value, text) \
+	{ \
+		.name = option_name, .scope = OPTION_GLOBAL, .arg = value, .doc = text \
 	}
 
 static const struct option process_options[] = {
@@ -39,16 +39,19 @@ static const struct option process_options[] = {
 	    .def = "no",
 	    .words = foreground_words,
 	    .arg = "yes|quiet|no",
-	    .doc = "Whether to stay in the foreground. With yes, the log also goes to standard error; "
-		   "with quiet, it does not. With no, ginnel becomes a daemon; the command returns when "
-		   "the daemon serves, or has failed, and its exit status says which." },
+	    .doc =
+		"Whether to stay in the foreground. With yes, the log also goes to standard error; "
+		"with quiet, it does not. With no, ginnel becomes a daemon; the command returns "
+		"when "
+		"the daemon serves, or has failed, and its exit status says which." },
 	{ .name = "pid",
 	    .parse = option_text,
 	    .offset = AT(pid),
 	    .scope = OPTION_GLOBAL,
 	    .reload = OPTION_RESTART,
 	    .arg = "FILE",
-	    .doc = "Where to write the process id, inside the chroot directory if there is one. An empty "
+	    .doc = "Where to write the process id, inside the chroot directory if there is one. An "
+		   "empty "
 		   "value means nowhere." },
 	{ .name = "chroot",
 	    .parse = option_text,
@@ -56,8 +59,10 @@ static const struct option process_options[] = {
 	    .scope = OPTION_GLOBAL,
 	    .reload = OPTION_RESTART,
 	    .arg = "DIRECTORY",
-	    .doc = "The root directory of the process, entered after the ports are bound and the files "
-		   "are read. The files that are used later (pid, output, UNIX sockets, and on a reload "
+	    .doc = "The root directory of the process, entered after the ports are bound and the "
+		   "files "
+		   "are read. The files that are used later (pid, output, UNIX sockets, and on a "
+		   "reload "
 		   "the configuration and all that it names) must be inside." },
 	{ .name = "setuid",
 	    .parse = service_parse_user,
@@ -66,8 +71,10 @@ static const struct option process_options[] = {
 	    .reload = OPTION_RESTART,
 	    .def = "0",
 	    .arg = "USER",
-	    .doc = "The user, by name or number, that the process becomes once it has bound its ports and "
-		   "read its files; 0 changes nothing. A reload must be able to read them as that user." },
+	    .doc = "The user, by name or number, that the process becomes once it has bound its "
+		   "ports and "
+		   "read its files; 0 changes nothing. A reload must be able to read them as that "
+		   "user." },
 	{ .name = "setgid",
 	    .parse = service_parse_group,
 	    .offset = AT(gid),
@@ -75,7 +82,8 @@ static const struct option process_options[] = {
 	    .reload = OPTION_RESTART,
 	    .def = "0",
 	    .arg = "GROUP",
-	    .doc = "The group, by name or number, that the process becomes; 0 changes nothing. All other "
+	    .doc = "The group, by name or number, that the process becomes; 0 changes nothing. All "
+		   "other "
 		   "groups are given up." },
 	{ .name = "shutdownTimeout",
 	    .parse = option_secs,
@@ -85,7 +93,8 @@ static const struct option process_options[] = {
 	    .min = 0,
 	    .max = 86400,
 	    .arg = "SECONDS",
-	    .doc = "How long tunnels may go on after SIGTERM before they are cut. No new ones are accepted "
+	    .doc = "How long tunnels may go on after SIGTERM before they are cut. No new ones are "
+		   "accepted "
 		   "meanwhile; a second SIGTERM cuts at once." },
 	KNOWN("compression", "deflate|zlib", "TLS compression."),
 	KNOWN("EGD", "PATH", "Socket of an entropy gathering daemon."),
@@ -103,7 +112,9 @@ static const struct option process_options[] = {
 };
 
 const struct option_set process_sets[] = {
-	{ .title = "Process", .table = process_options, .offset = offsetof(struct globals, process) },
+	{ .title = "Process",
+	    .table = process_options,
+	    .offset = offsetof(struct globals, process) },
 	{ .title = "Log", .table = log_options, .offset = offsetof(struct globals, log) },
 	{ .title = NULL },
 };

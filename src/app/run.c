@@ -62,7 +62,8 @@ reload(struct server *s)
 	char why[256];
 
 	if (s->source->text != NULL) {
-		log_err(&log_main, "The configuration came from descriptor %s and cannot be read again",
+		log_err(&log_main,
+		    "The configuration came from descriptor %s and cannot be read again",
 		    s->source->path);
 		return reload_failed();
 	}
@@ -137,7 +138,8 @@ begin_stop(struct server *s, int number)
 	if (number == SIGTERM)
 		log_notice(&log_main, "Terminated");
 	else
-		log_err(&log_main, "Received %s; terminating", number == SIGINT ? "SIGINT" : "SIGQUIT");
+		log_err(
+		    &log_main, "Received %s; terminating", number == SIGINT ? "SIGINT" : "SIGQUIT");
 	if (s->stopping) {
 		stop_now(s);
 		return;
@@ -190,7 +192,8 @@ catch_signals(struct server *s)
 	for (size_t i = 0; i < COUNT_OF(numbers); i++) {
 		bool stop = numbers[i] == SIGTERM || numbers[i] == SIGINT || numbers[i] == SIGQUIT;
 
-		if (stop && sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+		if (stop && sigaction(numbers[i], NULL, &action) == 0 &&
+		    action.sa_handler == SIG_IGN)
 			continue;
 		sigaddset(&set, numbers[i]);
 	}
@@ -241,7 +244,8 @@ open_log(const struct log_conf *conf, bool to_stderr)
 		return false;
 	}
 	if (!log_start()) {
-		log_err(&log_main, "Cannot start the thread of the log: %s (%d)", strerror(errno), errno);
+		log_err(&log_main, "Cannot start the thread of the log: %s (%d)", strerror(errno),
+		    errno);
 		return false;
 	}
 	return true;
@@ -294,7 +298,7 @@ keep_conf(struct server *s, const struct process_conf *conf)
 	s->conf.pid = conf->pid != NULL ? strdup(conf->pid) : NULL;
 	s->conf.chroot = conf->chroot != NULL ? strdup(conf->chroot) : NULL;
 	return (s->conf.pid == NULL) == (conf->pid == NULL) &&
-	    (s->conf.chroot == NULL) == (conf->chroot == NULL);
+	       (s->conf.chroot == NULL) == (conf->chroot == NULL);
 }
 
 /* Load, bind, and become a daemon if asked for.  EXIT_DONE: go on to serve(). */
@@ -305,8 +309,9 @@ prepare(struct server *s, struct loaded *l)
 	version_lines(log_notice_line);
 	if (!tls_library_start())
 		return EXIT_FAILED;
-	log_notice(&log_main, s->source->text != NULL ? "Reading configuration from descriptor %s"
-						      : "Reading configuration from file %s",
+	log_notice(&log_main,
+	    s->source->text != NULL ? "Reading configuration from descriptor %s"
+				    : "Reading configuration from file %s",
 	    s->source->path);
 	*l = load(s->source, NULL, s->files, NULL);
 	if (l->plan == NULL) {

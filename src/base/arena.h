@@ -10,8 +10,8 @@
 
 struct arena; /* one thread at a time */
 
-struct arena *arena_new(void);		/* NULL without memory */
-void arena_free(struct arena *);	/* gives back all of it; NULL is fine; secrets are wiped */
+struct arena *arena_new(void);	 /* NULL without memory */
+void arena_free(struct arena *); /* gives back all of it; NULL is fine; secrets are wiped */
 
 /* Zeroed, aligned for any type.  NULL without memory. */
 void *arena_alloc(struct arena *, size_t) MUST_CHECK;

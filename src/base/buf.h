@@ -3,8 +3,9 @@
  * base/buf.h -- bytes in flight, in storage that is borrowed only while there are any.
  *
  * A worker has one pool of equal blocks.  A buf takes a block with its first byte and gives it back
- * with its last one, so an idle tunnel owns none.  When many blocks are out at once, a buf that must
- * wait is moved into a piece of memory of just its size: slow readers then cost what they hold.
+ * with its last one, so an idle tunnel owns none.  When many blocks are out at once, a buf that
+ * must wait is moved into a piece of memory of just its size: slow readers then cost what they
+ * hold.
  *
  * One thread: the pool's worker.
  */
@@ -29,8 +30,8 @@ enum {
 
 struct pool;
 
-struct pool *pool_new(void); /* NULL without memory */
-void pool_free(struct pool *); /* every buf must be empty */
+struct pool *pool_new(void);	       /* NULL without memory */
+void pool_free(struct pool *);	       /* every buf must be empty */
 size_t pool_held(const struct pool *); /* bytes of storage that bufs hold now */
 
 /* Zero-initialised is an empty buf.  Embed it; look, but change it only through the functions. */
@@ -51,10 +52,12 @@ buf_head(const struct buf *b)
 	return b->data + b->start;
 }
 
-/* Storage for at least one more byte.  Returns where to write and *room; NULL if full or no memory. */
+/* Storage for at least one more byte.  Returns where to write and *room; NULL if full or no memory.
+ */
 uint8_t *buf_tail(struct buf *, struct pool *, size_t *room) MUST_CHECK;
 void buf_added(struct buf *, size_t n); /* n bytes were written at the tail */
-bool buf_append(struct buf *, struct pool *, const void *, size_t n) MUST_CHECK; /* all or nothing */
+bool buf_append(
+    struct buf *, struct pool *, const void *, size_t n) MUST_CHECK; /* all or nothing */
 void buf_eat(struct buf *, struct pool *, size_t n); /* n bytes at the head are done with */
 /* The turn ends and bytes stay: change a scarce block for memory of the right size. */
 void buf_settle(struct buf *, struct pool *);

@@ -7,7 +7,7 @@
 void
 must_failed(const char *what, const char *file, int line, const char *func)
 {
-	fprintf(stderr, "INTERNAL ERROR: %s:%d: %s(): \"%s\" does not hold; please report this\n", file,
-	    line, func, what);
+	fprintf(stderr, "INTERNAL ERROR: %s:%d: %s(): \"%s\" does not hold; please report this\n",
+	    file, line, func, what);
 	abort();
 }

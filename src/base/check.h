@@ -14,18 +14,18 @@
 _Noreturn void must_failed(const char *what, const char *file, int line, const char *func);
 
 /*
- * Each object begins with `unsigned magic`, random and unique in the tree (tools/check-magic).  It is
- * checked wherever a `void *` becomes an object again, and cleared at the end, so that a late use is
- * caught.
+ * Each object begins with `unsigned magic`, random and unique in the tree (tools/check-magic).  It
+ * is checked wherever a `void *` becomes an object again, and cleared at the end, so that a late
+ * use is caught.
  */
 #define CHECK_OBJ(p, m) MUST((p) != NULL && (p)->magic == (m))
 
 /* A zeroed object with its magic set; NULL without memory. */
 #define OBJ_NEW(p, m) (((p) = calloc(1, sizeof(*(p)))) != NULL ? ((p)->magic = (m), (p)) : NULL)
-#define OBJ_FREE(p)                                                                                \
-	do {                                                                                       \
-		(p)->magic = 0;                                                                    \
-		free(p);                                                                           \
+#define OBJ_FREE(p) \
+	do { \
+		(p)->magic = 0; \
+		free(p); \
 	} while (0)
 
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))

@@ -2,9 +2,9 @@
 /*
  * base/files.h -- every file that a configuration names is read through here.
  *
- * One seam for three needs: tests and fuzzers keep files in memory; relative names mean the directory
- * in which the program was started, also after it changed to "/"; and a privileged parent can do the
- * reading for a process that may not.
+ * One seam for three needs: tests and fuzzers keep files in memory; relative names mean the
+ * directory in which the program was started, also after it changed to "/"; and a privileged parent
+ * can do the reading for a process that may not.
  */
 #ifndef GINNEL_BASE_FILES_H
 #define GINNEL_BASE_FILES_H
@@ -37,7 +37,7 @@ void files_system_free(struct files *);
 /* Largest file that is read: no certificate, key or configuration is longer. */
 enum { FILE_MAX_SIZE = 64 << 20 };
 
-void file_done(struct file *);	     /* wipes and frees the bytes (they may be a key) */
+void file_done(struct file *); /* wipes and frees the bytes (they may be a key) */
 void files_list_free(char **names);
 
 #endif

@@ -2,12 +2,12 @@
 /*
  * base/log.h -- one event, one line.
  *
- * Any thread may log at any time; a call formats the line, copies it into a ring and returns.  A writer
- * thread of its own does the writing, so a blocked pipe, a full disk or a slow syslog never holds a
- * tunnel up.  A full ring drops lines and later says how many.
+ * Any thread may log at any time; a call formats the line, copies it into a ring and returns.  A
+ * writer thread of its own does the writing, so a blocked pipe, a full disk or a slow syslog never
+ * holds a tunnel up.  A full ring drops lines and later says how many.
  *
- * Lines have the incumbent's form: "2026.01.31 12:00:00 LOG5[17]: text"; text is cut at 1024 bytes and
- * control characters become '.', so that nothing from a peer can start a line of its own.
+ * Lines have the incumbent's form: "2026.01.31 12:00:00 LOG5[17]: text"; text is cut at 1024 bytes
+ * and control characters become '.', so that nothing from a peer can start a line of its own.
  */
 #ifndef GINNEL_BASE_LOG_H
 #define GINNEL_BASE_LOG_H
@@ -31,12 +31,12 @@ enum log_id { LOG_ID_SEQUENTIAL, LOG_ID_UNIQUE, LOG_ID_THREAD, LOG_ID_PROCESS };
 
 /* What the configuration says about logging; filled through log_options[]. */
 struct log_conf {
-	int level;	      /* debug = */
-	int facility;	      /* debug = FACILITY.LEVEL */
-	const char *output;   /* file, or NULL */
-	int overwrite;	      /* log = append|overwrite */
-	bool syslog;	      /* syslog = yes|no */
-	const char *ident;    /* service = in the global part; syslog's ident */
+	int level;	    /* debug = */
+	int facility;	    /* debug = FACILITY.LEVEL */
+	const char *output; /* file, or NULL */
+	int overwrite;	    /* log = append|overwrite */
+	bool syslog;	    /* syslog = yes|no */
+	const char *ident;  /* service = in the global part; syslog's ident */
 };
 extern const struct option log_options[];
 
@@ -46,10 +46,10 @@ option_parse log_parse_level;
 /* The main thread's context; level is the global one. */
 extern struct log_ctx log_main;
 
-#define log_at(ctx, lvl, ...)                                                                      \
-	do {                                                                                       \
-		if ((lvl) <= (ctx)->level)                                                         \
-			log_line(ctx, lvl, __VA_ARGS__);                                           \
+#define log_at(ctx, lvl, ...) \
+	do { \
+		if ((lvl) <= (ctx)->level) \
+			log_line(ctx, lvl, __VA_ARGS__); \
 	} while (0)
 #define log_err(ctx, ...) log_at(ctx, LOG_ERR, __VA_ARGS__)
 #define log_warn(ctx, ...) log_at(ctx, LOG_WARNING, __VA_ARGS__)
@@ -62,8 +62,8 @@ void log_line(const struct log_ctx *, int level, const char *fmt, ...) PRINTF_LI
 
 /*
  * The life of the log.  Until log_open(), lines of every level are kept in memory; log_abandon()
- * prints them to stderr in the short form of a failed start ("[!] text"), log_open() sends those that
- * pass the level to their destinations.
+ * prints them to stderr in the short form of a failed start ("[!] text"), log_open() sends those
+ * that pass the level to their destinations.
  */
 void log_abandon(void);
 /* Open the destinations.  False: `why` says which could not be opened.  Starts no thread. */
@@ -81,8 +81,8 @@ void log_close(void);
 void log_make_id(struct log_ctx *, enum log_id kind, uint64_t seq);
 
 /*
- * A brake for lines that peers can provoke: at most `LOG_BURST` a second of one kind.  Returns true if
- * the line may be made; *suppressed is then how many were swallowed before it.
+ * A brake for lines that peers can provoke: at most `LOG_BURST` a second of one kind.  Returns true
+ * if the line may be made; *suppressed is then how many were swallowed before it.
  */
 struct log_brake {
 	int64_t second;

@@ -2,8 +2,8 @@
 /*
  * base/option.h -- one option of the configuration is one table entry.
  *
- * The tables stand beside the structs that they fill: tls_options[] in tls/conf.c, sock_options[] in
- * net/, tunnel_options[] in tunnel/, log_options[] in base/log.c, process_options[] in app/.  The
+ * The tables stand beside the structs that they fill: tls_options[] in tls/conf.c, sock_options[]
+ * in net/, tunnel_options[] in tunnel/, log_options[] in base/log.c, process_options[] in app/. The
  * parser, `ginnel check`, -help and the manual page are made from the same entries.
  */
 #ifndef GINNEL_BASE_OPTION_H
@@ -24,7 +24,8 @@ struct option_ctx {
 };
 
 /* Read `value` into `field`.  Returns false with ctx->why set. */
-typedef bool option_parse(struct option_ctx *, const struct option *, void *field, const char *value);
+typedef bool option_parse(
+    struct option_ctx *, const struct option *, void *field, const char *value);
 
 /* Say why, and be the parser's answer: `return option_refuse(ctx, "...", ...);`. */
 bool option_refuse(struct option_ctx *, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -46,17 +47,17 @@ struct option_word {
 };
 
 struct option {
-	const char *name;	/* the incumbent's spelling; compared without case */
-	const char *alias;	/* an older name, or NULL */
-	option_parse *parse;	/* NULL: a known option of the incumbent, not supported yet */
-	size_t offset;		/* of the field, in the struct that the table fills */
+	const char *name;    /* the incumbent's spelling; compared without case */
+	const char *alias;   /* an older name, or NULL */
+	option_parse *parse; /* NULL: a known option of the incumbent, not supported yet */
+	size_t offset;	     /* of the field, in the struct that the table fills */
 	enum option_scope scope;
 	enum option_reload reload;
-	const char *def;	/* default, as text for the same parser; NULL: the zeroed field */
-	long min, max;		/* for numbers; both 0: any */
+	const char *def; /* default, as text for the same parser; NULL: the zeroed field */
+	long min, max;	 /* for numbers; both 0: any */
 	const struct option_word *words; /* for option_word() */
-	const char *arg;	/* what the value is called in help and manual: "FILE", "SECONDS" */
-	const char *doc;	/* manual text: plain sentences, units named */
+	const char *arg; /* what the value is called in help and manual: "FILE", "SECONDS" */
+	const char *doc; /* manual text: plain sentences, units named */
 };
 
 /* A table and where its struct lies in the record of a section. */
@@ -73,20 +74,20 @@ struct option_set {
 };
 
 /* Parsers for the common kinds; the field's type stands behind each. */
-option_parse option_text;  /* const char *; an empty value gives NULL */
-option_parse option_list;  /* struct strv, appended to */
-option_parse option_yesno; /* bool */
-option_parse option_int;   /* int, within min..max */
-option_parse option_long;  /* long, within min..max */
-option_parse option_secs;  /* int, milliseconds; written in seconds, within min..max seconds */
+option_parse option_text;    /* const char *; an empty value gives NULL */
+option_parse option_list;    /* struct strv, appended to */
+option_parse option_yesno;   /* bool */
+option_parse option_int;     /* int, within min..max */
+option_parse option_long;    /* long, within min..max */
+option_parse option_secs;    /* int, milliseconds; written in seconds, within min..max seconds */
 option_parse option_keyword; /* int, one of `words` */
 
 /* The words of a table joined for a message: "yes, no or quiet". */
 const char *option_words(const struct option_word *, char *out, size_t size);
 
 /*
- * Complaints about a configuration, sent up by whoever finds them.  `option` names the option that is
- * at fault (the receiver knows its file and line); NULL: the section as a whole.
+ * Complaints about a configuration, sent up by whoever finds them.  `option` names the option that
+ * is at fault (the receiver knows its file and line); NULL: the section as a whole.
  */
 struct sink {
 	void (*say)(struct sink *, bool fatal, const char *option, const char *text);

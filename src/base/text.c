@@ -32,14 +32,18 @@ put_safe(char *out, uint8_t c)
 }
 
 /*
- * The character at p[0..n) and its length in bytes (RFC 3629); 0 where there is none, with length 1.
- * Overlong forms and surrogates are none.
+ * The character at p[0..n) and its length in bytes (RFC 3629); 0 where there is none, with
+ * length 1. Overlong forms and surrogates are none.
  */
 static uint32_t
 utf8_at(const uint8_t *p, size_t n, size_t *len)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t want = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 : p[0] >> 3 == 30 ? 4 : 0;
+	size_t want = p[0] < 0x80	? 1
+		      : p[0] >> 5 == 6	? 2
+		      : p[0] >> 4 == 14 ? 3
+		      : p[0] >> 3 == 30 ? 4
+					: 0;
 	uint32_t c;
 
 	*len = 1;
@@ -64,8 +68,15 @@ is_treacherous(uint32_t c)
 	static const struct {
 		uint32_t first, last;
 	} ranges[] = {
-		{ 0, 0x1f }, { 0x7f, 0x9f }, { 0xad, 0xad }, { 0x61c, 0x61c }, { 0x200b, 0x200f },
-		{ 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb },
+		{ 0, 0x1f },
+		{ 0x7f, 0x9f },
+		{ 0xad, 0xad },
+		{ 0x61c, 0x61c },
+		{ 0x200b, 0x200f },
+		{ 0x2028, 0x202e },
+		{ 0x2060, 0x206f },
+		{ 0xfeff, 0xfeff },
+		{ 0xfff9, 0xfffb },
 		{ 0xe0000, 0xe0fff },
 	};
 

@@ -7,22 +7,23 @@
 #include <stddef.h>
 
 /*
- * Bytes from a peer as one printable word or phrase: what is not printable ASCII, and the backslash,
- * becomes \xNN; more than 256 bytes are cut and end in "...".  Returns out.
+ * Bytes from a peer as one printable word or phrase: what is not printable ASCII, and the
+ * backslash, becomes \xNN; more than 256 bytes are cut and end in "...".  Returns out.
  */
 enum { TEXT_SAFE_MAX = 256 };
 const char *text_safe(const void *bytes, size_t n, char *out, size_t size);
 
 /*
- * Make a line of UTF-8 harmless in place: controls, invisible and bidirectional marks, and bytes that
- * are no UTF-8, become dots; what can be read stays.
+ * Make a line of UTF-8 harmless in place: controls, invisible and bidirectional marks, and bytes
+ * that are no UTF-8, become dots; what can be read stays.
  */
 void text_dot(char *line, size_t n);
 
 /* How many single-letter edits lie between two names, without case (Damerau-Levenshtein). */
 unsigned text_distance(const char *a, const char *b);
 
-/* Decimal digits only, no sign, no blank, value within [min, max].  One function for the program. */
+/* Decimal digits only, no sign, no blank, value within [min, max].  One function for the program.
+ */
 bool text_number(const char *s, long min, long max, long *out);
 
 /* A TCP port: 1 to 5 digits, 1..65535. */

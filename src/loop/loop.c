@@ -13,8 +13,8 @@ enum {
 	LOOP_MAGIC = 0x6e01d2a9,
 	EVENTS_PER_TURN = 256,
 	/*
-	 * Tasks of LANE_SETUP in one turn: a handshake step takes up to a millisecond, and a tunnel that
-	 * stands should not wait for more than a few of them.
+	 * Tasks of LANE_SETUP in one turn: a handshake step takes up to a millisecond, and a tunnel
+	 * that stands should not wait for more than a few of them.
 	 */
 	SETUP_PER_TURN = 4,
 };

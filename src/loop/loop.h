@@ -3,12 +3,12 @@
  * loop/loop.h -- the heart of a worker: readiness, time, and whose turn it is.
  *
  * Everything that can happen does the same two things: it sets a bit (a descriptor is readable or
- * writable, a timer has fired) and queues the owner's task.  Tasks run when all events of a turn have
- * been taken in.  An event only means "look again", so a doubled or early one does no harm, and nothing
- * can be freed under an event that is still to come.
+ * writable, a timer has fired) and queues the owner's task.  Tasks run when all events of a turn
+ * have been taken in.  An event only means "look again", so a doubled or early one does no harm,
+ * and nothing can be freed under an event that is still to come.
  *
- * Descriptors are watched edge-triggered for their whole life, mostly with one system call: the bits say
- * what is known, whoever meets EAGAIN clears them.
+ * Descriptors are watched edge-triggered for their whole life, mostly with one system call: the
+ * bits say what is known, whoever meets EAGAIN clears them.
  *
  * One thread: the one in loop_run().  tests/replay/fake_loop.c takes the place of loop.c.
  */
@@ -23,8 +23,8 @@
 struct loop;
 
 /*
- * Two lanes: tunnels that stand come first; new ones, whose handshakes cost a thousand times as much as
- * a small write, get a bounded share of each turn.
+ * Two lanes: tunnels that stand come first; new ones, whose handshakes cost a thousand times as
+ * much as a small write, get a bounded share of each turn.
  */
 enum lane { LANE_RELAY, LANE_SETUP, LANE_COUNT };
 
@@ -50,7 +50,7 @@ enum interest {
 struct watch {
 	int fd;
 	bool readable, writable;
-	bool hung;   /* a read may meet the end, an error or urgent data: do not trust a short one */
+	bool hung; /* a read may meet the end, an error or urgent data: do not trust a short one */
 	bool writes; /* writability is told; the loop's own */
 	struct task *task;
 };
@@ -75,8 +75,8 @@ int64_t loop_now(const struct loop *); /* ms, CLOCK_MONOTONIC, as the turn began
 /* w->fd and w->task are set; the bits begin cleared.  False with errno set. */
 bool loop_watch(struct loop *, struct watch *, enum interest) MUST_CHECK;
 /*
- * A stream met a full socket buffer: from now on, tell of room, too.  Most tunnels never come here, and
- * are spared the news that an empty buffer has room.  False with errno set.
+ * A stream met a full socket buffer: from now on, tell of room, too.  Most tunnels never come here,
+ * and are spared the news that an empty buffer has room.  False with errno set.
  */
 bool loop_watch_writes(struct loop *, struct watch *) MUST_CHECK;
 /* Forget the descriptor without closing it.  (A closed descriptor needs no call.) */
@@ -86,8 +86,8 @@ void loop_queue(struct loop *, struct task *);	/* run it in this turn or the nex
 void loop_cancel(struct loop *, struct task *); /* not queued is fine */
 
 /*
- * (Re)arm `t` to fire in `ms` from now.  Moving a timer to a later time costs a store.  Fires within 20
- * ms after its time.
+ * (Re)arm `t` to fire in `ms` from now.  Moving a timer to a later time costs a store.  Fires
+ * within 20 ms after its time.
  */
 void loop_timer(struct loop *, struct timer *, int64_t ms);
 void loop_untimer(struct loop *, struct timer *);

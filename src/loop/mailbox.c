@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* loop/mailbox.c -- messages between threads: a stack without locks, and an eventfd to wake the reader. */
+/* loop/mailbox.c -- messages between threads: a stack without locks, and an eventfd to wake the
+ * reader. */
 #include "loop/mailbox.h"
 
 #include <stdatomic.h>
@@ -91,8 +92,8 @@ mailbox_post(struct mailbox *m, struct message *msg)
 		msg->next = below;
 	while (!atomic_compare_exchange_weak(&m->top, &below, msg));
 	/*
-	 * The message is the receiver's now, and may be gone already.  Not the first: whoever posted
-	 * that one has raised the eventfd.
+	 * The message is the receiver's now, and may be gone already.  Not the first: whoever
+	 * posted that one has raised the eventfd.
 	 */
 	if (below == NULL)
 		(void)!write(m->watch.fd, &one, sizeof(one));

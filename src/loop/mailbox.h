@@ -7,7 +7,8 @@
 
 struct mailbox;
 
-/* Embed it at the head of what you send; `take` runs in the receiver's thread and owns the message. */
+/* Embed it at the head of what you send; `take` runs in the receiver's thread and owns the message.
+ */
 struct message {
 	void (*take)(struct message *, void *receiver);
 	struct message *next; /* the mailbox's own */

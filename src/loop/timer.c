@@ -17,8 +17,8 @@ wheel_init(struct wheel *w, int64_t now_ms)
 }
 
 /*
- * Hang `t` into the slot for its due time, but not before `earliest`, at the finest level that reaches
- * so far.
+ * Hang `t` into the slot for its due time, but not before `earliest`, at the finest level that
+ * reaches so far.
  */
 static void
 hang(struct wheel *w, struct timer *t, int64_t earliest)
@@ -100,7 +100,8 @@ next_tick(const struct wheel *w)
 
 /* Take a slot's timers off and hang each where it belongs now, or fire it. */
 static void
-empty_slot(struct wheel *w, unsigned slot, int64_t now_ms, void (*fire)(struct timer *, void *), void *arg)
+empty_slot(
+    struct wheel *w, unsigned slot, int64_t now_ms, void (*fire)(struct timer *, void *), void *arg)
 {
 	struct timer *t, *next;
 
@@ -131,7 +132,8 @@ wheel_advance(struct wheel *w, int64_t now_ms, void (*fire)(struct timer *, void
 			unsigned shift = level_shift(level);
 
 			if ((tick & (((int64_t)1 << shift) - 1)) == 0)
-				empty_slot(w, level * WHEEL_SLOTS + (unsigned)(tick >> shift) % WHEEL_SLOTS,
+				empty_slot(w,
+				    level * WHEEL_SLOTS + (unsigned)(tick >> shift) % WHEEL_SLOTS,
 				    now_ms, fire, arg);
 		}
 	}

@@ -229,7 +229,8 @@ addr_text(const struct addr *a, char out[ADDR_TEXT])
 	/* An IPv6 address, '%' and an interface's name: INET6_ADDRSTRLEN alone is too little. */
 	char host[NI_MAXHOST];
 
-	/* The common case first, and fast: it stands in four lines of the log for each connection. */
+	/* The common case first, and fast: it stands in four lines of the log for each connection.
+	 */
 	if (a->len != 0 && a->sa.sa_family == AF_INET &&
 	    inet_ntop(AF_INET, &a->in.sin_addr, host, sizeof(host)) != NULL)
 		snprintf(out, ADDR_TEXT, "%.100s:%u", host, addr_port(a));

@@ -70,14 +70,16 @@ known_addresses(const struct target *t, struct lookup *l)
 	if (t->host != NULL)
 		return false;
 	/*
-	 * Only a port: this machine.  127.0.0.1 comes first, since a daemon that listens on one loopback
-	 * address listens on that one.
+	 * Only a port: this machine.  127.0.0.1 comes first, since a daemon that listens on one
+	 * loopback address listens on that one.
 	 */
 	l->addrs[0] = (struct addr){ .len = sizeof(struct sockaddr_in),
-		.in = { .sin_family = AF_INET, .sin_port = htons(t->port),
+		.in = { .sin_family = AF_INET,
+		    .sin_port = htons(t->port),
 		    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) } };
 	l->addrs[1] = (struct addr){ .len = sizeof(struct sockaddr_in6),
-		.in6 = { .sin6_family = AF_INET6, .sin6_port = htons(t->port),
+		.in6 = { .sin6_family = AF_INET6,
+		    .sin6_port = htons(t->port),
 		    .sin6_addr = IN6ADDR_LOOPBACK_INIT } };
 	l->count = 2;
 	return true;
@@ -89,7 +91,8 @@ look_up(struct dial *d)
 	const struct target *t = &d->plan->targets[d->target];
 
 	if (!known_addresses(t, &d->lookup)) {
-		enum io got = resolve(d->resolver, &d->lookup, t->host, t->port, d->plan->fresh_names);
+		enum io got =
+		    resolve(d->resolver, &d->lookup, t->host, t->port, d->plan->fresh_names);
 
 		if (got == IO_AGAIN)
 			return IO_AGAIN;
@@ -140,12 +143,15 @@ try_address(struct dial *d)
 	const struct addr *to = &d->lookup.addrs[d->next++];
 	char text[ADDR_TEXT];
 
-	if (d->plan->refuse != NULL && (d->reason = d->plan->refuse(d->plan->owner, to)) != R_NONE) {
-		log_err(d->log, "Not connecting %s: %s", addr_text(to, text), reason_info(d->reason)->words);
+	if (d->plan->refuse != NULL &&
+	    (d->reason = d->plan->refuse(d->plan->owner, to)) != R_NONE) {
+		log_err(d->log, "Not connecting %s: %s", addr_text(to, text),
+		    reason_info(d->reason)->words);
 		return;
 	}
 	log_info(d->log, "s_connect: connecting %s", addr_text(to, text));
-	if (stream_connect(d->out, d->loop, d->pool, d->log, to, d->plan->local, d->task) == IO_FAILED) {
+	if (stream_connect(d->out, d->loop, d->pool, d->log, to, d->plan->local, d->task) ==
+	    IO_FAILED) {
 		failed(d, false);
 		return;
 	}

@@ -10,9 +10,9 @@
 struct dial_plan {
 	const struct target *targets;
 	unsigned count;
-	bool fresh_names;	   /* delay = yes */
-	const struct addr *local;  /* source address, or NULL */
-	int timeout_ms;		   /* for each address; negative: none */
+	bool fresh_names;	  /* delay = yes */
+	const struct addr *local; /* source address, or NULL */
+	int timeout_ms;		  /* for each address; negative: none */
 	/* May this address be reached?  A reason to refuse, or R_NONE.  NULL: all may. */
 	enum reason (*refuse)(const void *owner, const struct addr *);
 	const void *owner;
@@ -25,8 +25,8 @@ struct dial *dial_new(const struct dial_plan *, unsigned first, struct resolver 
     struct pool *, const struct log_ctx *, struct task *, struct stream *out);
 /* IO_OK: *out is connected; IO_AGAIN; IO_FAILED: nothing is left to try. */
 enum io dial_step(struct dial *) MUST_CHECK;
-enum reason dial_reason(const struct dial *); /* after IO_FAILED */
+enum reason dial_reason(const struct dial *);	      /* after IO_FAILED */
 const struct addr *dial_address(const struct dial *); /* that *out is connected to */
-void dial_free(struct dial *); /* does not close *out; NULL is fine */
+void dial_free(struct dial *);			      /* does not close *out; NULL is fine */
 
 #endif

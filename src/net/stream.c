@@ -9,7 +9,8 @@
 
 #include "net/sock.h"
 
-/* For connect(): the port is chosen together with the target, so that few local ports go a long way. */
+/* For connect(): the port is chosen together with the target, so that few local ports go a long
+ * way. */
 #ifndef IP_BIND_ADDRESS_NO_PORT
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
@@ -47,8 +48,8 @@ init(struct stream *s, struct loop *loop, struct pool *pool, const struct log_ct
 }
 
 bool
-stream_open(struct stream *s, struct loop *loop, struct pool *pool, const struct log_ctx *log, int fd,
-    struct task *task)
+stream_open(struct stream *s, struct loop *loop, struct pool *pool, const struct log_ctx *log,
+    int fd, struct task *task)
 {
 	init(s, loop, pool, log, fd, task);
 	if (!loop_watch(loop, &s->watch, WATCH_STREAM)) {
@@ -72,7 +73,7 @@ stream_was_reset(const struct stream *s)
 	char byte;
 
 	return s->watch.hung && recv(s->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1 &&
-	    errno != EAGAIN && errno != EINTR;
+	       errno != EAGAIN && errno != EINTR;
 }
 
 enum io
@@ -96,8 +97,8 @@ stream_connect(struct stream *s, struct loop *loop, struct pool *pool, const str
 	if (connect(fd, &to->sa, to->len) == -1 && errno != EINPROGRESS)
 		goto fail;
 	/*
-	 * On loopback the connection stands by the time connect() has said EINPROGRESS.  To ask costs far
-	 * less than to sleep and be woken for it.
+	 * On loopback the connection stands by the time connect() has said EINPROGRESS.  To ask
+	 * costs far less than to sleep and be woken for it.
 	 */
 	at_once = getpeername(fd, &peer.sa, &peer.len) == 0;
 	if (!loop_watch(loop, &s->watch, at_once ? WATCH_STREAM : WATCH_CONNECT))
@@ -147,7 +148,8 @@ stream_recv(struct stream *s, void *to, size_t size)
 	else if (n == -1 && errno == EAGAIN)
 		s->watch.readable = false;
 	else if (n > 0 && (size_t)n < size && !s->watch.hung)
-		/* epoll(7), Q&A 9: a short read means that nothing is left, and saves asking again. */
+		/* epoll(7), Q&A 9: a short read means that nothing is left, and saves asking again.
+		 */
 		s->watch.readable = false;
 	return n;
 }
@@ -158,7 +160,8 @@ answer(struct stream *s, ssize_t n)
 {
 	if (n > 0)
 		return IO_OK;
-	/* A reset that a send() has met before reads as an end; one behind a FIN was EPIPE there. */
+	/* A reset that a send() has met before reads as an end; one behind a FIN was EPIPE there.
+	 */
 	if (n == 0)
 		return s->fault == FAULT_RESET && s->errnum == ECONNRESET ? IO_FAILED : IO_EOF;
 	return errno == EAGAIN ? IO_AGAIN : stream_fail_errno(s);
@@ -245,7 +248,8 @@ transmit(struct stream *s, struct buf *b, int flags)
 enum io
 stream_flush(struct stream *s)
 {
-	/* The kernel keeps such bytes back for what follows, but not for more than 200 ms (tcp(7)). */
+	/* The kernel keeps such bytes back for what follows, but not for more than 200 ms (tcp(7)).
+	 */
 	int flags = s->more ? MSG_MORE : 0;
 
 	s->more = false;
@@ -286,8 +290,8 @@ stream_end(struct stream *s, enum end how)
 	if ((sent = stream_flush(s)) != IO_OK)
 		return sent;
 	/*
-	 * Under TLS, close_notify is the end (RFC 8446 6.1), and the socket stays open both ways: the
-	 * library may still owe the peer an answer to a KeyUpdate.
+	 * Under TLS, close_notify is the end (RFC 8446 6.1), and the socket stays open both ways:
+	 * the library may still owe the peer an answer to a KeyUpdate.
 	 */
 	if (!notify && !s->ended && shutdown(s->watch.fd, SHUT_WR) == -1)
 		return IO_FAILED; /* the peer has left; a read tells in which way */

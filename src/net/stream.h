@@ -3,8 +3,8 @@
  * net/stream.h -- one peer's byte stream; TCP, UNIX sockets and TLS look alike.
  *
  * A stream is polled, not listened to: its owner's task runs after anything has happened to the
- * descriptor, and asks again.  Each call goes as far as it can without blocking and says how far that
- * was.  TLS is a filter put on a stream in place, so whoever relays bytes does not know of it.
+ * descriptor, and asks again.  Each call goes as far as it can without blocking and says how far
+ * that was.  TLS is a filter put on a stream in place, so whoever relays bytes does not know of it.
  */
 #ifndef GINNEL_NET_STREAM_H
 #define GINNEL_NET_STREAM_H
@@ -40,13 +40,14 @@ struct stream;
 /* So few bytes in ->out do not stop reading for a stream: they leave together with what is read. */
 enum { STREAM_MERGE = 8 * 1024 };
 
-/* What TLS puts between the owner and the socket.  All but `close` answer as the stream calls do. */
+/* What TLS puts between the owner and the socket.  All but `close` answer as the stream calls do.
+ */
 struct filter {
-	enum io (*start)(struct stream *);			/* the handshake, step by step */
+	enum io (*start)(struct stream *); /* the handshake, step by step */
 	enum io (*read)(struct stream *, struct buf *, size_t max);
-	enum io (*write)(struct stream *, struct buf *);	/* into stream->out */
-	enum io (*end)(struct stream *);			/* our close_notify, into stream->out */
-	void (*close)(struct stream *);				/* frees ->state */
+	enum io (*write)(struct stream *, struct buf *); /* into stream->out */
+	enum io (*end)(struct stream *);		 /* our close_notify, into stream->out */
+	void (*close)(struct stream *);			 /* frees ->state */
 };
 
 /* Embedded in its owner; the fields are for net/ and the filters. */
@@ -54,11 +55,11 @@ struct stream {
 	struct watch watch; /* .fd is -1 when closed */
 	struct loop *loop;
 	struct pool *pool;
-	const struct log_ctx *log; /* the owner's */
+	const struct log_ctx *log;   /* the owner's */
 	const struct filter *filter; /* NULL: plain */
 	void *state;		     /* the filter's */
-	struct buf in;	/* bytes that were looked at before they were read */
-	struct buf out; /* bytes on their way to the socket, as they go over the wire */
+	struct buf in;		     /* bytes that were looked at before they were read */
+	struct buf out;	   /* bytes on their way to the socket, as they go over the wire */
 	uint64_t received; /* bytes, as they came over the wire */
 	enum fault fault;
 	int errnum;
@@ -69,14 +70,15 @@ struct stream {
 };
 
 /*
- * Take over the connected (or connecting) non-blocking socket `fd`; `task` runs when something happens.
- * False: no memory, and `fd` is still the caller's.
+ * Take over the connected (or connecting) non-blocking socket `fd`; `task` runs when something
+ * happens. False: no memory, and `fd` is still the caller's.
  */
 bool stream_open(struct stream *, struct loop *, struct pool *, const struct log_ctx *, int fd,
     struct task *) MUST_CHECK;
 bool stream_is_open(const struct stream *);
 
-/* While nobody reads from it: has the peer reset the connection?  Asks the system only if it hung up. */
+/* While nobody reads from it: has the peer reset the connection?  Asks the system only if it hung
+ * up. */
 bool stream_was_reset(const struct stream *);
 
 /* Is it worth reading something for this stream?  No: what it has must leave first. */
@@ -96,15 +98,16 @@ enum io stream_connected(struct stream *) MUST_CHECK;
 enum io stream_peek(struct stream *, size_t max) MUST_CHECK;
 
 /*
- * The filter's handshake.  At IO_OK its last bytes may still wait in ->out, to leave with the first data:
- * relay, or flush.
+ * The filter's handshake.  At IO_OK its last bytes may still wait in ->out, to leave with the first
+ * data: relay, or flush.
  */
 enum io stream_start(struct stream *) MUST_CHECK;
 
 /* Append at most `max` bytes to `to`.  IO_OK: at least one came. */
 enum io stream_read(struct stream *, struct buf *to, size_t max) MUST_CHECK;
 
-/* Take bytes from `from`.  IO_OK: all were taken (they may wait in ->out); IO_AGAIN: some were not. */
+/* Take bytes from `from`.  IO_OK: all were taken (they may wait in ->out); IO_AGAIN: some were not.
+ */
 enum io stream_write(struct stream *, struct buf *from) MUST_CHECK;
 
 /* Send what waits in ->out.  IO_OK: nothing waits. */
@@ -113,15 +116,16 @@ enum io stream_flush(struct stream *) MUST_CHECK;
 enum end {
 	END_CLEAN, /* FIN, or close_notify */
 	END_LAST,  /* ... and the stream is closed at once: both may share a packet */
-	END_CUT,   /* bytes may be missing: TLS gets a bare FIN, too, and does not take it for complete */
+	END_CUT,   /* bytes may be missing: TLS gets a bare FIN, too, and does not take it for
+		      complete */
 };
 
 /* Our end of file, behind all that was written.  IO_OK: it is on its way. */
 enum io stream_end(struct stream *, enum end) MUST_CHECK;
 
 /*
- * Close.  `reset`: the peer must not take this for a clean end: RST, no close_notify.  Takes a stream
- * that was never opened (zeroed with watch.fd -1).  The owner's task may still be queued.
+ * Close.  `reset`: the peer must not take this for a clean end: RST, no close_notify.  Takes a
+ * stream that was never opened (zeroed with watch.fd -1).  The owner's task may still be queued.
  */
 void stream_close(struct stream *, bool reset);
 

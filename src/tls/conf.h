@@ -20,21 +20,21 @@ struct tls_verify {
 };
 
 struct tls_conf {
-	const char *cert, *key;	      /* files; key NULL: in cert */
+	const char *cert, *key; /* files; key NULL: in cert */
 	const char *ca_file, *ca_path;
 	const char *crl_file, *crl_path;
 	struct tls_verify verify;
 	struct strv check_host, check_email, check_ip;
-	const char *sni;	      /* client: the name to ask for; "" none; NULL the target's host */
-	int version_min, version_max; /* TLS1_2_VERSION ...; 0: the library's limit */
+	const char *sni; /* client: the name to ask for; "" none; NULL the target's host */
+	int version_min, version_max;	     /* TLS1_2_VERSION ...; 0: the library's limit */
 	uint64_t options_set, options_clear; /* SSL_OP_* */
 	const char *ciphers, *ciphersuites, *curves;
-	int security_level;	      /* -1: the larger of 2 and the library's */
+	int security_level; /* -1: the larger of 2 and the library's */
 	bool session_resume;
-	long session_cache_size;      /* entries, 0: no limit */
+	long session_cache_size; /* entries, 0: no limit */
 	int session_timeout_ms;
 	int ticket_rotation_ms;
-	bool strict_permissions;      /* refuse a key file that others can read */
+	bool strict_permissions; /* refuse a key file that others can read */
 };
 extern const struct option tls_options[];
 

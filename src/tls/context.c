@@ -70,7 +70,7 @@ lowest_version(const struct tls_conf *conf)
 	if (conf->version_min != 0)
 		return conf->version_min;
 	return conf->version_max != 0 && conf->version_max < TLS1_2_VERSION ? TLS1_VERSION
-									      : TLS1_2_VERSION;
+									    : TLS1_2_VERSION;
 }
 
 /* Who set it: sslVersion sets both ends at once. */

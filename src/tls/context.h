@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tls/context.h -- everything that one side of a service needs for TLS, made once per configuration.
+ * tls/context.h -- everything that one side of a service needs for TLS, made once per
+ * configuration.
  *
  * Immutable once made, and shared by all workers (the ticket ring and OpenSSL's caches lock for
  * themselves).  This is the one place that makes an SSL_CTX.
@@ -23,21 +24,21 @@ struct tls_context {
 	SSL_CTX *ctx;
 	const struct tls_conf *conf; /* the configuration's; outlives the context */
 	const char *service;
-	const char *sni; /* client: the name to send, or NULL for none */
+	const char *sni;	/* client: the name to send, or NULL for none */
 	STACK_OF(X509) *pinned; /* certificates that verifyPeer accepts; may be NULL */
 	/*
-	 * SHA-256 over everything that decides whom this side trusts.  It is the session-id context,
-	 * it is stored in every ticket, and it is compared again after every resumption.
+	 * SHA-256 over everything that decides whom this side trusts.  It is the session-id
+	 * context, it is stored in every ticket, and it is compared again after every resumption.
 	 */
 	unsigned char trust[TLS_TRUST_SIZE];
 	struct ticket_ring *tickets; /* server only */
 };
 
 /*
- * Load, check and build.  Every fault goes to the sink with the option that caused it (all of them, not
- * just the first); then NULL.  `default_sni` is used in client mode when conf->sni is NULL.
- * `previous`: the context of the same service before a reload, or NULL; if nothing that decides trust
- * has changed, its ticket keys stay in use.
+ * Load, check and build.  Every fault goes to the sink with the option that caused it (all of them,
+ * not just the first); then NULL.  `default_sni` is used in client mode when conf->sni is NULL.
+ * `previous`: the context of the same service before a reload, or NULL; if nothing that decides
+ * trust has changed, its ticket keys stay in use.
  */
 struct tls_context *tls_context_new(const struct tls_conf *, enum tls_role, const char *service,
     const char *default_sni, const struct tls_context *previous, struct files *, struct sink *);

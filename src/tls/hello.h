@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tls/hello.h -- a look at the ClientHello before anything is spent on it (RFC 8446 4.1.2, RFC 6066 3). */
+/* tls/hello.h -- a look at the ClientHello before anything is spent on it (RFC 8446 4.1.2, RFC 6066
+ * 3). */
 #ifndef GINNEL_TLS_HELLO_H
 #define GINNEL_TLS_HELLO_H
 
@@ -7,11 +8,11 @@
 #include <stdint.h>
 
 enum hello_result {
-	HELLO_MORE,	/* so far a ClientHello; not all here */
-	HELLO_DONE,	/* complete */
-	HELLO_BAD,	/* TLS, but malformed */
-	HELLO_NOT_TLS,	/* something else */
-	HELLO_HTTP,	/* a plain HTTP request */
+	HELLO_MORE,    /* so far a ClientHello; not all here */
+	HELLO_DONE,    /* complete */
+	HELLO_BAD,     /* TLS, but malformed */
+	HELLO_NOT_TLS, /* something else */
+	HELLO_HTTP,    /* a plain HTTP request */
 };
 
 enum {
@@ -20,9 +21,10 @@ enum {
 };
 
 struct hello {
-	char sni[SNI_MAX + 1];	    /* lower case; "" if none */
-	uint16_t version_max;	    /* the highest the client offers; 0x0304 is TLS 1.3 */
-	/* ALPN's list as on the wire (RFC 7301 3.1: length-prefixed names), inside a copy; "" if none */
+	char sni[SNI_MAX + 1]; /* lower case; "" if none */
+	uint16_t version_max;  /* the highest the client offers; 0x0304 is TLS 1.3 */
+	/* ALPN's list as on the wire (RFC 7301 3.1: length-prefixed names), inside a copy; "" if
+	 * none */
 	uint8_t alpn[256];
 	size_t alpn_len;
 };

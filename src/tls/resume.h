@@ -2,9 +2,9 @@
 /*
  * tls/resume.h -- sessions that are taken up again.
  *
- * Server: tickets under keys of our own, one ring a trust domain, rotated; a session keeps the time of
- * its full handshake through every renewal, so it never outlives sessionCacheTimeout or its peer's
- * certificate.  Client: the last session for each context and address, one cache a worker.
+ * Server: tickets under keys of our own, one ring a trust domain, rotated; a session keeps the time
+ * of its full handshake through every renewal, so it never outlives sessionCacheTimeout or its
+ * peer's certificate.  Client: the last session for each context and address, one cache a worker.
  */
 #ifndef GINNEL_TLS_RESUME_H
 #define GINNEL_TLS_RESUME_H
@@ -20,13 +20,15 @@ void ticket_ring_release(struct ticket_ring *);
 /* Install caching, tickets and the life of sessions into `tc->ctx`.  False: no memory. */
 bool resume_install(struct tls_context *tc) MUST_CHECK;
 
-/* After a handshake that resumed: does the session belong to exactly this trust, and is it young enough? */
+/* After a handshake that resumed: does the session belong to exactly this trust, and is it young
+ * enough? */
 bool resume_is_ours(SSL *, const struct tls_context *);
 
 struct resume_cache; /* client sessions of one worker */
 struct resume_cache *resume_cache_new(void);
 void resume_cache_free(struct resume_cache *);
-/* Offer what is kept for this context and address, and keep what the server sends.  Call before SSL_connect. */
+/* Offer what is kept for this context and address, and keep what the server sends.  Call before
+ * SSL_connect. */
 void resume_offer(struct resume_cache *, SSL *, const struct tls_context *, const struct addr *);
 /* A plan is gone: forget the sessions of its contexts. */
 void resume_forget(struct resume_cache *, const struct tls_context *);

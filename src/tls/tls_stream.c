@@ -2,12 +2,12 @@
 /*
  * tls/tls_stream.c -- TLS as a filter on a net/stream.
  *
- * The BIO below stands between the library and the stream.  Reading, it gives first what was peeked at
- * and then receives straight into the library's own buffer (read-ahead: several records with one call).
- * Writing, it appends to stream->out, so that several records leave with one send.
+ * The BIO below stands between the library and the stream.  Reading, it gives first what was peeked
+ * at and then receives straight into the library's own buffer (read-ahead: several records with one
+ * call). Writing, it appends to stream->out, so that several records leave with one send.
  *
- * Here is also the place where kernel TLS would take over after the handshake: tls_filter with its read
- * and write replaced.
+ * Here is also the place where kernel TLS would take over after the handshake: tls_filter with its
+ * read and write replaced.
  */
 #include "tls/tls_stream.h"
 
@@ -21,14 +21,15 @@
 
 enum {
 	TLS_STREAM_MAGIC = 0x17a4c9e3,
-	RECORD_PAYLOAD = 16 * 1024, /* RFC 8446 5.1 */
+	RECORD_PAYLOAD = 16 * 1024,	       /* RFC 8446 5.1 */
 	RECORD_MAX = RECORD_PAYLOAD + 256 + 5, /* RFC 8446 5.2, and the header */
 	/*
-	 * Wire bytes taken in one stream_read(); what lies behind waits for the next turn, so that a
-	 * peer that sends nothing but KeyUpdates cannot keep the worker.
+	 * Wire bytes taken in one stream_read(); what lies behind waits for the next turn, so that
+	 * a peer that sends nothing but KeyUpdates cannot keep the worker.
 	 */
 	READ_BUDGET = 128 * 1024,
-	/* So many wire bytes without one byte of data in them are an attack: 2,400 KeyUpdates are fewer. */
+	/* So many wire bytes without one byte of data in them are an attack: 2,400 KeyUpdates are
+	   fewer. */
 	SILENT_MAX = 256 * 1024,
 	/* KeyUpdates that a peer may send in a second; none needs more than a few an hour. */
 	UPDATES_MAX = 100,
@@ -38,12 +39,13 @@ struct tls_stream {
 	unsigned magic;
 	SSL *ssl;
 	const struct tls_context *tc;
-	size_t budget; /* wire bytes that this call may still take */
-	size_t silent; /* wire bytes since the last byte of data */
+	size_t budget;	  /* wire bytes that this call may still take */
+	size_t silent;	  /* wire bytes since the last byte of data */
 	int64_t second;	  /* of loop_now(), in which */
 	unsigned updates; /* so many KeyUpdates came */
-	enum io last;  /* how reading ended for good; IO_OK: it has not */
-	bool broken;   /* after a fatal error the library must not be called again (SSL_get_error(3)) */
+	enum io last;	  /* how reading ended for good; IO_OK: it has not */
+	bool broken; /* after a fatal error the library must not be called again (SSL_get_error(3))
+		      */
 };
 
 static struct tls_stream *
@@ -108,9 +110,9 @@ bio_ctrl(BIO *bio, int cmd, long num, void *ptr)
 	(void)num;
 	(void)ptr;
 	/*
-	 * BIO_CTRL_EOF is answered "no" on purpose: the library would take the end of the socket for a
-	 * fatal error and refuse to write from then on, but the end of one direction is ours to judge
-	 * (IO_CUT), and the other direction goes on.
+	 * BIO_CTRL_EOF is answered "no" on purpose: the library would take the end of the socket
+	 * for a fatal error and refuse to write from then on, but the end of one direction is ours
+	 * to judge (IO_CUT), and the other direction goes on.
 	 */
 	return cmd == BIO_CTRL_FLUSH;
 }
@@ -140,7 +142,8 @@ on_message(int sent, int version, int type, const void *bytes, size_t n, SSL *ss
 
 	(void)version;
 	(void)ssl;
-	if (sent || type != SSL3_RT_HANDSHAKE || n == 0 || *(const uint8_t *)bytes != SSL3_MT_KEY_UPDATE)
+	if (sent || type != SSL3_RT_HANDSHAKE || n == 0 ||
+	    *(const uint8_t *)bytes != SSL3_MT_KEY_UPDATE)
 		return;
 	if (t->second != second)
 		t->updates = 0;
@@ -171,7 +174,8 @@ fault_of(unsigned long code)
 	}
 }
 
-/* What a library call that returned `ret` <= 0 means for the stream.  `what` names the call in the log. */
+/* What a library call that returned `ret` <= 0 means for the stream.  `what` names the call in the
+ * log. */
 static enum io
 outcome(struct stream *s, struct tls_stream *t, int ret, const char *what)
 {
@@ -197,7 +201,8 @@ outcome(struct stream *s, struct tls_stream *t, int ret, const char *what)
 static void
 log_handshake(const struct stream *s, const struct tls_stream *t)
 {
-	const char *how = SSL_session_reused(t->ssl) ? "previous session reused" : "new session negotiated";
+	const char *how =
+	    SSL_session_reused(t->ssl) ? "previous session reused" : "new session negotiated";
 	const SSL_CIPHER *cipher = SSL_get_current_cipher(t->ssl);
 
 	log_info(s->log, "TLS %s: %s", t->tc->role == TLS_SERVER ? "accepted" : "connected", how);
@@ -208,7 +213,9 @@ log_handshake(const struct stream *s, const struct tls_stream *t)
 static enum io
 tls_start(struct stream *s)
 {
-	static const char *const names[] = { [TLS_SERVER] = "SSL_accept", [TLS_CLIENT] = "SSL_connect" };
+	static const char *const names[] = {
+		[TLS_SERVER] = "SSL_accept", [TLS_CLIENT] = "SSL_connect"
+	};
 	struct tls_stream *t = state_of(s);
 	enum io got;
 	int ret;
@@ -229,7 +236,8 @@ tls_start(struct stream *s)
 	case VERDICT_PASS:
 		log_handshake(s, t);
 		SSL_set_default_read_buffer_len(t->ssl, BUF_BLOCK);
-		/* Behind Finished a TLS 1.3 server sends only tickets (RFC 8446 4.6.1): no one waits for them. */
+		/* Behind Finished a TLS 1.3 server sends only tickets (RFC 8446 4.6.1): no one
+		 * waits for them. */
 		s->more = t->tc->role == TLS_SERVER && SSL_version(t->ssl) == TLS1_3_VERSION;
 		return IO_OK;
 	case VERDICT_NO_CERT:
@@ -310,7 +318,8 @@ tls_end(struct stream *s)
 	if (t->broken)
 		return stream_fail(s, FAULT_TLS, 0);
 	ERR_clear_error();
-	/* 0: our close_notify is out, the peer's is still to come, and is read like all its records. */
+	/* 0: our close_notify is out, the peer's is still to come, and is read like all its
+	 * records. */
 	if (SSL_shutdown(t->ssl) >= 0) {
 		log_info(s->log, "SSL_shutdown successfully sent close_notify alert");
 		return IO_OK;
@@ -324,8 +333,8 @@ tls_close(struct stream *s)
 	struct tls_stream *t = state_of(s);
 
 	/*
-	 * A connection that was not shut down takes its session out of the cache with it, as SSL 2.0
-	 * wanted (SSL_set_shutdown(3)); that is right after an error only.
+	 * A connection that was not shut down takes its session out of the cache with it, as
+	 * SSL 2.0 wanted (SSL_set_shutdown(3)); that is right after an error only.
 	 */
 	if (!t->broken)
 		SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
@@ -361,7 +370,8 @@ make_ssl(struct tls_stream *t, struct stream *s)
 }
 
 static bool
-prepare_client(struct tls_stream *t, struct stream *s, struct resume_cache *cache, const struct addr *peer)
+prepare_client(
+    struct tls_stream *t, struct stream *s, struct resume_cache *cache, const struct addr *peer)
 {
 	SSL_set_connect_state(t->ssl);
 	if (t->tc->sni != NULL) {

@@ -8,8 +8,8 @@
 #include "tls/resume.h"
 
 /*
- * Put TLS on an open stream; bytes already in stream->in are read first.  `cache` and `peer`: client
- * only, for resumption (cache NULL: none).  False: no memory; the stream is as it was.  After
+ * Put TLS on an open stream; bytes already in stream->in are read first.  `cache` and `peer`:
+ * client only, for resumption (cache NULL: none).  False: no memory; the stream is as it was. After
  * stream_start() has said IO_OK, the peer is verified as `tc` demands.
  */
 bool tls_stream_open(struct stream *, const struct tls_context *tc, struct resume_cache *cache,

@@ -11,8 +11,9 @@ void verify_install(struct tls_context *tc);
 enum verdict { VERDICT_PASS, VERDICT_NO_CERT, VERDICT_REJECTED };
 
 /*
- * After the handshake, full or resumed alike: the one place that decides.  It looks at the certificate
- * itself again (presence, dates, pins, names, result, trust hash), and fails closed.  Logs the cause.
+ * After the handshake, full or resumed alike: the one place that decides.  It looks at the
+ * certificate itself again (presence, dates, pins, names, result, trust hash), and fails closed.
+ * Logs the cause.
  */
 enum verdict verify_verdict(SSL *, const struct tls_context *);
 

@@ -24,5 +24,6 @@ tls_version_lines(void (*line)(const char *text))
 	/* Within one minor version the interface is the same; across two, things may have moved. */
 	if (OPENSSL_version_major() != OPENSSL_VERSION_MAJOR ||
 	    OPENSSL_version_minor() != OPENSSL_VERSION_MINOR)
-		line("Warning: the two differ in the minor version; build ginnel against the library in use");
+		line("Warning: the two differ in the minor version; build ginnel against the "
+		     "library in use");
 }

@@ -11,8 +11,8 @@
 enum { CREW_MAGIC = 0x62f0917c };
 
 /*
- * An order to one worker, or its answer; the same piece of memory goes there and back.  All are made with
- * the crew, so that a daemon without memory can still be reloaded, asked and stopped.
+ * An order to one worker, or its answer; the same piece of memory goes there and back.  All are
+ * made with the crew, so that a daemon without memory can still be reloaded, asked and stopped.
  */
 struct order {
 	struct message message;
@@ -43,7 +43,8 @@ struct crew {
 static void tell_idle(void *crew);
 
 struct crew *
-crew_new(unsigned workers, const struct limits *limits, struct loop *main, const struct crew_events *events)
+crew_new(unsigned workers, const struct limits *limits, struct loop *main,
+    const struct crew_events *events)
 {
 	struct crew *c;
 

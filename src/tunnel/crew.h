@@ -16,13 +16,15 @@ struct crew_events {
 	void *owner;
 };
 
-/* Make the workers and their loops, without threads yet.  `main` is the main thread's loop.  NULL: logged. */
-struct crew *crew_new(unsigned workers, const struct limits *, struct loop *main,
-    const struct crew_events *);
-bool crew_start(struct crew *, struct plan *) MUST_CHECK; /* takes over the reference; false: logged */
+/* Make the workers and their loops, without threads yet.  `main` is the main thread's loop.  NULL:
+ * logged. */
+struct crew *crew_new(
+    unsigned workers, const struct limits *, struct loop *main, const struct crew_events *);
+bool crew_start(
+    struct crew *, struct plan *) MUST_CHECK; /* takes over the reference; false: logged */
 /*
- * A reload; takes over the reference, unless there is no memory (false: nothing has changed).  One at a
- * time: wait for ->adopted.
+ * A reload; takes over the reference, unless there is no memory (false: nothing has changed).  One
+ * at a time: wait for ->adopted.
  */
 bool crew_adopt(struct crew *, struct plan *) MUST_CHECK;
 void crew_list(struct crew *);	/* SIGUSR2: every session, one line each */

@@ -14,8 +14,8 @@ enum {
 	GATE_MAGIC = 0x05e7d93a,
 	PAUSE_MS = 100, /* when the system has no descriptor or memory for one more */
 	/*
-	 * Once half of the room for unfinished connections is taken, one source may have a quarter of the
-	 * newest.  So many are looked at, since this is done for each client of a flood.
+	 * Once half of the room for unfinished connections is taken, one source may have a quarter
+	 * of the newest.  So many are looked at, since this is done for each client of a flood.
 	 */
 	SOURCE_SHARE = 4,
 	SOURCE_LOOK = 256,
@@ -43,7 +43,8 @@ struct handover {
 
 /* ---- limits ---- */
 
-/* The same source: one IPv4 address, or one IPv6 network of 64 bits, as one host usually has all of it. */
+/* The same source: one IPv4 address, or one IPv6 network of 64 bits, as one host usually has all of
+ * it. */
 static bool
 same_source(const struct addr *a, const struct addr *b)
 {
@@ -62,7 +63,8 @@ has_its_share(const struct worker *w, const struct addr *source)
 {
 	unsigned seen = 0, its = 0;
 
-	for (const struct session *s = w->pending; s != NULL && seen < SOURCE_LOOK; s = session_next(s)) {
+	for (const struct session *s = w->pending; s != NULL && seen < SOURCE_LOOK;
+	     s = session_next(s)) {
 		its += same_source(session_peer(s), source);
 		seen++;
 	}
@@ -167,8 +169,8 @@ let_in(struct gate *g, int fd, const struct addr *peer)
 }
 
 /*
- * No descriptor is left.  Give up the spare one to take the first in the queue and refuse it, so that
- * clients learn of it instead of waiting.
+ * No descriptor is left.  Give up the spare one to take the first in the queue and refuse it, so
+ * that clients learn of it instead of waiting.
  */
 static void
 refuse_with_spare(struct gate *g)
@@ -180,7 +182,8 @@ refuse_with_spare(struct gate *g)
 	if (w->spare_fd == -1)
 		return;
 	close(w->spare_fd);
-	if ((fd = accept4(g->listener->fd, &peer.sa, &peer.len, SOCK_CLOEXEC | SOCK_NONBLOCK)) != -1)
+	if ((fd = accept4(g->listener->fd, &peer.sa, &peer.len, SOCK_CLOEXEC | SOCK_NONBLOCK)) !=
+	    -1)
 		refuse(w, g->service, fd, &peer, R_FULL);
 	w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
@@ -193,8 +196,8 @@ suspend(struct gate *g, int cause)
 	unsigned swallowed;
 
 	if (log_brake(&w->suspended, loop_now(w->loop), &swallowed))
-		log_notice(&log_main, "Accepting new connections suspended for %d ms: %s (%d)", PAUSE_MS,
-		    strerror(cause), cause);
+		log_notice(&log_main, "Accepting new connections suspended for %d ms: %s (%d)",
+		    PAUSE_MS, strerror(cause), cause);
 	loop_timer(w->loop, &g->pause, PAUSE_MS);
 }
 
@@ -243,7 +246,8 @@ gate_run(void *arg)
 		if (!loop_watch(g->worker->loop, &g->watch, WATCH_LISTENER))
 			loop_timer(g->worker->loop, &g->pause, PAUSE_MS);
 	}
-	/* One a turn: who else waits is told again (level-triggered), which is cheaper than to ask. */
+	/* One a turn: who else waits is told again (level-triggered), which is cheaper than to ask.
+	 */
 	(void)accept_one(g);
 }
 

@@ -34,8 +34,8 @@ listener_configure(const struct listener *l, const struct service_conf *conf)
 	if (!addr_is_unix(&l->wanted))
 		option = sock_apply(l->fd, &conf->sock.on_listener);
 	if (option != NULL)
-		log_warn(&log_main, "Service [%s]: cannot set the socket option %s: %s (%d)", conf->name,
-		    option, strerror(errno), errno);
+		log_warn(&log_main, "Service [%s]: cannot set the socket option %s: %s (%d)",
+		    conf->name, option, strerror(errno), errno);
 }
 
 struct listener *
@@ -51,7 +51,8 @@ listener_open(const struct addr *wanted, const struct service_conf *conf)
 	l->wanted = *wanted;
 	if ((l->service = strdup(conf->name)) == NULL)
 		goto no_memory;
-	l->fd = sock_listen(wanted, &conf->sock.side[SOCK_ACCEPT], (uid_t)conf->uid, (gid_t)conf->gid);
+	l->fd =
+	    sock_listen(wanted, &conf->sock.side[SOCK_ACCEPT], (uid_t)conf->uid, (gid_t)conf->gid);
 	if (l->fd == -1) {
 		log_notice(&log_main, "Binding service [%s] to %s: %s (%d)", conf->name,
 		    addr_text(wanted, text), strerror(errno), errno);
@@ -113,6 +114,6 @@ listener_answers(const struct listener *l, const struct addr *addr)
 {
 	if (addr_equal(&l->bound, addr))
 		return true;
-	return addr_is_wildcard(&l->bound) && !addr_is_unix(addr) && addr_port(addr) == addr_port(&l->bound) &&
-	    addr_is_local(addr);
+	return addr_is_wildcard(&l->bound) && !addr_is_unix(addr) &&
+	       addr_port(addr) == addr_port(&l->bound) && addr_is_local(addr);
 }

@@ -20,7 +20,8 @@ struct listener {
 
 /* Bind and listen; logged either way.  NULL: failed. */
 struct listener *listener_open(const struct addr *wanted, const struct service_conf *);
-/* Set the l: options that accepted sockets have from their listener (a reload may bring new ones). */
+/* Set the l: options that accepted sockets have from their listener (a reload may bring new ones).
+ */
 void listener_configure(const struct listener *, const struct service_conf *);
 struct listener *listener_hold(struct listener *);
 void listener_release(struct listener *); /* the last one closes */

@@ -70,8 +70,8 @@ namesake(const struct plan *p, const char *name)
 }
 
 /*
- * The name that a client asks for when `sni` is not set: the host of the first target.  Not an address:
- * RFC 6066 3 allows none.  A target without a host means this machine.
+ * The name that a client asks for when `sni` is not set: the host of the first target.  Not an
+ * address: RFC 6066 3 allows none.  A target without a host means this machine.
  */
 static const char *
 default_sni(const struct service_conf *conf)
@@ -93,8 +93,8 @@ refuse_loop(const void *service, const struct addr *addr)
 }
 
 bool
-plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf, const struct plan *previous,
-    struct files *files, struct sink *sink)
+plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf,
+    const struct plan *previous, struct files *files, struct sink *sink)
 {
 	const struct service *old = namesake(previous, conf->name);
 	struct service *s = &p->services[i];
@@ -122,8 +122,8 @@ plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf, co
 
 /* The socket that already listens there, if a reload can keep it. */
 static struct listener *
-kept_listener(const struct plan *previous, const struct addr *wanted,
-    const struct service_conf *service)
+kept_listener(
+    const struct plan *previous, const struct addr *wanted, const struct service_conf *service)
 {
 	for (unsigned i = 0; previous != NULL && i < previous->door_count; i++)
 		if (listener_serves(previous->doors[i].listener, wanted, service->name)) {
@@ -155,8 +155,8 @@ open_target(struct plan *p, struct service *s, const struct target *t, const str
 	unsigned opened = 0;
 
 	if (n == 0)
-		log_err(&log_main, "Service [%s]: Cannot resolve accept target \"%s\": %s", s->conf->name,
-		    t->text, why);
+		log_err(&log_main, "Service [%s]: Cannot resolve accept target \"%s\": %s",
+		    s->conf->name, t->text, why);
 	for (size_t i = 0; i < n; i++) {
 		struct listener *l = kept_listener(previous, &addrs[i], s->conf);
 

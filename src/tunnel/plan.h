@@ -2,8 +2,8 @@
 /*
  * tunnel/plan.h -- what workers act on: a configuration, loaded and checked.
  *
- * Immutable once published (only reference counts change).  A session keeps the plan that it began with;
- * a reload makes a new one beside it.
+ * Immutable once published (only reference counts change).  A session keeps the plan that it began
+ * with; a reload makes a new one beside it.
  */
 #ifndef GINNEL_TUNNEL_PLAN_H
 #define GINNEL_TUNNEL_PLAN_H
@@ -45,20 +45,22 @@ struct plan {
 /* An empty plan for `services` services; one reference, the caller's.  NULL without memory. */
 struct plan *plan_new(unsigned services);
 /* Make plan->services[i].  Faults go to the sink.  `previous`: the plan in force, or NULL. */
-bool plan_add_service(struct plan *, unsigned i, const struct service_conf *, const struct plan *previous,
-    struct files *, struct sink *) MUST_CHECK;
+bool plan_add_service(struct plan *, unsigned i, const struct service_conf *,
+    const struct plan *previous, struct files *, struct sink *) MUST_CHECK;
 /*
- * Open the listening sockets of all services, taking over those of `previous` that are the same.  False:
- * some service could not be bound; the cause is logged, and nothing that was opened here stays open.
+ * Open the listening sockets of all services, taking over those of `previous` that are the same.
+ * False: some service could not be bound; the cause is logged, and nothing that was opened here
+ * stays open.
  */
 bool plan_open_doors(struct plan *, const struct plan *previous) MUST_CHECK;
 /* Close the listening sockets of `old` that `now` (NULL: none) does not have. */
 void plan_close_doors(struct plan *old, const struct plan *now);
 
-struct plan *plan_hold(struct plan *);	/* a session, as it begins */
-void plan_release(struct plan *);	/* ... and as it ends; NULL is fine */
+struct plan *plan_hold(struct plan *); /* a session, as it begins */
+void plan_release(struct plan *);      /* ... and as it ends; NULL is fine */
 
-/* Does connecting to `addr` lead back to `service`, directly or over other services' numeric targets? */
+/* Does connecting to `addr` lead back to `service`, directly or over other services' numeric
+ * targets? */
 bool plan_leads_back(const struct service *service, const struct addr *addr);
 
 #endif

@@ -3,13 +3,15 @@
 #include "tunnel/relay.h"
 
 enum {
-	/* Bytes that one flow moves before others have their turn: some 200 us of work under TLS. */
+	/* Bytes that one flow moves before others have their turn: some 200 us of work under TLS.
+	 */
 	FLOW_BUDGET = 4 * BUF_PAYLOAD,
 };
 
 /*
- * The receiver is gone: it closed before it had read everything.  Nothing more can be sent, but what it
- * sent before it left may still be on its way to the other side, so this is the end of one direction.
+ * The receiver is gone: it closed before it had read everything.  Nothing more can be sent, but
+ * what it sent before it left may still be on its way to the other side, so this is the end of one
+ * direction.
  */
 static enum io
 receiver_gone(struct flow *f, struct stream *to)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tunnel/relay.h -- one direction of a tunnel; there are two, and they know nothing of each other. */
+/* tunnel/relay.h -- one direction of a tunnel; there are two, and they know nothing of each other.
+ */
 #ifndef GINNEL_TUNNEL_RELAY_H
 #define GINNEL_TUNNEL_RELAY_H
 
@@ -7,24 +8,24 @@
 
 /* Zero-initialised is a flow that has not begun. */
 struct flow {
-	struct buf buf;	 /* bytes that were read and not yet taken */
-	uint64_t bytes;	 /* of data, taken by the receiver's stream */
-	size_t moved;	 /* of these, in the last flow_run() */
-	bool more;	 /* the last flow_run() stopped for the sake of others: run again soon */
-	bool strict;	 /* strictClose = yes: a cut is a failure, and is not passed on */
-	bool eof;	 /* the sender will send no more */
-	bool cut;	 /* ... but did not say so in TLS: bytes may be missing */
-	bool done;	 /* and the receiver has been told; or it takes no more */
-	bool broken;	 /* done because the receiver takes no more */
+	struct buf buf; /* bytes that were read and not yet taken */
+	uint64_t bytes; /* of data, taken by the receiver's stream */
+	size_t moved;	/* of these, in the last flow_run() */
+	bool more;	/* the last flow_run() stopped for the sake of others: run again soon */
+	bool strict;	/* strictClose = yes: a cut is a failure, and is not passed on */
+	bool eof;	/* the sender will send no more */
+	bool cut;	/* ... but did not say so in TLS: bytes may be missing */
+	bool done;	/* and the receiver has been told; or it takes no more */
+	bool broken;	/* done because the receiver takes no more */
 };
 
 /*
- * Move what can be moved.  Back-pressure: nothing is read while the receiver has something to take, so
- * a slow reader stops its writer, not our memory.  `last`: the other direction is done, so that the end
- * of this one is the end of the tunnel.
+ * Move what can be moved.  Back-pressure: nothing is read while the receiver has something to take,
+ * so a slow reader stops its writer, not our memory.  `last`: the other direction is done, so that
+ * the end of this one is the end of the tunnel.
  *
- * IO_OK: done; IO_AGAIN: waiting for an event, or ->more; IO_FAILED: the sender's stream failed (or was
- * cut and ->strict), or the receiver's did other than by going away.
+ * IO_OK: done; IO_AGAIN: waiting for an event, or ->more; IO_FAILED: the sender's stream failed (or
+ * was cut and ->strict), or the receiver's did other than by going away.
  */
 enum io flow_run(struct flow *, struct stream *from, struct stream *to, bool last);
 

@@ -30,13 +30,14 @@ struct service_conf {
 	bool strict_close;
 	int log_level;
 	int log_id;
-	int uid, gid; /* of UNIX accept sockets; -1: leave */
+	int uid, gid;				    /* of UNIX accept sockets; -1: leave */
 	int busy_ms, close_ms, connect_ms, idle_ms; /* TIMEOUT* */
 	struct sock_conf sock;
 	struct tls_conf near, far; /* the accepted and the connected side */
 };
 
-/* All of a section, tables of tls/ and net/ included; ends with a NULL title.  Record: struct service_conf. */
+/* All of a section, tables of tls/ and net/ included; ends with a NULL title.  Record: struct
+ * service_conf. */
 extern const struct option_set service_sets[];
 
 /* A record with no option set yet, before the defaults of the tables.  False: no memory. */

@@ -2,9 +2,9 @@
 /*
  * tunnel/session.c -- the life of one tunnel.
  *
- * A session is in one step at a time.  Whatever happens to it queues its task, and the step looks at its
- * streams and timers again; a step says where to go next, and no step cleans up: session_end() is the
- * one way out.
+ * A session is in one step at a time.  Whatever happens to it queues its task, and the step looks
+ * at its streams and timers again; a step says where to go next, and no step cleans up:
+ * session_end() is the one way out.
  */
 #include "tunnel/session.h"
 
@@ -19,7 +19,8 @@
 
 enum {
 	SESSION_MAGIC = 0x4d02f7b6,
-	/* So many runs within a second without a byte moved are a fault of ours, not of the peers. */
+	/* So many runs within a second without a byte moved are a fault of ours, not of the peers.
+	 */
 	SPIN_MAX = 1000,
 };
 
@@ -56,8 +57,8 @@ static const struct step { /* in the order in which a tunnel lives through them 
 	const char *name;
 	enum next (*run)(struct session *);
 } steps[] = {
-	[STEP_PEEK] = { "peek", session_step_peek },	      /* near TLS: wait for the ClientHello */
-	[STEP_SECURE] = { "secure", session_step_secure },    /* near TLS: handshake */
+	[STEP_PEEK] = { "peek", session_step_peek },	   /* near TLS: wait for the ClientHello */
+	[STEP_SECURE] = { "secure", session_step_secure }, /* near TLS: handshake */
 	[STEP_CONNECT] = { "connect", session_step_connect }, /* reach the target */
 	[STEP_UPGRADE] = { "upgrade", session_step_upgrade }, /* far TLS: handshake */
 	[STEP_RELAY] = { "relay", session_step_relay },
@@ -98,25 +99,28 @@ log_end(struct session *s, enum reason reason, const char *word)
 	unsigned swallowed = 0;
 
 	s->log.level = s->service->conf->log_level;
-	/* Whoever stood has its line: that cost the peer a handshake and us a target; failures are cheap. */
+	/* Whoever stood has its line: that cost the peer a handshake and us a target; failures are
+	 * cheap. */
 	if (s->relayed == 0 && !log_brake(&s->worker->brakes[reason], now, &swallowed)) {
 		s->worker->flood_second = now / 1000;
 		return;
 	}
 	if (swallowed > 0)
-		log_at(&s->log, info->level, "%u more connections ended with end=%s", swallowed, info->code);
+		log_at(&s->log, info->level, "%u more connections ended with end=%s", swallowed,
+		    info->code);
 	log_at(&s->log, info->level,
 	    "Connection %s: %llu byte(s) sent to TLS, %llu byte(s) sent to socket; "
 	    "end=%s service=%s peer=%s step=%s tls_ms=%lld connect_ms=%lld ms=%lld%s%s%s%s",
 	    word, (unsigned long long)to_tls, (unsigned long long)to_socket, info->code,
 	    s->service->conf->name, addr_text(&s->peer, peer), steps[s->step].name,
 	    (long long)(s->secured != 0 ? s->secured - s->started : -1),
-	    (long long)(s->connected != 0 ? s->connected - s->started : -1), (long long)(now - s->started),
-	    reason == R_DONE ? "" : ": ", reason == R_DONE ? "" : info->words,
-	    *info->hint != '\0' ? "; " : "", info->hint);
+	    (long long)(s->connected != 0 ? s->connected - s->started : -1),
+	    (long long)(now - s->started), reason == R_DONE ? "" : ": ",
+	    reason == R_DONE ? "" : info->words, *info->hint != '\0' ? "; " : "", info->hint);
 }
 
-/* After a TLS fault, an alert is on its way that tells the peer the cause; a reset would overtake it. */
+/* After a TLS fault, an alert is on its way that tells the peer the cause; a reset would overtake
+ * it. */
 static bool
 has_alert(const struct stream *s)
 {
@@ -150,7 +154,8 @@ session_end(struct session *s, enum reason reason)
 {
 	struct worker *w = s->worker;
 	bool clean = reason_info(reason)->clean, may_reset = s->service->conf->reset;
-	bool near_reset = may_reset && !has_alert(&s->near) && (!clean || is_owed(&s->near, &s->down));
+	bool near_reset =
+	    may_reset && !has_alert(&s->near) && (!clean || is_owed(&s->near, &s->down));
 	bool far_reset = may_reset && !has_alert(&s->far) && (!clean || is_owed(&s->far, &s->up));
 
 	log_end(s, reason, closing_word(near_reset, far_reset));
@@ -205,7 +210,8 @@ fault_reason(const struct session *s, const struct stream *at)
 	return near ? R_IO_NEAR : R_IO_FAR;
 }
 
-/* Look at the ClientHello before anything is spent on the client: no SSL is made for a silent one. */
+/* Look at the ClientHello before anything is spent on the client: no SSL is made for a silent one.
+ */
 static enum next
 session_step_peek(struct session *s)
 {
@@ -291,10 +297,12 @@ start_dial(struct session *s)
 
 	if (s->service->dial.count > 1)
 		log_info(&s->log, "failover: %s, starting at entry #%u",
-		    s->service->conf->failover == FAILOVER_RR && !s->service->conf->delay ? "round-robin"
-											  : "priority",
+		    s->service->conf->failover == FAILOVER_RR && !s->service->conf->delay
+			? "round-robin"
+			: "priority",
 		    first);
-	s->dial = dial_new(&s->service->dial, first, w->resolver, w->loop, w->pool, &s->log, &s->task, &s->far);
+	s->dial = dial_new(
+	    &s->service->dial, first, w->resolver, w->loop, w->pool, &s->log, &s->task, &s->far);
 	return s->dial != NULL;
 }
 
@@ -309,8 +317,8 @@ greet_far(struct session *s)
 	if (option != NULL)
 		log_warn(&s->log, "Failed to set remote socket options: %s", option);
 	if (s->log.level >= LOG_NOTICE && getsockname(s->far.watch.fd, &self.sa, &self.len) == 0)
-		log_notice(&s->log, "Service [%s] connected remote server from %s", s->service->conf->name,
-		    addr_text(&self, text));
+		log_notice(&s->log, "Service [%s] connected remote server from %s",
+		    s->service->conf->name, addr_text(&self, text));
 }
 
 static enum next
@@ -512,7 +520,8 @@ greet_near(struct session *s)
 }
 
 void
-session_start(struct worker *w, struct service *service, int fd, const struct addr *peer, uint64_t seq)
+session_start(
+    struct worker *w, struct service *service, int fd, const struct addr *peer, uint64_t seq)
 {
 	const struct service_conf *conf = service->conf;
 	struct session *s;
@@ -559,7 +568,8 @@ session_list_line(const struct session *s, unsigned n)
 	char peer[ADDR_TEXT];
 
 	log_line(&log_main, LOG_NOTICE,
-	    "Active connection %u: Service [%s], %llu byte(s) sent to TLS, %llu byte(s) sent to socket; "
+	    "Active connection %u: Service [%s], %llu byte(s) sent to TLS, %llu byte(s) sent to "
+	    "socket; "
 	    "id=%s peer=%s step=%s age_ms=%lld",
 	    n, s->service->conf->name,
 	    (unsigned long long)(near_is_tls ? s->down.bytes : s->up.bytes),

@@ -8,10 +8,11 @@
 #include "tunnel/worker.h"
 
 /*
- * Begin a tunnel on the accepted socket `fd`, which is the session's from now on, also on failure.  It
- * keeps the service's plan.
+ * Begin a tunnel on the accepted socket `fd`, which is the session's from now on, also on failure.
+ * It keeps the service's plan.
  */
-void session_start(struct worker *, struct service *, int fd, const struct addr *peer, uint64_t seq);
+void session_start(
+    struct worker *, struct service *, int fd, const struct addr *peer, uint64_t seq);
 
 /* End it from outside (shutdown). */
 void session_abort(struct session *, enum reason);

@@ -20,9 +20,11 @@ worker_new(struct common *common, unsigned number)
 	w->number = number;
 	w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if ((w->loop = loop_new()) == NULL || (w->pool = pool_new()) == NULL ||
-	    (w->resume = resume_cache_new()) == NULL || (w->resolver = resolver_new(w->loop)) == NULL ||
+	    (w->resume = resume_cache_new()) == NULL ||
+	    (w->resolver = resolver_new(w->loop)) == NULL ||
 	    (w->mailbox = mailbox_new(w->loop, w)) == NULL) {
-		log_err(&log_main, "Cannot start worker %u: %s (%d)", number, strerror(errno), errno);
+		log_err(
+		    &log_main, "Cannot start worker %u: %s (%d)", number, strerror(errno), errno);
 		worker_free(w);
 		return NULL;
 	}
@@ -62,7 +64,8 @@ worker_start(struct worker *w)
 	int error = pthread_create(&w->thread, NULL, worker_main, w);
 
 	if (error != 0)
-		log_err(&log_main, "Cannot start worker %u: %s (%d)", w->number, strerror(error), error);
+		log_err(&log_main, "Cannot start worker %u: %s (%d)", w->number, strerror(error),
+		    error);
 	return error == 0;
 }
 

@@ -62,10 +62,10 @@ struct worker {
 	unsigned pending_count;
 	bool draining; /* no new clients of its own */
 	bool stopping; /* none at all */
-	int spare_fd;	     /* given up to accept and refuse when descriptors run out */
+	int spare_fd;  /* given up to accept and refuse when descriptors run out */
 	struct counters counters;
 	struct log_brake brakes[REASON_COUNT], suspended;
-	int64_t flood_second; /* the last one in which bad ends came faster than they are logged */
+	int64_t flood_second;  /* the last one in which bad ends came faster than they are logged */
 	_Atomic unsigned load; /* sessions, handed-over ones included */
 };
 

@@ -2,9 +2,9 @@
 /*
  * tests/replay/fake_loop.h -- a loop that the test turns by hand.
  *
- * It takes the place of src/loop/loop.c.  Readiness comes from a real edge-triggered epoll, so an edge
- * that the program misses stays missed; but when it is told, in which order the tasks run, whether they
- * run early or twice, and what time it is, is for the test to say.
+ * It takes the place of src/loop/loop.c.  Readiness comes from a real edge-triggered epoll, so an
+ * edge that the program misses stays missed; but when it is told, in which order the tasks run,
+ * whether they run early or twice, and what time it is, is for the test to say.
  */
 #ifndef GINNEL_TESTS_FAKE_LOOP_H
 #define GINNEL_TESTS_FAKE_LOOP_H
@@ -12,9 +12,9 @@
 #include "loop/loop.h"
 
 struct chaos {
-	unsigned seed;	    /* 0: tasks in order, nothing early, nothing twice */
-	unsigned early;	    /* of 100 turns, in so many every known task is queued for nothing */
-	unsigned late;	    /* of 100 events, so many are told only in a later turn */
+	unsigned seed;	/* 0: tasks in order, nothing early, nothing twice */
+	unsigned early; /* of 100 turns, in so many every known task is queued for nothing */
+	unsigned late;	/* of 100 events, so many are told only in a later turn */
 };
 
 void fake_loop_chaos(struct loop *, const struct chaos *);

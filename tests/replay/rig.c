@@ -25,7 +25,8 @@ on_idle(void *rig)
 static void
 listen_backend(struct rig *r)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(sin);
 
 	r->backend = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -58,7 +59,8 @@ static void
 build_plan(struct rig *r, const char *conf)
 {
 	struct files *files = files_system_new();
-	struct config *c = config_read(files, "rig", fill_in(r, conf), process_sets, sizeof(struct globals));
+	struct config *c =
+	    config_read(files, "rig", fill_in(r, conf), process_sets, sizeof(struct globals));
 	char line[1024];
 
 	assert_non_null(c);
@@ -126,7 +128,8 @@ client_ssl(int fd)
 
 	if (ctx == NULL) {
 		ctx = SSL_CTX_new(TLS_client_method());
-		SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+		SSL_CTX_set_mode(
+		    ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	}
 	ssl = SSL_new(ctx);
 	assert_non_null(ssl);
@@ -138,11 +141,13 @@ client_ssl(int fd)
 struct peer
 rig_client(struct rig *r, bool tls)
 {
-	struct addr from = { .len = sizeof(from.in), .in = { .sin_family = AF_INET, .sin_port = htons(1) } };
+	struct addr from = { .len = sizeof(from.in),
+		.in = { .sin_family = AF_INET, .sin_port = htons(1) } };
 	struct peer p = { .fd = -1 };
 	int fds[2];
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
 	p.fd = fds[0];
 	if (tls)
 		p.ssl = client_ssl(p.fd);

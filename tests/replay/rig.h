@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/replay/rig.h -- a worker on a fake loop, a backend, and clients whose other end the test holds. */
+/* tests/replay/rig.h -- a worker on a fake loop, a backend, and clients whose other end the test
+ * holds. */
 #ifndef GINNEL_TESTS_RIG_H
 #define GINNEL_TESTS_RIG_H
 
@@ -21,10 +22,10 @@ struct rig {
 	struct common common;
 	struct worker *worker;
 	struct plan *plan;
-	char dir[64];	/* certificates */
-	int backend;	/* listening on loopback */
+	char dir[64]; /* certificates */
+	int backend;  /* listening on loopback */
 	unsigned short port;
-	unsigned idle;	/* calls of common.idle */
+	unsigned idle; /* calls of common.idle */
 	uint64_t seq;
 	void (*watch_start)(bool on); /* if set: called around session_start() */
 };
@@ -36,14 +37,15 @@ struct peer {
 };
 
 /*
- * `conf`: the text of the configuration; the first %u in it becomes the backend's port, every "@" the
- * directory with ca.pem, server.pem and client.pem.
+ * `conf`: the text of the configuration; the first %u in it becomes the backend's port, every "@"
+ * the directory with ca.pem, server.pem and client.pem.
  */
 void rig_open(struct rig *, const char *conf);
 void rig_close(struct rig *); /* every session must have ended */
 struct loop *rig_loop(struct rig *);
 
-/* A new client of service 0; with `tls`, a TLS client is put on it (the handshake is the test's to turn). */
+/* A new client of service 0; with `tls`, a TLS client is put on it (the handshake is the test's to
+ * turn). */
 struct peer rig_client(struct rig *, bool tls);
 /* Turn until the backend is connected to, and take that end. */
 struct peer rig_backend(struct rig *);

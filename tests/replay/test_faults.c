@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tests/replay/test_faults.c -- memory that is gone at the n-th call, and system calls that fail: one
- * connection ends, nothing leaks, and the next one is served.
+ * tests/replay/test_faults.c -- memory that is gone at the n-th call, and system calls that fail:
+ * one connection ends, nothing leaks, and the next one is served.
  */
 #include "rig.h"
 
@@ -90,7 +90,8 @@ static struct {
 	bool armed;
 } recv_fault, send_fault, accept_fault;
 
-#define FAULTY(fault) ((fault).armed && (fault).after-- == 0 ? ((fault).armed = false, true) : false)
+#define FAULTY(fault) \
+	((fault).armed && (fault).after-- == 0 ? ((fault).armed = false, true) : false)
 
 ssize_t __real_recv(int, void *, size_t, int);
 ssize_t __real_send(int, const void *, size_t, int);
@@ -281,8 +282,8 @@ knock(const struct plan *plan)
 static void
 test_accept_errors(void **state)
 {
-	static const int errors[] = { EINTR, ECONNABORTED, EPROTO, ENETDOWN, EPERM, EAGAIN, EMFILE, ENFILE,
-		ENOBUFS, ENOMEM };
+	static const int errors[] = { EINTR, ECONNABORTED, EPROTO, ENETDOWN, EPERM, EAGAIN, EMFILE,
+		ENFILE, ENOBUFS, ENOMEM };
 	struct rig r;
 
 	(void)state;
@@ -313,8 +314,8 @@ test_accept_errors(void **state)
 		close(fd);
 		if (second != -1)
 			close(second);
-		session_abort(r.worker->pending != NULL ? r.worker->pending : r.worker->standing,
-		    R_SHUTDOWN);
+		session_abort(
+		    r.worker->pending != NULL ? r.worker->pending : r.worker->standing, R_SHUTDOWN);
 		turn(&r);
 		assert_true(all_ended(&r));
 	}

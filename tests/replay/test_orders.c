@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tests/replay/test_orders.c -- whatever the order of events, every byte arrives once and in order, both
- * ends are passed on, and every session ends.
+ * tests/replay/test_orders.c -- whatever the order of events, every byte arrives once and in order,
+ * both ends are passed on, and every session ends.
  *
- * Each seed is another story: who writes when and how much, who reads, who ends first, which task runs
- * first, which event comes late, and which task runs for nothing.
+ * Each seed is another story: who writes when and how much, who reads, who ends first, which task
+ * runs first, which event comes late, and which task runs for nothing.
  */
 #include "rig.h"
 
@@ -146,7 +146,8 @@ test_tls(void **state)
 	struct rig r;
 
 	(void)state;
-	rig_open(&r, "[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n");
+	rig_open(
+	    &r, "[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n");
 	for (unsigned seed = 1; seed <= SEEDS; seed++)
 		one_story(&r, true, seed);
 	rig_close(&r);
@@ -160,7 +161,8 @@ test_data_with_finished(void **state)
 	struct rig r;
 
 	(void)state;
-	rig_open(&r, "[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n");
+	rig_open(
+	    &r, "[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n");
 	for (unsigned i = 0; i < 200; i++) {
 		struct peer client = rig_client(&r, true), backend;
 		int turns = 0;
@@ -221,7 +223,8 @@ test_setup_deadline(void **state)
 	rig_open(&r, "[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n"
 		     "TIMEOUTbusy = 20\n");
 	client = rig_client(&r, false);
-	assert_int_equal(peer_write(&client, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11), 11);
+	assert_int_equal(
+	    peer_write(&client, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11), 11);
 	for (int i = 0; i < 19; i++) {
 		fake_loop_pass(rig_loop(&r), 1000);
 		assert_int_equal(peer_write(&client, "x", 1), 1);
@@ -246,7 +249,8 @@ test_back_pressure(void **state)
 	long n;
 
 	(void)state;
-	rig_open(&r, "[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n");
+	rig_open(
+	    &r, "[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n");
 	client = rig_client(&r, true);
 	rig_handshake(&r, &client);
 	backend = rig_backend(&r);
@@ -286,7 +290,8 @@ test_key_updates(void **state)
 	struct rig r;
 
 	(void)state;
-	rig_open(&r, "[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n");
+	rig_open(
+	    &r, "[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n");
 	client = rig_client(&r, true);
 	rig_handshake(&r, &client);
 	backend = rig_backend(&r);
@@ -303,7 +308,8 @@ test_key_updates(void **state)
 	rig_close(&r);
 }
 
-/* A handshake in mid-stream that its client does not finish: SSL_write() has to wait, and we with it. */
+/* A handshake in mid-stream that its client does not finish: SSL_write() has to wait, and we with
+ * it. */
 static void
 test_half_a_renegotiation(void **state)
 {

@@ -88,7 +88,8 @@ defaults(void **state)
 	for (const struct option *o = tls_options; o->name != NULL; o++)
 		if (o->def != NULL)
 			must(o->name, o->def);
-	assert_int_equal(conf.version_min, 0); /* TLS 1.2, unless sslVersionMax is lower: context.c */
+	assert_int_equal(
+	    conf.version_min, 0); /* TLS 1.2, unless sslVersionMax is lower: context.c */
 	assert_int_equal(conf.version_max, 0);
 	assert_true((conf.options_set & SSL_OP_NO_SSLv3) != 0);
 	assert_true(conf.options_clear == 0);

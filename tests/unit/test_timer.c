@@ -98,8 +98,8 @@ ignore_fire(struct timer *t, void *arg)
 static void
 test_wait(void **state)
 {
-	static const int64_t delays[] = { 0, 1, 15, 16, 17, 1000, 1023, 1024, 1025, 65536, 300000, 43200000,
-		1000000000 };
+	static const int64_t delays[] = { 0, 1, 15, 16, 17, 1000, 1023, 1024, 1025, 65536, 300000,
+		43200000, 1000000000 };
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT_OF(delays); i++) {
