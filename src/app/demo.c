@@ -53,7 +53,7 @@ say(const struct demo *d, const char *head, const char *fmt, ...)
 	vprintf(fmt, ap);
 	va_end(ap);
 	putchar('\n');
-	fflush(stdout);
+	(void)fflush(stdout);
 }
 
 static int
@@ -87,7 +87,7 @@ invite(const struct demo *d)
 	       "The configuration is %s/demo.conf, the log %s/demo.log.  ^C ends it all.\n",
 	    d->client, d->dir, d->server, d->dir, d->dir, d->server, d->server, d->dir, d->dir,
 	    d->dir, d->dir);
-	fflush(stdout);
+	(void)fflush(stdout);
 }
 
 /* ---- the pieces ---- */

@@ -193,7 +193,7 @@ is_our_pid(const char *path)
 		return false;
 	n = read(fd, text, sizeof(text) - 1);
 	close(fd);
-	return n > 0 && atol(text) == (long)getpid();
+	return n > 0 && strtol(text, NULL, 10) == (long)getpid();
 }
 
 void

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* app/process.h -- the process as the configuration wants it: daemon, pid file, user, root
- * directory. */
+/* app/process.h -- the process as the configuration wants it: daemon, pid file, user, root. */
 #ifndef GINNEL_APP_PROCESS_H
 #define GINNEL_APP_PROCESS_H
 

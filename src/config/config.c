@@ -347,8 +347,7 @@ misplaced_option(struct reader *r, struct where where, const char *name)
 	on_problem(r, where, true, name, text);
 }
 
-/* Has the value a comment behind it?  The incumbent has no such thing, and many believe that it
- * has. */
+/* Has the value a comment behind it?  Many believe that the incumbent knows such a thing. */
 static bool
 has_comment(const char *value)
 {

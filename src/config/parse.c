@@ -186,8 +186,7 @@ is_leftover(const char *name)
 	return name[0] == '.' || strstr(name, ".dpkg-") != NULL;
 }
 
-/* One entry of an included directory.  What is no regular file is passed over, as the incumbent
- * does. */
+/* One entry of an included directory.  As with the incumbent, only regular files count. */
 static void
 include_entry(struct parse *p, const char *path, const char *name)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* loop/mailbox.c -- messages between threads: a stack without locks, and an eventfd to wake the
- * reader. */
+/* loop/mailbox.c -- messages between threads: a stack without locks, an eventfd to wake. */
 #include "loop/mailbox.h"
 
 #include <stdatomic.h>

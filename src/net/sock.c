@@ -343,8 +343,7 @@ sock_split_inherited(struct arena *arena, const struct sockopts *all, struct soc
 	return true;
 }
 
-/* One list serves TCP over IPv4 and IPv6 and UNIX sockets: what a socket has no notion of is passed
- * over. */
+/* One list serves TCP and UNIX sockets: what a socket has no notion of is passed over. */
 static bool
 unknown_here(int error)
 {

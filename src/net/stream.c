@@ -9,8 +9,7 @@
 
 #include "net/sock.h"
 
-/* For connect(): the port is chosen together with the target, so that few local ports go a long
- * way. */
+/* For connect(): the port is chosen together with the target, so that few ports go a long way. */
 #ifndef IP_BIND_ADDRESS_NO_PORT
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif

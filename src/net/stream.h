@@ -77,8 +77,7 @@ bool stream_open(struct stream *, struct loop *, struct pool *, const struct log
     struct task *) MUST_CHECK;
 bool stream_is_open(const struct stream *);
 
-/* While nobody reads from it: has the peer reset the connection?  Asks the system only if it hung
- * up. */
+/* While nobody reads from it: has the peer reset it?  Asks the system only if it hung up. */
 bool stream_was_reset(const struct stream *);
 
 /* Is it worth reading something for this stream?  No: what it has must leave first. */

@@ -174,8 +174,7 @@ fault_of(unsigned long code)
 	}
 }
 
-/* What a library call that returned `ret` <= 0 means for the stream.  `what` names the call in the
- * log. */
+/* What a library call that returned `ret` <= 0 means.  `what` names the call in the log. */
 static enum io
 outcome(struct stream *s, struct tls_stream *t, int ret, const char *what)
 {

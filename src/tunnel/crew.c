@@ -106,6 +106,7 @@ crew_start(struct crew *c, struct plan *plan)
 static void
 give(struct order *o, struct crew *c, struct worker *to, void (*take)(struct message *, void *))
 {
+	MUST(to != NULL);
 	o->crew = c;
 	o->message.take = take;
 	mailbox_post(to->mailbox, &o->message);

@@ -16,12 +16,11 @@ struct crew_events {
 	void *owner;
 };
 
-/* Make the workers and their loops, without threads yet.  `main` is the main thread's loop.  NULL:
- * logged. */
+/* Workers and their loops, no threads yet; `main`: the main thread's loop.  NULL: logged. */
 struct crew *crew_new(
     unsigned workers, const struct limits *, struct loop *main, const struct crew_events *);
-bool crew_start(
-    struct crew *, struct plan *) MUST_CHECK; /* takes over the reference; false: logged */
+/* Takes over the reference.  False: logged. */
+bool crew_start(struct crew *, struct plan *) MUST_CHECK;
 /*
  * A reload; takes over the reference, unless there is no memory (false: nothing has changed).  One
  * at a time: wait for ->adopted.

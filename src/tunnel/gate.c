@@ -43,8 +43,7 @@ struct handover {
 
 /* ---- limits ---- */
 
-/* The same source: one IPv4 address, or one IPv6 network of 64 bits, as one host usually has all of
- * it. */
+/* One IPv4 address, or one IPv6 network of 64 bits: a host usually has all of it. */
 static bool
 same_source(const struct addr *a, const struct addr *b)
 {

@@ -119,8 +119,7 @@ log_end(struct session *s, enum reason reason, const char *word)
 	    reason == R_DONE ? "" : info->words, *info->hint != '\0' ? "; " : "", info->hint);
 }
 
-/* After a TLS fault, an alert is on its way that tells the peer the cause; a reset would overtake
- * it. */
+/* After a TLS fault, an alert tells the peer the cause; a reset would overtake it. */
 static bool
 has_alert(const struct stream *s)
 {
