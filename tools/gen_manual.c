@@ -259,6 +259,7 @@ static const struct theme {
 	{ "sni", "Name of the server", NULL },
 	{ "sslVersion", "Versions and ciphers", NULL },
 	{ "sessionResume", "Resumption", NULL },
+	{ "protocol", "Protocols around TLS", NULL },
 };
 
 static void

@@ -21,15 +21,23 @@ say(struct sink *sink, bool fatal, const char *option, const char *text)
 static void
 check_endpoints(const struct service_conf *conf, struct sink *sink)
 {
+	const struct proto_role *role = proto_role(&conf->proto, conf->client);
+
 	if (conf->accept.n == 0)
 		sink_error(sink, NULL,
 		    "Each service must define two endpoints: it does not say where clients come "
 		    "in; "
 		    "write accept = [HOST:]PORT");
-	if (conf->connect.n == 0)
+	if (conf->connect.n == 0 && (role == NULL || !role->names_target))
 		sink_error(sink, NULL,
 		    "Each service must define two endpoints: it does not say where they go; "
 		    "write connect = [HOST:]PORT");
+	if (conf->connect.n > 0 && role != NULL && role->names_target)
+		sink_error(sink, "connect",
+		    "Each service must define two endpoints: with protocol = %s the client says "
+		    "where "
+		    "to go; remove connect",
+		    conf->proto.proto->name);
 	if (service_accepts_tls(conf) && conf->near.cert == NULL)
 		sink_error(sink, NULL,
 		    "TLS server needs a certificate; write cert = FILE, or client = yes if plain "
@@ -100,6 +108,9 @@ config_build(struct config *c, const struct plan *previous, struct files *files)
 			&s->conf->sock.on_listener, &s->conf->sock.on_accepted))
 			sink_error(&sink.sink, "socket", "out of memory");
 		check_endpoints(s->conf, &sink.sink);
+		proto_check(&s->conf->proto, s->conf->client,
+		    s->conf->client ? service_connects_tls(s->conf) : service_accepts_tls(s->conf),
+		    &sink.sink);
 		check_loops(s->conf, &sink.sink);
 		check_accepts(c, s, &sink.sink);
 		/* All faults are in c->problems; what can still be found out, is. */

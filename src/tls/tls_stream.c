@@ -49,7 +49,7 @@ struct tls_stream {
 };
 
 static struct tls_stream *
-state_of(struct stream *s)
+state_of(const struct stream *s)
 {
 	struct tls_stream *t = s->state;
 
@@ -411,4 +411,16 @@ fail:
 	SSL_free(t->ssl);
 	OBJ_FREE(t);
 	return false;
+}
+
+const char *
+tls_stream_sni(const struct stream *s)
+{
+	return SSL_get_servername(state_of(s)->ssl, TLSEXT_NAMETYPE_host_name);
+}
+
+const char *
+tls_stream_version(const struct stream *s)
+{
+	return SSL_get_version(state_of(s)->ssl);
 }

@@ -15,4 +15,8 @@
 bool tls_stream_open(struct stream *, const struct tls_context *tc, struct resume_cache *cache,
     const struct addr *peer) MUST_CHECK;
 
+/* Of an accepted stream with TLS: the name that the client asked for (NULL: none), the version. */
+const char *tls_stream_sni(const struct stream *);
+const char *tls_stream_version(const struct stream *);
+
 #endif

@@ -76,8 +76,12 @@ namesake(const struct plan *p, const char *name)
 static const char *
 default_sni(const struct service_conf *conf)
 {
+	const struct proto_role *role = proto_role(&conf->proto, conf->client);
 	const struct target *t;
 
+	/* TLS runs through a proxy to whom it was asked for. */
+	if (role != NULL && role->host_is_peer && conf->proto.host != NULL)
+		return conf->proto.host_name;
 	if (conf->connect.n == 0)
 		return NULL;
 	t = &conf->connect.v[0];
@@ -102,6 +106,7 @@ plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf,
 
 	s->conf = conf;
 	s->plan = p;
+	s->role = proto_role(&conf->proto, conf->client);
 	s->dial = (struct dial_plan){
 		.targets = conf->connect.v,
 		.count = conf->connect.n,

@@ -20,6 +20,7 @@ struct service {
 	const struct service_conf *conf;
 	struct plan *plan;
 	struct tls_context *near, *far; /* NULL: that side is plain */
+	const struct proto_role *role;	/* what is said around TLS; NULL: nothing */
 	struct dial_plan dial;
 	_Atomic unsigned turn; /* failover = rr: whose turn it is */
 };

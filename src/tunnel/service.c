@@ -362,15 +362,6 @@ static const struct option tunnel_options[] = {
 	{ LATER("ident", "USER"),
 	    .doc = "Ask the client machine by RFC 1413 whether the connection is of this user." },
 	{ LATER("libwrap", "yes|no"), .doc = "Ask hosts.allow and hosts.deny about each client." },
-	{ LATER("protocol", "NAME"), .doc = "The protocol that is spoken before or right after TLS "
-					    "begins, such as smtp or socks." },
-	{ LATER("protocolAuthentication", "TYPE"), .doc = "How protocol logs in." },
-	{ LATER("protocolDomain", "NAME"), .doc = "The domain with which protocol logs in." },
-	{ LATER("protocolHeader", "HEADER"), .doc = "A header line that protocol sends." },
-	{ LATER("protocolHost", "HOST:PORT"), .doc = "The host that protocol asks for." },
-	{ LATER("protocolPassword", "PASSWORD"),
-	    .doc = "The password with which protocol logs in." },
-	{ LATER("protocolUsername", "USER"), .doc = "The user as whom protocol logs in." },
 	{ LATER("pty", "yes|no"), .doc = "Give the program of exec a terminal." },
 	{ LATER("redirect", "[HOST:]PORT"),
 	    .doc = "Where clients without a valid certificate are connected to." },
@@ -391,6 +382,9 @@ const struct option_set service_sets[] = {
 	    .prefix = "accept.",
 	    .prefix2 = "connect.",
 	    .offset2 = offsetof(struct service_conf, far) },
+	{ .title = "Protocols",
+	    .table = proto_options,
+	    .offset = offsetof(struct service_conf, proto) },
 	{ .title = NULL },
 };
 

@@ -7,6 +7,7 @@
 #include "base/option.h"
 #include "net/addr.h"
 #include "net/sock.h"
+#include "proto/proto.h"
 #include "tls/conf.h"
 
 /* A list of addresses in the configuration's arena; appending makes a new array. */
@@ -33,6 +34,7 @@ struct service_conf {
 	int uid, gid;				    /* of UNIX accept sockets; -1: leave */
 	int busy_ms, close_ms, connect_ms, idle_ms; /* TIMEOUT* */
 	struct sock_conf sock;
+	struct proto_conf proto;
 	struct tls_conf near, far; /* the accepted and the connected side */
 };
 

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "tls/hello.h"
 #include "tls/tls_stream.h"
+#include "tunnel/talk.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +27,18 @@ enum {
 
 enum next { MORE, WAIT, END }; /* a step's answer to session_run() */
 
-enum step_id { STEP_PEEK, STEP_SECURE, STEP_CONNECT, STEP_UPGRADE, STEP_RELAY };
+enum step_id {
+	STEP_EARLY,
+	STEP_PEEK,
+	STEP_SECURE,
+	STEP_REQUEST,
+	STEP_CONNECT,
+	STEP_SORRY,
+	STEP_CLEAR,
+	STEP_UPGRADE,
+	STEP_LATE,
+	STEP_RELAY,
+};
 
 struct session {
 	unsigned magic;
@@ -38,7 +50,8 @@ struct session {
 	struct timer timer; /* until the tunnel stands: the deadline; then: silence */
 	struct stream near, far;
 	struct flow up, down; /* near to far, far to near */
-	struct dial *dial;    /* in STEP_CONNECT and STEP_UPGRADE */
+	struct dial *dial;    /* from STEP_CONNECT until the tunnel stands */
+	struct talk *talk;    /* the dialogue of `protocol`, until the tunnel stands */
 	struct log_ctx log;
 	struct addr peer;
 	int64_t started, secured, connected, relayed; /* ms; 0: not yet */
@@ -52,17 +65,81 @@ static enum next session_step_secure(struct session *);
 static enum next session_step_connect(struct session *);
 static enum next session_step_upgrade(struct session *);
 static enum next session_step_relay(struct session *);
+static enum next session_step_talk(struct session *);
 
-static const struct step { /* in the order in which a tunnel lives through them */
+/* For which services a step is passed through. */
+enum want { ALWAYS, NEAR_TLS, FAR_TLS, SCRIPT };
+
+static const struct step {
 	const char *name;
 	enum next (*run)(struct session *);
+	enum want want;
+	enum proto_point point; /* SCRIPT: with something to say here */
 } steps[] = {
-	[STEP_PEEK] = { "peek", session_step_peek },	   /* near TLS: wait for the ClientHello */
-	[STEP_SECURE] = { "secure", session_step_secure }, /* near TLS: handshake */
-	[STEP_CONNECT] = { "connect", session_step_connect }, /* reach the target */
-	[STEP_UPGRADE] = { "upgrade", session_step_upgrade }, /* far TLS: handshake */
-	[STEP_RELAY] = { "relay", session_step_relay },
+	/* what the protocol says to the client before anything else */
+	[STEP_EARLY] = { "early", session_step_talk, SCRIPT, PROTO_EARLY },
+	/* near TLS: wait for the ClientHello */
+	[STEP_PEEK] = { "peek", session_step_peek, NEAR_TLS, 0 },
+	/* near TLS: handshake */
+	[STEP_SECURE] = { "secure", session_step_secure, NEAR_TLS, 0 },
+	/* what the client asks for */
+	[STEP_REQUEST] = { "request", session_step_talk, SCRIPT, PROTO_REQUEST },
+	/* reach the target */
+	[STEP_CONNECT] = { "connect", session_step_connect, ALWAYS, 0 },
+	/* ... which failed, and the client is told */
+	[STEP_SORRY] = { "sorry", session_step_talk, SCRIPT, PROTO_SORRY },
+	/* what is said with both before TLS begins on one side */
+	[STEP_CLEAR] = { "clear", session_step_talk, SCRIPT, PROTO_CLEAR },
+	/* far TLS: handshake */
+	[STEP_UPGRADE] = { "upgrade", session_step_upgrade, FAR_TLS, 0 },
+	/* what is said when both sides stand */
+	[STEP_LATE] = { "late", session_step_talk, SCRIPT, PROTO_LATE },
+	[STEP_RELAY] = { "relay", session_step_relay, ALWAYS, 0 },
 };
+
+/* The orders in which a tunnel lives through them; what its service does not want is passed over.
+ */
+static const enum step_id tls_first[] = { STEP_EARLY, STEP_PEEK, STEP_SECURE, STEP_REQUEST,
+	STEP_CONNECT, STEP_UPGRADE, STEP_LATE, STEP_RELAY };
+static const enum step_id connect_first[] = { STEP_EARLY, STEP_CONNECT, STEP_UPGRADE, STEP_CLEAR,
+	STEP_PEEK, STEP_SECURE, STEP_LATE, STEP_RELAY };
+static const enum step_id client_order[] = { STEP_PEEK, STEP_SECURE, STEP_REQUEST, STEP_CONNECT,
+	STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_RELAY };
+
+static const enum step_id *
+order_of(const struct service *service)
+{
+	if (service->role == NULL)
+		return tls_first;
+	if (service->conf->client)
+		return client_order;
+	return service->role->connect_first ? connect_first : tls_first;
+}
+
+static bool
+wanted(const struct service *service, enum step_id step)
+{
+	switch (steps[step].want) {
+	case NEAR_TLS:
+		return service->near != NULL;
+	case FAR_TLS:
+		return service->far != NULL;
+	case SCRIPT:
+		return service->role != NULL && service->role->script[steps[step].point] != NULL;
+	case ALWAYS:
+		break;
+	}
+	return true;
+}
+
+/* The first wanted one of an order. */
+static enum step_id
+first_wanted(const struct service *service, const enum step_id *order)
+{
+	while (!wanted(service, *order))
+		order++;
+	return *order;
+}
 
 /* The one place that changes the step. */
 static enum next
@@ -71,6 +148,17 @@ go(struct session *s, enum step_id to)
 	log_debug(&s->log, "%s -> %s", steps[s->step].name, steps[to].name);
 	s->step = to;
 	return MORE;
+}
+
+/* On to the next step of this service's order. */
+static enum next
+go_on(struct session *s)
+{
+	const enum step_id *order = order_of(s->service);
+
+	while (*order != s->step)
+		order++;
+	return go(s, first_wanted(s->service, order + 1));
 }
 
 /* ---- the one way out ---- */
@@ -153,8 +241,8 @@ session_end(struct session *s, enum reason reason)
 {
 	struct worker *w = s->worker;
 	bool clean = reason_info(reason)->clean, may_reset = s->service->conf->reset;
-	bool near_reset =
-	    may_reset && !has_alert(&s->near) && (!clean || is_owed(&s->near, &s->down));
+	bool near_reset = may_reset && !has_alert(&s->near) && !talk_took_leave(s->talk) &&
+			  (!clean || is_owed(&s->near, &s->down));
 	bool far_reset = may_reset && !has_alert(&s->far) && (!clean || is_owed(&s->far, &s->up));
 
 	log_end(s, reason, closing_word(near_reset, far_reset));
@@ -162,6 +250,7 @@ session_end(struct session *s, enum reason reason)
 	leave_list(s);
 	loop_untimer(w->loop, &s->timer);
 	dial_free(s->dial);
+	talk_free(s->talk);
 	flow_clear(&s->up, w->pool);
 	flow_clear(&s->down, w->pool);
 	stream_close(&s->far, far_reset);
@@ -249,7 +338,7 @@ session_step_peek(struct session *s)
 		    text_safe(hello.sni, strlen(hello.sni), safe, sizeof(safe)));
 	if (!tls_stream_open(&s->near, s->service->near, NULL, NULL))
 		return finish(s, R_NO_MEMORY);
-	return go(s, STEP_SECURE);
+	return go_on(s);
 }
 
 static enum next
@@ -261,7 +350,7 @@ session_step_secure(struct session *s)
 		if (stream_flush(&s->near) == IO_FAILED)
 			break;
 		s->secured = loop_now(s->worker->loop);
-		return go(s, STEP_CONNECT);
+		return go_on(s);
 	case IO_AGAIN:
 		if (s->near.watch.readable) /* more has come than one turn may take */
 			loop_queue(s->worker->loop, &s->task);
@@ -275,11 +364,11 @@ session_step_secure(struct session *s)
 	return finish(s, fault_reason(s, &s->near));
 }
 
-/* The target to try first. */
+/* The target of several to try first. */
 static unsigned
-first_target(struct service *service)
+first_target(struct service *service, unsigned n)
 {
-	unsigned n = service->dial.count, first = 0;
+	unsigned first = 0;
 
 	if (n <= 1)
 		return 0;
@@ -292,16 +381,19 @@ static bool
 start_dial(struct session *s)
 {
 	struct worker *w = s->worker;
-	unsigned first = first_target(s->service);
+	const struct dial_plan *plan = &s->service->dial;
+	unsigned first;
 
-	if (s->service->dial.count > 1)
+	if (s->talk != NULL)
+		plan = talk_dial_plan(s->talk, plan);
+	first = first_target(s->service, plan->count);
+	if (plan->count > 1)
 		log_info(&s->log, "failover: %s, starting at entry #%u",
 		    s->service->conf->failover == FAILOVER_RR && !s->service->conf->delay
 			? "round-robin"
 			: "priority",
 		    first);
-	s->dial = dial_new(
-	    &s->service->dial, first, w->resolver, w->loop, w->pool, &s->log, &s->task, &s->far);
+	s->dial = dial_new(plan, first, w->resolver, w->loop, w->pool, &s->log, &s->task, &s->far);
 	return s->dial != NULL;
 }
 
@@ -320,11 +412,19 @@ greet_far(struct session *s)
 		    s->service->conf->name, addr_text(&self, text));
 }
 
+/* No target could be reached; some protocols have a word for it. */
+static enum next
+unreachable(struct session *s, enum reason reason)
+{
+	if (s->talk == NULL || !wanted(s->service, STEP_SORRY))
+		return finish(s, reason);
+	talk_regret(s->talk, reason);
+	return go(s, STEP_SORRY);
+}
+
 static enum next
 session_step_connect(struct session *s)
 {
-	struct resume_cache *cache = NULL;
-
 	if (s->dial == NULL && !start_dial(s))
 		return finish(s, R_NO_MEMORY);
 	switch (dial_step(s->dial)) {
@@ -333,27 +433,33 @@ session_step_connect(struct session *s)
 	case IO_OK:
 		break;
 	default:
-		return finish(s, dial_reason(s->dial));
+		return unreachable(s, dial_reason(s->dial));
 	}
 	s->connected = loop_now(s->worker->loop);
 	greet_far(s);
-	if (s->service->far == NULL)
-		return go(s, STEP_RELAY);
+	return go_on(s);
+}
+
+static bool
+open_far_tls(struct session *s)
+{
+	struct resume_cache *cache = NULL;
+
 	/* The worker has forgotten the sessions of an older plan; they must not come back. */
 	if (s->service->plan == s->worker->plan)
 		cache = s->worker->resume;
-	if (!tls_stream_open(&s->far, s->service->far, cache, dial_address(s->dial)))
-		return finish(s, R_NO_MEMORY);
-	return go(s, STEP_UPGRADE);
+	return tls_stream_open(&s->far, s->service->far, cache, dial_address(s->dial));
 }
 
 static enum next
 session_step_upgrade(struct session *s)
 {
+	if (s->far.filter == NULL && !open_far_tls(s))
+		return finish(s, R_NO_MEMORY);
 	switch (stream_start(&s->far)) {
 	case IO_OK:
 		s->secured = loop_now(s->worker->loop);
-		return go(s, STEP_RELAY);
+		return go_on(s);
 	case IO_AGAIN:
 		if (s->far.watch.readable)
 			loop_queue(s->worker->loop, &s->task);
@@ -365,6 +471,53 @@ session_step_upgrade(struct session *s)
 		break;
 	}
 	return finish(s, fault_reason(s, &s->far));
+}
+
+/* Where a side's bytes wait until the script takes them: behind TLS, where relaying will find them.
+ */
+static struct talk_side
+talk_side(struct stream *stream, struct flow *from)
+{
+	return (struct talk_side){ stream, stream->filter != NULL ? &from->buf : &stream->in };
+}
+
+/* The stream on which TLS begins when the dialogue of this step is over; NULL: none. */
+static struct stream *
+upgraded(struct session *s)
+{
+	if (s->step == STEP_EARLY)
+		return s->service->near != NULL ? &s->near : NULL;
+	if (s->step == STEP_CLEAR)
+		return s->service->conf->client ? &s->far : &s->near;
+	return NULL;
+}
+
+static enum next
+session_step_talk(struct session *s)
+{
+	const struct talk_side sides[] = {
+		[PROTO_NEAR] = talk_side(&s->near, &s->up),
+		[PROTO_FAR] = talk_side(&s->far, &s->down),
+	};
+	enum reason reason;
+
+	if (s->talk == NULL) {
+		s->talk = talk_new(&s->service->conf->proto, s->service->role, s->worker->loop,
+		    s->worker->pool, &s->log, &s->task, &s->peer, s->started);
+		if (s->talk == NULL)
+			return finish(s, R_NO_MEMORY);
+	}
+	switch (talk_run(s->talk, steps[s->step].point, sides, upgraded(s))) {
+	case IO_OK:
+		return go_on(s);
+	case IO_AGAIN:
+		return stream_was_reset(&s->near) ? finish(s, R_RESET_NEAR) : WAIT;
+	default:
+		break;
+	}
+	if ((reason = talk_reason(s->talk)) != R_NONE)
+		return finish(s, reason);
+	return finish(s, fault_reason(s, s->near.fault != FAULT_NONE ? &s->near : &s->far));
 }
 
 /* The tunnel stands: from here on, time counts silence, and the session runs before new ones. */
@@ -379,6 +532,8 @@ begin_relay(struct session *s)
 	s->task.lane = LANE_RELAY;
 	dial_free(s->dial);
 	s->dial = NULL;
+	talk_free(s->talk);
+	s->talk = NULL;
 }
 
 /* Silence has lasted too long. */
@@ -536,7 +691,7 @@ session_start(
 	s->task = (struct task){ .run = session_run, .owner = s, .lane = LANE_SETUP };
 	s->timer.task = &s->task;
 	s->near.watch.fd = s->far.watch.fd = -1;
-	s->step = service->near != NULL ? STEP_PEEK : STEP_CONNECT;
+	s->step = first_wanted(service, order_of(service));
 	/* In a flood of bad connections new ones are quiet until they stand, or end. */
 	s->log.level = w->flood_second == s->started / 1000 ? LOG_CRIT : conf->log_level;
 	log_make_id(&s->log, (enum log_id)conf->log_id, seq);

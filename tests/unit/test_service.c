@@ -276,10 +276,8 @@ bad_values_say_what_to_write(void **state)
 static void
 what_is_to_come_is_known(void **state)
 {
-	static const char *const names[] = { "exec", "execArgs", "ident", "libwrap", "protocol",
-		"protocolAuthentication", "protocolDomain", "protocolHeader", "protocolHost",
-		"protocolPassword", "protocolUsername", "pty", "redirect", "retry", "stack",
-		"transparent" };
+	static const char *const names[] = { "exec", "execArgs", "ident", "libwrap", "pty",
+		"redirect", "retry", "stack", "transparent" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
@@ -304,7 +302,7 @@ the_sides_have_records_of_their_own(void **state)
 	assert_true(cert->parse(&ctx, cert, record + tls->offset2 + cert->offset, "far.pem"));
 	assert_string_equal(conf.near.cert, "near.pem");
 	assert_string_equal(conf.far.cert, "far.pem");
-	assert_null(service_sets[2].title);
+	assert_null(service_sets[3].title);
 }
 
 int

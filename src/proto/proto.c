@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* proto/proto.c -- the list of protocols, their options, and what runs a script. */
+#include "proto/proto.h"
+
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static const struct proto *const protos[] = {
+#define PROTO(object) &(object),
+#include "proto/proto.tbl"
+#undef PROTO
+};
+
+/* ---- options ---- */
+
+const struct proto *
+proto_find(const char *name)
+{
+	for (size_t i = 0; i < COUNT_OF(protos); i++)
+		if (strcasecmp(protos[i]->name, name) == 0)
+			return protos[i];
+	return NULL;
+}
+
+static bool
+supported(const struct proto_role *role)
+{
+	for (size_t i = 0; i < PROTO_POINTS; i++)
+		if (role->script[i] != NULL)
+			return true;
+	return false;
+}
+
+/* The names of all, joined for a message. */
+static const char *
+names(char *out, size_t size)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < COUNT_OF(protos) && used < size; i++)
+		used += (size_t)snprintf(
+		    out + used, size - used, "%s%s", i == 0 ? "" : ", ", protos[i]->name);
+	return out;
+}
+
+/* Field: const struct proto *. */
+static bool
+parse_protocol(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	const struct proto *p = proto_find(value);
+	char safe[TEXT_SAFE_MAX], all[256];
+
+	(void)o;
+	if (p == NULL)
+		return option_refuse(ctx, "Protocol not supported: \"%s\"; write one of %s",
+		    text_safe(value, strlen(value), safe, sizeof(safe)), names(all, sizeof(all)));
+	*(const struct proto **)field = p;
+	return true;
+}
+
+/* Fields: .host, and from it .host_name. */
+static bool
+parse_host(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	struct proto_conf *conf = (struct proto_conf *)((char *)field - o->offset);
+	const char *colon = strrchr(value, ':');
+	struct target t;
+
+	if (!option_text(ctx, o, field, value))
+		return false;
+	conf->host_name = NULL;
+	if (colon == NULL) {
+		conf->host_name = conf->host;
+		return true;
+	}
+	if (!target_parse(ctx->arena, value, &t, ctx->why, sizeof(ctx->why)))
+		return false;
+	conf->host_name = t.numeric.len == 0 ? t.host : NULL;
+	return true;
+}
+
+#define AT(field) offsetof(struct proto_conf, field)
+
+const struct option proto_options[] = {
+	{ .name = "protocol",
+	    .parse = parse_protocol,
+	    .offset = AT(proto),
+	    .scope = OPTION_SERVICE,
+	    .arg = "NAME",
+	    .doc = "What is spoken before TLS begins, or right after: pop3 for the mail protocol "
+		   "with its command STLS. Without it TLS begins at once." },
+	{ .name = "protocolHost",
+	    .parse = parse_host,
+	    .offset = AT(host),
+	    .scope = OPTION_SERVICE,
+	    .arg = "HOST[:PORT]",
+	    .doc =
+		"The host that protocol asks for, or for smtp the name that we introduce ourselves "
+		"with." },
+	{ .name = "protocolUsername",
+	    .parse = option_text,
+	    .offset = AT(username),
+	    .scope = OPTION_SERVICE,
+	    .arg = "USER",
+	    .doc = "The user as whom protocol logs in." },
+	{ .name = "protocolPassword",
+	    .parse = option_text,
+	    .offset = AT(password),
+	    .scope = OPTION_SERVICE,
+	    .arg = "PASSWORD",
+	    .doc = "The password with which protocol logs in; it does so only if the user is set, "
+		   "too." },
+	{ .name = "protocolDomain",
+	    .parse = option_text,
+	    .offset = AT(domain),
+	    .scope = OPTION_SERVICE,
+	    .arg = "NAME",
+	    .doc = "The domain with which protocol logs in." },
+	{ .name = "protocolAuthentication",
+	    .parse = option_text,
+	    .offset = AT(authentication),
+	    .scope = OPTION_SERVICE,
+	    .arg = "TYPE",
+	    .doc = "How protocol logs in. What the protocol does not know means its default." },
+	{ .name = "protocolHeader",
+	    .parse = option_list,
+	    .offset = AT(headers),
+	    .scope = OPTION_SERVICE,
+	    .arg = "HEADER",
+	    .doc = "A header line that protocol sends. May be given several times." },
+	{ .name = NULL },
+};
+
+const struct proto_role *
+proto_role(const struct proto_conf *conf, bool client)
+{
+	const struct proto_role *role;
+
+	if (conf->proto == NULL)
+		return NULL;
+	role = client ? &conf->proto->client : &conf->proto->server;
+	return supported(role) ? role : NULL;
+}
+
+static bool
+knows_authentication(const struct proto_role *role, const char *text)
+{
+	for (const char *const *v = role->authentications; v != NULL && *v != NULL; v++)
+		if (strcasecmp(*v, text) == 0)
+			return true;
+	return false;
+}
+
+void
+proto_check(const struct proto_conf *conf, bool client, bool upgraded_has_tls, struct sink *sink)
+{
+	const struct proto_role *role = proto_role(conf, client);
+
+	if (conf->proto == NULL)
+		return;
+	if (role == NULL) {
+		sink_error(sink, "protocol",
+		    "The configured protocol is not supported in the %s mode: %s is for client = "
+		    "%s",
+		    client ? "client" : "server", conf->proto->name, client ? "no" : "yes");
+		return;
+	}
+	if (role->needs_host && conf->host == NULL)
+		sink_error(
+		    sink, "protocol", "protocolHost not specified; write protocolHost = HOST:PORT");
+	if (role->starts_tls && !upgraded_has_tls)
+		sink_error(sink, "protocol",
+		    "%s is about how TLS begins on the %s side, where there is none; remove it, or "
+		    "%sTLS = no",
+		    conf->proto->name, client ? "connected" : "accepted",
+		    client ? "connect" : "accept");
+	if (conf->authentication != NULL && role->authentications != NULL &&
+	    !knows_authentication(role, conf->authentication))
+		sink_warn(sink, "protocolAuthentication", "%s does not know this one, and uses %s",
+		    conf->proto->name, role->authentications[0]);
+	if (role->check != NULL)
+		role->check(conf, sink);
+}
+
+/* ---- what functions of scripts use ---- */
+
+enum proto_verdict
+proto_end(struct dialogue *d, enum reason reason, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_err(d->log, "%s", text);
+	d->reason = reason;
+	return PROTO_END;
+}
+
+/* A peer did not follow the protocol. */
+static enum proto_verdict
+broken(struct dialogue *d, enum proto_side side, const char *what)
+{
+	return proto_end(d, side == PROTO_NEAR ? R_PROTO_CLIENT : R_PROTO_SERVER, "%s: %s",
+	    d->conf->proto->name, what);
+}
+
+/*
+ * What a client says in clear may be a password that it should have kept for later: the log has its
+ * first word.
+ */
+static void
+log_line_taken(const struct dialogue *d, enum proto_side side)
+{
+	size_t word = strcspn(d->line, " ");
+
+	if (side == PROTO_FAR)
+		log_debug(d->log, " <- %s", d->line);
+	else
+		log_debug(d->log, " <- %.*s%s", (int)word, d->line, word < d->len ? " ..." : "");
+}
+
+enum proto_verdict
+proto_line(struct dialogue *d, enum proto_side side)
+{
+	const struct buf *in = d->side[side].in;
+	size_t have = buf_len(in), n;
+	const uint8_t *head, *lf;
+
+	head = have > 0 ? buf_head(in) : NULL;
+	lf = have > 0 ? memchr(head, '\n', have) : NULL;
+	n = lf != NULL ? (size_t)(lf - head) : have;
+	if (n > PROTO_LINE_MAX + 1) /* the CR may be one more */
+		return broken(d, side, "Line too long");
+	if (lf == NULL) {
+		d->waits |= 1u << side;
+		return PROTO_MORE;
+	}
+	d->len = n > 0 && head[n - 1] == '\r' ? n - 1 : n;
+	if (d->len > PROTO_LINE_MAX)
+		return broken(d, side, "Line too long");
+	/* What one parser takes for the end of a line, and another does not, hides commands. */
+	if (d->len > 0 &&
+	    (memchr(head, '\0', d->len) != NULL || memchr(head, '\r', d->len) != NULL))
+		return broken(d, side, "a line has a NUL or a carriage return in it");
+	if (d->len > 0)
+		memcpy(d->line, head, d->len);
+	d->line[d->len] = '\0';
+	proto_eat(d, side, n + 1);
+	log_line_taken(d, side);
+	return PROTO_DONE;
+}
+
+enum proto_verdict
+proto_bytes(struct dialogue *d, enum proto_side side, size_t n, const uint8_t **bytes)
+{
+	const struct buf *in = d->side[side].in;
+
+	MUST(n <= PROTO_LINE_MAX);
+	if (n > 0 && buf_len(in) < n) {
+		d->waits |= 1u << side;
+		return PROTO_MORE;
+	}
+	*bytes = n > 0 ? buf_head(in) : (const uint8_t *)"";
+	return PROTO_DONE;
+}
+
+void
+proto_eat(struct dialogue *d, enum proto_side side, size_t n)
+{
+	buf_eat(d->side[side].in, d->pool, n);
+}
+
+void
+proto_put(struct dialogue *d, enum proto_side side, const void *bytes, size_t n)
+{
+	if (n > 0 && !buf_append(&d->side[side].out, d->pool, bytes, n))
+		d->no_memory = true;
+}
+
+void
+proto_say_secret(struct dialogue *d, enum proto_side side, const char *line)
+{
+	proto_put(d, side, line, strlen(line));
+	proto_put(d, side, "\r\n", 2);
+}
+
+void
+proto_say(struct dialogue *d, enum proto_side side, const char *fmt, ...)
+{
+	char line[PROTO_LINE_MAX + 1];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	log_debug(d->log, " -> %s", line);
+	proto_say_secret(d, side, line);
+}
+
+bool
+proto_begins(const struct dialogue *d, const char *words)
+{
+	return strncasecmp(d->line, words, strlen(words)) == 0;
+}
+
+bool
+proto_is(const struct dialogue *d, const char *word)
+{
+	size_t n = strlen(word);
+
+	return proto_begins(d, word) && (d->line[n] == '\0' || d->line[n] == ' ');
+}
+
+bool
+proto_base64(const void *bytes, size_t n, char *out, size_t size)
+{
+	static const char digits[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const uint8_t *p = bytes;
+
+	if (size < (n + 2) / 3 * 4 + 1)
+		return false;
+	for (size_t i = 0; i < n; i += 3) {
+		uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) |
+			     (i + 2 < n ? p[i + 2] : 0);
+
+		*out++ = digits[v >> 18];
+		*out++ = digits[v >> 12 & 63];
+		*out++ = i + 1 < n ? digits[v >> 6 & 63] : '=';
+		*out++ = i + 2 < n ? digits[v & 63] : '=';
+	}
+	*out = '\0';
+	return true;
+}
+
+/* ---- scripts ---- */
+
+/* `words` of a row; the only thing to fill in is %h. */
+static void
+say_row(struct dialogue *d, const struct proto_row *row)
+{
+	const char *mark = strstr(row->words, "%h");
+	const char *host = d->conf->host != NULL ? d->conf->host : "localhost";
+
+	if (mark == NULL)
+		proto_say(d, row->side, "%s", row->words);
+	else
+		proto_say(
+		    d, row->side, "%.*s%s%s", (int)(mark - row->words), row->words, host, mark + 2);
+}
+
+/* The line of a row is not what it should be. */
+static enum proto_verdict
+unexpected(struct dialogue *d, const struct proto_row *row)
+{
+	enum reason reason = row->reason;
+
+	if (reason == R_NONE)
+		reason = row->side == PROTO_NEAR ? R_PROTO_CLIENT : R_PROTO_SERVER;
+	return proto_end(d, reason, "%s", row->complaint);
+}
+
+static enum proto_verdict
+expect(struct dialogue *d, const struct proto_row *row)
+{
+	bool pass = row->act == PROTO_PASS || row->act == PROTO_PASS_REPLY;
+	bool reply = row->act == PROTO_REPLY || row->act == PROTO_PASS_REPLY;
+	size_t n = strlen(row->words);
+	enum proto_verdict got;
+
+	for (;;) {
+		if ((got = proto_line(d, row->side)) != PROTO_DONE)
+			return got;
+		if (!proto_begins(d, row->words) ||
+		    (reply && d->line[n] != '\0' && d->line[n] != ' ' && d->line[n] != '-'))
+			return unexpected(d, row);
+		if (pass)
+			proto_say(
+			    d, row->side == PROTO_NEAR ? PROTO_FAR : PROTO_NEAR, "%s", d->line);
+		if (!reply || d->line[n] != '-')
+			return PROTO_DONE;
+	}
+}
+
+static enum proto_verdict
+run_row(struct dialogue *d, const struct proto_row *row)
+{
+	switch (row->act) {
+	case PROTO_SAY:
+		say_row(d, row);
+		return PROTO_DONE;
+	case PROTO_CALL:
+		return row->call(d);
+	case PROTO_EXPECT:
+	case PROTO_PASS:
+	case PROTO_REPLY:
+	case PROTO_PASS_REPLY:
+		return expect(d, row);
+	case PROTO_STOP:
+		break;
+	}
+	return PROTO_DONE;
+}
+
+enum proto_verdict
+proto_run(struct dialogue *d, const struct proto_row *script)
+{
+	d->waits = 0;
+	for (; script[d->row].act != PROTO_STOP; d->row++) {
+		enum proto_verdict got = run_row(d, &script[d->row]);
+
+		if (got != PROTO_DONE)
+			return got;
+	}
+	d->row = 0; /* for the next script */
+	return PROTO_DONE;
+}

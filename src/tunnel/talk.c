@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tunnel/talk.c -- moves the bytes of a protocol's dialogue. */
+#include "tunnel/talk.h"
+
+#include "tls/tls_stream.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+	TALK_MAGIC = 0x2ad97c41,
+	/* Bytes of one side that wait at most: more than any line and its end. */
+	IN_MAX = 2 * PROTO_LINE_MAX,
+	/* As long as the incumbent waits for a client that begins with TLS at once. */
+	DIRECT_MS = 200,
+};
+
+struct talk {
+	unsigned magic;
+	const struct proto_role *role;
+	struct loop *loop;
+	struct task *task;
+	struct timer timer; /* how long a client is waited for that begins with TLS */
+	int64_t since;
+	bool asked;   /* that time is over */
+	bool said;    /* the script of this point is done, and what it said may still wait */
+	bool over;    /* ... and nothing follows it */
+	bool leaving; /* the client is told of the end */
+	struct proto_facts facts;
+	struct target target; /* that the client asked for */
+	struct dial_plan dial;
+	const struct dial_plan *base;
+	struct dialogue d;
+	max_align_t state[]; /* the role's */
+};
+
+struct talk *
+talk_new(const struct proto_conf *conf, const struct proto_role *role, struct loop *loop,
+    struct pool *pool, const struct log_ctx *log, struct task *task, const struct addr *client,
+    int64_t since)
+{
+	struct talk *t = calloc(1, sizeof(*t) + role->state_size);
+
+	if (t == NULL)
+		return NULL;
+	t->magic = TALK_MAGIC;
+	t->role = role;
+	t->loop = loop;
+	t->task = t->timer.task = task;
+	t->since = since;
+	t->facts.client = *client;
+	t->d.conf = conf;
+	t->d.facts = role->wants_facts ? &t->facts : NULL;
+	t->d.log = log;
+	t->d.pool = pool;
+	t->d.state = t->state;
+	return t;
+}
+
+void
+talk_free(struct talk *t)
+{
+	if (t == NULL)
+		return;
+	CHECK_OBJ(t, TALK_MAGIC);
+	loop_untimer(t->loop, &t->timer);
+	buf_clear(&t->d.side[PROTO_NEAR].out, t->d.pool);
+	buf_clear(&t->d.side[PROTO_FAR].out, t->d.pool);
+	explicit_bzero(t, sizeof(*t) + t->role->state_size); /* a password may be in it */
+	free(t);
+}
+
+enum reason
+talk_reason(const struct talk *t)
+{
+	return t->d.reason;
+}
+
+void
+talk_regret(struct talk *t, enum reason reason)
+{
+	t->d.reason = reason;
+}
+
+bool
+talk_took_leave(const struct talk *t)
+{
+	return t != NULL && t->leaving;
+}
+
+/* ---- the target that a client asks for ---- */
+
+static enum reason
+refuse(const void *talk, const struct addr *addr)
+{
+	const struct talk *t = talk;
+	enum reason reason = R_NONE;
+
+	if (t->base->refuse != NULL)
+		reason = t->base->refuse(t->base->owner, addr);
+	if (reason == R_NONE && t->role->refuse != NULL)
+		reason = t->role->refuse(t->d.conf, addr);
+	return reason;
+}
+
+const struct dial_plan *
+talk_dial_plan(struct talk *t, const struct dial_plan *plan)
+{
+	const struct proto_target *want = &t->d.target;
+
+	if (want->host[0] == '\0' && want->addr.len == 0)
+		return plan;
+	t->target = (struct target){
+		.text = want->host,
+		.host = want->host,
+		.port = want->port,
+		.numeric = want->addr,
+	};
+	t->base = plan;
+	t->dial = *plan;
+	t->dial.targets = &t->target;
+	t->dial.count = 1;
+	t->dial.refuse = refuse;
+	t->dial.owner = t;
+	return &t->dial;
+}
+
+/* ---- facts ---- */
+
+static struct addr
+name_of(const struct stream *s, int (*ask)(int, struct sockaddr *, socklen_t *))
+{
+	struct addr a = { .len = sizeof(a.un) };
+
+	if (!stream_is_open(s) || ask(s->watch.fd, &a.sa, &a.len) == -1)
+		a.len = 0;
+	return a;
+}
+
+static void
+gather_facts(struct talk *t, const struct talk_side sides[2])
+{
+	const struct stream *near = sides[PROTO_NEAR].stream, *far = sides[PROTO_FAR].stream;
+
+	t->facts.accepted = name_of(near, getsockname);
+	t->facts.server = name_of(far, getpeername);
+	t->facts.sni = near->filter != NULL ? tls_stream_sni(near) : NULL;
+	t->facts.tls = near->filter != NULL ? tls_stream_version(near) : NULL;
+}
+
+/* ---- bytes ---- */
+
+static enum io
+fail(struct talk *t, enum reason reason)
+{
+	t->d.reason = reason;
+	return IO_FAILED;
+}
+
+/* The peer of a side will send no more, and something was still expected of it. */
+static enum io
+left(struct talk *t, enum proto_side side, const struct stream *s)
+{
+	if (side == PROTO_FAR)
+		return fail(t, R_SERVER_LEFT);
+	return fail(t, s->received == 0 ? R_NO_BYTES : R_CLIENT_LEFT);
+}
+
+/* Fetch what one side has.  IO_OK: something came. */
+static enum io
+fetch_side(struct talk *t, enum proto_side side, const struct talk_side *from)
+{
+	struct stream *s = from->stream;
+	size_t have = buf_len(from->in);
+	enum io got;
+
+	MUST(stream_is_open(s));
+	if (have >= IN_MAX)
+		return fail(t, side == PROTO_NEAR ? R_PROTO_CLIENT : R_PROTO_SERVER);
+	got = s->filter != NULL ? stream_read(s, from->in, IN_MAX - have) : stream_peek(s, IN_MAX);
+	if (got == IO_EOF || got == IO_CUT)
+		return left(t, side, s);
+	if (got == IO_AGAIN) {
+		buf_settle(from->in, t->d.pool);
+		if (s->watch.readable) /* more has come than one turn may take */
+			loop_queue(t->loop, t->task);
+	}
+	return got;
+}
+
+/* Fetch what the script waits for.  IO_OK: something came. */
+static enum io
+fetch(struct talk *t, const struct talk_side sides[2])
+{
+	enum io got = IO_AGAIN;
+
+	MUST(t->d.waits != 0);
+	for (enum proto_side i = PROTO_NEAR; i <= PROTO_FAR; i++) {
+		enum io one = (t->d.waits & 1u << i) != 0 ? fetch_side(t, i, &sides[i]) : IO_AGAIN;
+
+		if (one == IO_FAILED)
+			return IO_FAILED;
+		if (one == IO_OK)
+			got = IO_OK;
+	}
+	return got;
+}
+
+/* Send what was said.  IO_OK: all of it was taken. */
+static enum io
+deliver(struct talk *t, const struct talk_side sides[2])
+{
+	for (enum proto_side i = PROTO_NEAR; i <= PROTO_FAR; i++) {
+		struct buf *out = &t->d.side[i].out;
+		enum io got = IO_OK;
+
+		if (buf_len(out) > 0 && stream_is_open(sides[i].stream))
+			got = stream_write(sides[i].stream, out);
+		if (got != IO_OK)
+			return got;
+	}
+	return IO_OK;
+}
+
+/*
+ * The script is done, and TLS begins on `upgraded`.  What came in clear before that must not reach
+ * anyone as if it had come through TLS (CVE-2011-0411, CVE-2021-23222).  Bytes that are still under
+ * way go to TLS, which knows its own.
+ */
+static enum io
+nothing_behind(struct talk *t, struct stream *upgraded)
+{
+	enum io got = IO_AGAIN;
+
+	if (buf_len(&upgraded->in) == 0)
+		got = stream_peek(upgraded, IN_MAX);
+	if (got == IO_FAILED || got == IO_EOF) /* TLS will meet it */
+		return IO_OK;
+	if (buf_len(&upgraded->in) == 0)
+		return IO_OK;
+	buf_clear(&t->d.side[PROTO_NEAR].out, t->d.pool);
+	buf_clear(&t->d.side[PROTO_FAR].out, t->d.pool);
+	return fail(t, R_INJECTION);
+}
+
+/*
+ * Nothing follows.  What was said last must arrive, so the sides are ended and not just closed; who
+ * has left by now need not be told.
+ */
+static void
+take_leave(struct talk *t, const struct talk_side sides[2])
+{
+	for (enum proto_side i = PROTO_NEAR; i <= PROTO_FAR; i++) {
+		struct stream *s = sides[i].stream;
+		enum io got = IO_OK;
+
+		if (!stream_is_open(s) || !(t->leaving || reason_info(t->d.reason)->clean))
+			continue;
+		/* A socket that is closed with bytes unread sends a reset after all. */
+		if (s->filter == NULL && buf_len(&s->in) < IN_MAX)
+			got = stream_peek(s, IN_MAX);
+		if (got != IO_FAILED)
+			got = stream_end(s, END_LAST);
+	}
+}
+
+/*
+ * Some clients of old begin with TLS on a port of STARTTLS.  Only their haste tells them: who
+ * expects a greeting is silent.  IO_OK with ->said: this is one.
+ */
+static enum io
+await_haste(struct talk *t, const struct talk_side *near)
+{
+	int64_t wait = t->since + DIRECT_MS - loop_now(t->loop);
+	enum io got = buf_len(near->in) > 0 ? IO_OK : stream_peek(near->stream, IN_MAX);
+
+	if (got == IO_EOF)
+		return left(t, PROTO_NEAR, near->stream);
+	if (got == IO_OK) {
+		log_info(t->d.log, "The client begins without STARTTLS");
+		t->asked = t->said = true;
+		return IO_OK;
+	}
+	if (got == IO_FAILED || wait > 0) {
+		loop_timer(t->loop, &t->timer, wait);
+		return got;
+	}
+	loop_untimer(t->loop, &t->timer);
+	t->asked = true;
+	return IO_OK;
+}
+
+/* What the script's answer means.  IO_OK: see ->said and ->over; or, with neither, again. */
+static enum io
+run_script(struct talk *t, enum proto_point point, const struct talk_side sides[2],
+    struct stream *upgraded)
+{
+	enum proto_verdict got = proto_run(&t->d, t->role->script[point]);
+
+	if (t->d.no_memory)
+		return fail(t, R_NO_MEMORY);
+	if (got == PROTO_MORE)
+		/* What was asked goes out before the answer is waited for. */
+		return deliver(t, sides) == IO_FAILED ? IO_FAILED : fetch(t, sides);
+	if (got == PROTO_DONE && upgraded != NULL && nothing_behind(t, upgraded) != IO_OK)
+		return IO_FAILED;
+	t->said = true;
+	t->over = got == PROTO_END || point == PROTO_SORRY;
+	t->leaving = t->over && buf_len(&t->d.side[PROTO_NEAR].out) > 0;
+	return IO_OK;
+}
+
+enum io
+talk_run(struct talk *t, enum proto_point point, const struct talk_side sides[2],
+    struct stream *upgraded)
+{
+	enum io got;
+
+	CHECK_OBJ(t, TALK_MAGIC);
+	for (enum proto_side i = PROTO_NEAR; i <= PROTO_FAR; i++)
+		t->d.side[i].in = sides[i].in;
+	if (t->role->wants_facts)
+		gather_facts(t, sides);
+	if (point == PROTO_CLEAR && t->role->direct_tls && !t->asked &&
+	    (got = await_haste(t, &sides[PROTO_NEAR])) != IO_OK)
+		return got;
+	while ((got = deliver(t, sides)) == IO_OK && !t->said)
+		if ((got = run_script(t, point, sides, upgraded)) != IO_OK)
+			return got;
+	if (got != IO_OK)
+		return got;
+	t->said = false;
+	if (!t->over)
+		return IO_OK;
+	take_leave(t, sides);
+	return IO_FAILED;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tunnel/talk.h -- what a protocol says in one tunnel: its script between two streams.
+ *
+ * Made when there is something to say and freed when the tunnel stands, so a service without a
+ * protocol, and a tunnel that stands, pay nothing for it.
+ */
+#ifndef GINNEL_TUNNEL_TALK_H
+#define GINNEL_TUNNEL_TALK_H
+
+#include "net/dial.h"
+#include "net/stream.h"
+#include "proto/proto.h"
+
+struct talk;
+
+/* One side: its stream, and where its bytes wait (the stream's own `in`, or behind TLS a flow's).
+ */
+struct talk_side {
+	struct stream *stream;
+	struct buf *in;
+};
+
+/* `client` was accepted at `since` (loop_now()).  NULL without memory. */
+struct talk *talk_new(const struct proto_conf *, const struct proto_role *, struct loop *,
+    struct pool *, const struct log_ctx *, struct task *, const struct addr *client, int64_t since);
+
+/*
+ * What is to be said at `point`.  `upgraded`: the stream on which TLS begins behind it (NULL:
+ * none); bytes in clear that it has by then end the tunnel.  IO_OK: said; IO_AGAIN; IO_FAILED: see
+ * talk_reason().
+ */
+enum io talk_run(struct talk *, enum proto_point, const struct talk_side sides[2],
+    struct stream *upgraded) MUST_CHECK;
+
+/* After IO_FAILED: why; R_NONE: one of the streams has failed. */
+enum reason talk_reason(const struct talk *);
+
+/* No target could be reached; PROTO_SORRY will say so, and the tunnel ends with that reason. */
+void talk_regret(struct talk *, enum reason);
+
+/* Was the client told of the end?  A reset could overtake that.  NULL: no. */
+bool talk_took_leave(const struct talk *);
+
+/* Where to connect: `plan`, or the target that the client has asked for. */
+const struct dial_plan *talk_dial_plan(struct talk *, const struct dial_plan *plan);
+
+void talk_free(struct talk *); /* NULL is fine */
+
+#endif

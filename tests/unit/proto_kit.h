@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tests/unit/proto_kit.h -- a protocol's script without a network: a test is a list of moves.
+ *
+ * Each list is played twice, with what the peers send in one piece and byte by byte; both must come
+ * to the same.  What the script says is compared move by move, so nothing may be said too early.
+ */
+#ifndef GINNEL_TESTS_PROTO_KIT_H
+#define GINNEL_TESTS_PROTO_KIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "proto/proto.h"
+
+#include <string.h>
+
+enum kit_move_kind {
+	KIT_STOP,
+	NEAR_SENDS,
+	FAR_SENDS,
+	NEAR_GETS, /* exactly this, since the last such move */
+	FAR_GETS,
+	SCRIPT_DONE, /* and nothing is left unread on the side of `text`: "near", "far" or "both" */
+	SCRIPT_ENDS, /* for ->reason */
+	SCRIPT_WAITS, /* for more */
+	NEXT_POINT,   /* go on with the script of ->point */
+};
+
+struct kit_move {
+	enum kit_move_kind kind;
+	const char *text;
+	enum reason reason;
+	enum proto_point point;
+	size_t n; /* bytes of text; 0: up to its NUL */
+};
+
+#define NEAR_(t) \
+	{ \
+		NEAR_SENDS, t, 0, 0, 0 \
+	}
+#define FAR_(t) \
+	{ \
+		FAR_SENDS, t, 0, 0, 0 \
+	}
+#define TO_NEAR(t) \
+	{ \
+		NEAR_GETS, t, 0, 0, 0 \
+	}
+#define TO_FAR(t) \
+	{ \
+		FAR_GETS, t, 0, 0, 0 \
+	}
+#define NEAR_BYTES(t) \
+	{ \
+		NEAR_SENDS, t, 0, 0, sizeof(t) - 1 \
+	}
+#define FAR_BYTES(t) \
+	{ \
+		FAR_SENDS, t, 0, 0, sizeof(t) - 1 \
+	}
+#define DONE_ \
+	{ \
+		SCRIPT_DONE, "both", 0, 0, 0 \
+	}
+#define WAITS_ \
+	{ \
+		SCRIPT_WAITS, NULL, 0, 0, 0 \
+	}
+#define ENDS_(r) \
+	{ \
+		SCRIPT_ENDS, NULL, r, 0, 0 \
+	}
+#define THEN_(p) \
+	{ \
+		NEXT_POINT, NULL, 0, p, 0 \
+	}
+#define STOP_ \
+	{ \
+		KIT_STOP, NULL, 0, 0, 0 \
+	}
+
+struct kit {
+	const struct proto_role *role;
+	struct pool *pool;
+	struct log_ctx log;
+	struct buf in[2];
+	struct dialogue *d;
+	const struct proto_row *script;
+	enum proto_verdict verdict;
+	const char *name; /* of the case */
+	size_t move;
+};
+
+static void
+kit_run(struct kit *k)
+{
+	if (k->verdict == PROTO_MORE)
+		k->verdict = proto_run(k->d, k->script);
+	assert_false(k->d->no_memory);
+}
+
+static void
+kit_send(struct kit *k, enum proto_side side, const char *bytes, size_t n, bool in_pieces)
+{
+	size_t piece = in_pieces ? 1 : n;
+
+	kit_run(k);
+	for (size_t at = 0; at < n; at += piece) {
+		assert_true(buf_append(&k->in[side], k->pool, bytes + at, piece));
+		kit_run(k);
+	}
+}
+
+static void
+kit_said(struct kit *k, enum proto_side side, const char *text, size_t n)
+{
+	struct buf *out = &k->d->side[side].out;
+
+	kit_run(k);
+	if (buf_len(out) != n || (n > 0 && memcmp(buf_head(out), text, n) != 0))
+		fail_msg("%s, move %zu: \"%.*s\" was said, not \"%s\"", k->name, k->move,
+		    (int)buf_len(out), buf_len(out) > 0 ? (const char *)buf_head(out) : "", text);
+	buf_eat(out, k->pool, n);
+}
+
+static void
+kit_verdict(struct kit *k, enum proto_verdict want, enum reason reason)
+{
+	kit_run(k);
+	if (k->verdict != want || (want == PROTO_END && k->d->reason != reason))
+		fail_msg("%s, move %zu: verdict %d, end=%s", k->name, k->move, k->verdict,
+		    reason_info(k->d->reason)->code);
+}
+
+static void
+kit_move(struct kit *k, const struct kit_move *m, bool in_pieces)
+{
+	size_t n = m->n > 0 || m->text == NULL ? m->n : strlen(m->text);
+
+	switch (m->kind) {
+	case NEAR_SENDS:
+	case FAR_SENDS:
+		kit_send(k, m->kind == NEAR_SENDS ? PROTO_NEAR : PROTO_FAR, m->text, n, in_pieces);
+		break;
+	case NEAR_GETS:
+	case FAR_GETS:
+		kit_said(k, m->kind == NEAR_GETS ? PROTO_NEAR : PROTO_FAR, m->text, n);
+		break;
+	case SCRIPT_DONE:
+		kit_verdict(k, PROTO_DONE, R_NONE);
+		assert_true(m->text[0] == 'f' || buf_len(&k->in[PROTO_NEAR]) == 0);
+		assert_true(m->text[0] == 'n' || buf_len(&k->in[PROTO_FAR]) == 0);
+		break;
+	case SCRIPT_ENDS:
+		kit_verdict(k, PROTO_END, m->reason);
+		break;
+	case SCRIPT_WAITS:
+		kit_verdict(k, PROTO_MORE, R_NONE);
+		assert_int_not_equal(k->d->waits, 0);
+		break;
+	case NEXT_POINT:
+		kit_verdict(k, PROTO_DONE, R_NONE);
+		k->script = k->role->script[m->point];
+		k->verdict = PROTO_MORE;
+		break;
+	case KIT_STOP:
+		break;
+	}
+}
+
+static void
+kit_play_once(const char *name, const struct proto_role *role, enum proto_point point,
+    const struct proto_conf *conf, const struct kit_move *moves, bool in_pieces)
+{
+	static struct dialogue d;
+	static const struct proto_facts facts;
+	static max_align_t state[1024];
+	struct kit k = { .role = role,
+		.pool = pool_new(),
+		.d = &d,
+		.script = role->script[point],
+		.verdict = PROTO_MORE,
+		.name = name };
+
+	assert_non_null(k.pool);
+	assert_non_null(k.script);
+	assert_true(role->state_size <= sizeof(state));
+	memset(state, 0, sizeof(state));
+	d = (struct dialogue){ .conf = conf, .log = &k.log, .pool = k.pool, .state = state };
+	d.facts = role->wants_facts ? &facts : NULL;
+	d.side[PROTO_NEAR].in = &k.in[PROTO_NEAR];
+	d.side[PROTO_FAR].in = &k.in[PROTO_FAR];
+	for (; moves[k.move].kind != KIT_STOP; k.move++)
+		kit_move(&k, &moves[k.move], in_pieces);
+	/* Whatever was not awaited must not have been said. */
+	kit_said(&k, PROTO_NEAR, "", 0);
+	kit_said(&k, PROTO_FAR, "", 0);
+	buf_clear(&k.in[PROTO_NEAR], k.pool);
+	buf_clear(&k.in[PROTO_FAR], k.pool);
+	pool_free(k.pool);
+}
+
+/* Play `moves` in both ways. */
+static void
+kit_play(const char *name, const struct proto_role *role, enum proto_point point,
+    const struct proto_conf *conf, const struct kit_move *moves)
+{
+	kit_play_once(name, role, point, conf, moves, false);
+	kit_play_once(name, role, point, conf, moves, true);
+}
+
+#endif
