@@ -4,6 +4,7 @@
 
 #include "app/exit_status.h"
 #include "app/version.h"
+#include "base/heap.h"
 #include "tls/certs.h"
 #include "tunnel/crew.h"
 
@@ -306,6 +307,7 @@ static int
 prepare(struct server *s, struct loaded *l)
 {
 	process_hide_memory();
+	heap_keep();
 	version_lines(log_notice_line);
 	if (!tls_library_start())
 		return EXIT_FAILED;

@@ -44,6 +44,7 @@ struct tls_stream {
 	int64_t second;	  /* of loop_now(), in which */
 	unsigned updates; /* so many KeyUpdates came */
 	enum io last;	  /* how reading ended for good; IO_OK: it has not */
+	bool must_write;  /* reading stopped for want of room in ->out */
 	bool broken; /* after a fatal error the library must not be called again (SSL_get_error(3))
 		      */
 };
@@ -178,7 +179,10 @@ fault_of(unsigned long code)
 static enum io
 outcome(struct stream *s, struct tls_stream *t, int ret, const char *what)
 {
-	switch (SSL_get_error(t->ssl, ret)) {
+	int error = SSL_get_error(t->ssl, ret);
+
+	t->must_write = error == SSL_ERROR_WANT_WRITE;
+	switch (error) {
 	case SSL_ERROR_WANT_READ:
 	case SSL_ERROR_WANT_WRITE:
 		return IO_AGAIN;
@@ -249,6 +253,17 @@ tls_start(struct stream *s)
 	return stream_fail(s, FAULT_CERT, 0);
 }
 
+/*
+ * Nothing can come of SSL_read(): no bytes are on either side of the library, and none in it.
+ * Asking it all the same would cost a read buffer, taken and given back.
+ */
+static bool
+is_dry(const struct stream *s, const struct tls_stream *t)
+{
+	return !s->watch.readable && buf_len(&s->in) == 0 && !t->must_write &&
+	       !SSL_has_pending(t->ssl);
+}
+
 static enum io
 tls_read(struct stream *s, struct buf *to, size_t max)
 {
@@ -262,12 +277,17 @@ tls_read(struct stream *s, struct buf *to, size_t max)
 	t->budget = READ_BUDGET;
 	/* One call gives at most one record; the buffer takes several. */
 	while (t->last == IO_OK && total < max) {
+		if (is_dry(s, t)) {
+			t->last = IO_AGAIN;
+			break;
+		}
 		if ((tail = buf_tail(to, s->pool, &room)) == NULL && buf_len(to) == 0)
 			return stream_fail(s, FAULT_MEMORY, ENOMEM);
 		if (room > max - total)
 			room = max - total;
 		if (room == 0)
 			break;
+		t->must_write = false;
 		ERR_clear_error();
 		if ((n = SSL_read(t->ssl, tail, (int)room)) > 0) {
 			buf_added(to, (size_t)n);

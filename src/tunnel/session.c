@@ -703,7 +703,7 @@ session_start(
 	plan_hold(service->plan);
 	DL_PREPEND(w->pending, s); /* the newest first: gate.c looks at those */
 	w->pending_count++;
-	atomic_fetch_add_explicit(&w->load, 1, memory_order_relaxed);
+	worker_session_came(w);
 	greet_near(s);
 	loop_timer(w->loop, &s->timer, conf->busy_ms);
 	loop_queue(w->loop, &s->task);

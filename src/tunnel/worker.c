@@ -2,12 +2,43 @@
 /* tunnel/worker.c -- one thread with its own loop, sessions and counters. */
 #include "tunnel/worker.h"
 
+#include "base/heap.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { WORKER_MAGIC = 0x39b5a40d };
+
+/*
+ * Handshakes leave holes in the heap.  While sessions come and go the next ones fill them; when
+ * that has ended, the holes go back to the system.
+ */
+enum { TIDY_MS = 500, TIDY_CHANGES = 64 };
+
+static void
+tidy(void *arg)
+{
+	struct worker *w = arg;
+
+	CHECK_OBJ(w, WORKER_MAGIC);
+	if (w->tidy.changes != w->tidy.seen) {
+		w->tidy.seen = w->tidy.changes;
+		loop_timer(w->loop, &w->tidy.timer, TIDY_MS);
+		return;
+	}
+	w->tidy.changes = w->tidy.seen = 0;
+	loop_untimer(w->loop, &w->tidy.timer);
+	heap_give_back();
+}
+
+static void
+note_change(struct worker *w)
+{
+	if (++w->tidy.changes == TIDY_CHANGES)
+		loop_timer(w->loop, &w->tidy.timer, TIDY_MS);
+}
 
 struct worker *
 worker_new(struct common *common, unsigned number)
@@ -18,6 +49,8 @@ worker_new(struct common *common, unsigned number)
 		return NULL;
 	w->common = common;
 	w->number = number;
+	w->tidy.task = (struct task){ .run = tidy, .owner = w, .lane = LANE_SETUP };
+	w->tidy.timer.task = &w->tidy.task;
 	w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if ((w->loop = loop_new()) == NULL || (w->pool = pool_new()) == NULL ||
 	    (w->resume = resume_cache_new()) == NULL ||
@@ -37,6 +70,8 @@ worker_free(struct worker *w)
 	if (w == NULL)
 		return;
 	CHECK_OBJ(w, WORKER_MAGIC);
+	if (w->loop != NULL)
+		loop_untimer(w->loop, &w->tidy.timer);
 	mailbox_free(w->mailbox);
 	resolver_free(w->resolver);
 	resume_cache_free(w->resume);
@@ -70,8 +105,16 @@ worker_start(struct worker *w)
 }
 
 void
+worker_session_came(struct worker *w)
+{
+	atomic_fetch_add_explicit(&w->load, 1, memory_order_relaxed);
+	note_change(w);
+}
+
+void
 worker_session_gone(struct worker *w)
 {
+	note_change(w);
 	if (atomic_fetch_sub(&w->load, 1) == 1 && w->draining)
 		w->common->idle(w->common->owner);
 }

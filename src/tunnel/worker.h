@@ -67,6 +67,11 @@ struct worker {
 	struct log_brake brakes[REASON_COUNT], suspended;
 	int64_t flood_second;  /* the last one in which bad ends came faster than they are logged */
 	_Atomic unsigned load; /* sessions, handed-over ones included */
+	struct {
+		struct task task;
+		struct timer timer;
+		unsigned changes, seen; /* sessions come and gone since memory was given back */
+	} tidy;
 };
 
 /* Made in the main thread, before any thread runs.  NULL: logged. */
@@ -75,7 +80,8 @@ bool worker_start(struct worker *) MUST_CHECK; /* its thread */
 /* After its thread has ended, its sessions are over and its gates are closed; NULL is fine. */
 void worker_free(struct worker *);
 
-/* In the worker's thread: one session less, or one that was handed over has arrived. */
+/* In the worker's thread: one session more; one less, or one that was handed over has arrived. */
+void worker_session_came(struct worker *);
 void worker_session_gone(struct worker *);
 
 /* Over all workers; any thread. */
