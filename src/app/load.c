@@ -68,6 +68,27 @@ check_paths(struct config *c)
 			config_complain(c, NULL, true, paths[i].option, paths[i].text);
 }
 
+/* Complaints about the global part. */
+struct global_sink {
+	struct sink sink;
+	struct config *config;
+};
+
+static void
+say_global(struct sink *sink, bool fatal, const char *option, const char *text)
+{
+	config_complain(((struct global_sink *)sink)->config, NULL, fatal, option, text);
+}
+
+/* Before the sections: their certificates and keys may lie in a module. */
+static void
+prepare_library(struct config *c)
+{
+	struct global_sink sink = { .sink.say = say_global, .config = c };
+
+	library_apply(&((const struct globals *)c->globals)->library, &sink.sink);
+}
+
 struct loaded
 load(const struct source *source, const struct plan *previous, struct files *files,
     void (*print)(const struct problem *))
@@ -82,6 +103,7 @@ load(const struct source *source, const struct plan *previous, struct files *fil
 	}
 	l.globals = l.config->globals;
 	check_paths(l.config);
+	prepare_library(l.config);
 	/* Sections are built also when some line was wrong: all errors in one go. */
 	l.plan = config_build(l.config, previous, files);
 	for (const struct problem *p = l.config->problems; p != NULL; p = p->next) {

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/option.h"
+#include "tls/library.h"
 
 enum foreground { FOREGROUND_NO, FOREGROUND_YES, FOREGROUND_QUIET };
 
@@ -20,6 +21,7 @@ struct process_conf {
 /* The record of the global part. */
 struct globals {
 	struct process_conf process;
+	struct library_conf library;
 	struct log_conf log;
 };
 

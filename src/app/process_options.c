@@ -13,12 +13,6 @@ static const struct option_word foreground_words[] = {
 	{ NULL, 0 },
 };
 
-/* An option of the incumbent that ginnel knows and does not support yet. */
-#define KNOWN(option_name, value, text) \
-	{ \
-		.name = option_name, .scope = OPTION_GLOBAL, .arg = value, .doc = text \
-	}
-
 static const struct option process_options[] = {
 	{ .name = "workers",
 	    .parse = option_int,
@@ -96,18 +90,6 @@ static const struct option process_options[] = {
 	    .doc = "How long tunnels may go on after SIGTERM before they are cut. No new ones are "
 		   "accepted "
 		   "meanwhile; a second SIGTERM cuts at once." },
-	KNOWN("compression", "deflate|zlib", "TLS compression."),
-	KNOWN("EGD", "PATH", "Socket of an entropy gathering daemon."),
-	KNOWN("engine", "ID", "An OpenSSL engine to load."),
-	KNOWN("engineCtrl", "COMMAND[:PARAMETER]", "A command for the engine."),
-	KNOWN("engineDefault", "TASKS", "What to leave to the engine."),
-	KNOWN("fips", "yes|no", "OpenSSL's FIPS mode."),
-	KNOWN("provider", "ID", "An OpenSSL provider to load."),
-	KNOWN("providerParameter", "ID:NAME=VALUE", "A parameter of a provider."),
-	KNOWN("RNDbytes", "NUMBER", "How much to read from a seed file."),
-	KNOWN("RNDfile", "FILE", "A seed file."),
-	KNOWN("RNDoverwrite", "yes|no", "Whether to renew seed files."),
-	KNOWN("setEnv", "NAME=VALUE", "A variable of the environment."),
 	{ .name = NULL },
 };
 
@@ -115,6 +97,9 @@ const struct option_set process_sets[] = {
 	{ .title = "Process",
 	    .table = process_options,
 	    .offset = offsetof(struct globals, process) },
+	{ .title = "TLS library",
+	    .table = library_options,
+	    .offset = offsetof(struct globals, library) },
 	{ .title = "Log", .table = log_options, .offset = offsetof(struct globals, log) },
 	{ .title = NULL },
 };

@@ -44,6 +44,14 @@ check_endpoints(const struct service_conf *conf, struct sink *sink)
 		    "clients come in here");
 }
 
+static void
+warn_of_no_effect(const struct service_conf *conf, struct sink *sink)
+{
+	if (conf->stack != 0)
+		sink_warn(sink, "stack",
+		    "has no effect, and can be removed: tunnels have no threads of their own");
+}
+
 /* A target that is the service's own listener would connect to itself for ever. */
 static void
 check_loops(const struct service_conf *conf, struct sink *sink)
@@ -111,6 +119,7 @@ config_build(struct config *c, const struct plan *previous, struct files *files)
 		proto_check(&s->conf->proto, s->conf->client,
 		    s->conf->client ? service_connects_tls(s->conf) : service_accepts_tls(s->conf),
 		    &sink.sink);
+		warn_of_no_effect(s->conf, &sink.sink);
 		check_loops(s->conf, &sink.sink);
 		check_accepts(c, s, &sink.sink);
 		/* All faults are in c->problems; what can still be found out, is. */

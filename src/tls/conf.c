@@ -7,8 +7,11 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <limits.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
 	SECONDS_MAX = INT_MAX / 1000, /* option_secs keeps milliseconds in an int */
@@ -155,6 +158,66 @@ parse_sni(struct option_ctx *ctx, const struct option *o, void *field, const cha
 		return true;
 	}
 	return option_text(ctx, o, field, value);
+}
+
+/* Field: struct tls_secret.  32 or 64 digits; bytes may have colons between them. */
+static bool
+parse_secret(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	struct tls_secret secret = { 0 };
+	long size = 0;
+	unsigned char *bytes = OPENSSL_hexstr2buf(value, &size);
+
+	/* Neither the value nor OpenSSL's words about it: they would be a secret in a log. */
+	ERR_clear_error();
+	if (bytes == NULL)
+		return option_refuse(ctx,
+		    "Required %s is 16 or 32 byte hexadecimal key; make one "
+		    "with \"openssl rand -hex 32\"",
+		    o->name);
+	if (size == 16 || size == 32) {
+		secret.size = (unsigned)size;
+		memcpy(secret.bytes, bytes, secret.size);
+		*(struct tls_secret *)field = secret;
+		OPENSSL_cleanse(&secret, sizeof(secret));
+	}
+	OPENSSL_clear_free(bytes, (size_t)size);
+	return size == 16 || size == 32 ||
+	       option_refuse(
+		   ctx, "%s value has %ld bytes instead of required 16 or 32 bytes", o->name, size);
+}
+
+/* Field: struct strv.  Commands that would go round options of ours are those options. */
+static bool
+parse_config(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	static const struct {
+		const char *command, *instead;
+	} ours[] = {
+		{ "Certificate", "write cert = FILE" },
+		{ "PrivateKey", "write key = FILE" },
+		{ "ChainCAFile", "put the chain into the file of cert" },
+		{ "ChainCAPath", "put the chain into the file of cert" },
+		{ "ChainCAStore", "put the chain into the file of cert" },
+		{ "VerifyCAFile", "write CAfile = FILE" },
+		{ "VerifyCAPath", "write CApath = DIRECTORY" },
+		{ "VerifyCAStore", "write CAstore = URI" },
+		{ "RequestCAFile", "write CAfile = FILE" },
+		{ "RequestCAPath", "write CApath = DIRECTORY" },
+		{ "RequestCAStore", "write CAstore = URI" },
+		{ "ClientCAFile", "write CAfile = FILE" },
+		{ "ClientCAPath", "write CApath = DIRECTORY" },
+		{ "ClientCAStore", "write CAstore = URI" },
+		{ "VerifyMode", "write verifyChain, verifyPeer or requireCert" },
+		{ "DHParameters", "leave it out; OpenSSL chooses parameters to fit the key" },
+	};
+	size_t n = strcspn(value, ":");
+
+	for (size_t i = 0; i < COUNT_OF(ours); i++)
+		if (strlen(ours[i].command) == n && strncasecmp(ours[i].command, value, n) == 0)
+			return option_refuse(ctx, "the command %s is not for this place; %s",
+			    ours[i].command, ours[i].instead);
+	return option_list(ctx, o, field, value);
 }
 
 #define AT(field) offsetof(struct tls_conf, field)
@@ -398,7 +461,15 @@ const struct option tls_options[] = {
 	{ LATER("CAengine", "ID"), .doc = "A trusted certificate out of an OpenSSL engine." },
 	{ LATER("CAstore", "URI"),
 	    .doc = "A store of trusted certificates, as a URI of an OpenSSL provider." },
-	{ LATER("config", "COMMAND[:PARAMETER]"), .doc = "A command of SSL_CONF_cmd(3)." },
+	{ .name = "config",
+	    .parse = parse_config,
+	    .offset = AT(config),
+	    .scope = OPTION_SERVICE,
+	    .arg = "COMMAND[:PARAMETER]",
+	    .doc = "A command of OpenSSL for configuration files, see SSL_CONF_cmd(3): "
+		   "MinProtocol:TLSv1.3 for instance. May be given several times. The commands "
+		   "act after sslVersion, securityLevel, ciphers and options, and before curves. "
+		   "Certificates and verification have options of their own." },
 	{ LATER("engineId", "ID"), .doc = "The OpenSSL engine that holds cert and key." },
 	{ LATER("engineNum", "NUMBER"),
 	    .doc =
@@ -415,12 +486,34 @@ const struct option tls_options[] = {
 	    .doc = "The identity that a client uses out of PSKsecrets." },
 	{ LATER("PSKsecrets", "FILE"),
 	    .doc = "File with pre-shared keys, IDENTITY:KEY on each line." },
-	{ LATER("renegotiation", "yes|no"),
-	    .doc = "Allow a client to renegotiate in TLS 1.2 and below." },
+	{ .name = "renegotiation",
+	    .parse = option_yesno,
+	    .offset = AT(renegotiation),
+	    .scope = OPTION_SERVICE,
+	    .arg = "yes|no",
+	    .doc = "Renegotiation within a connection is refused in any case, and the connection "
+		   "goes on: OpenSSL 3 refuses it to clients by itself, TLS 1.3 has none, and it "
+		   "has been a way to attack. A peer that cannot do without needs options = "
+		   "-NO_RENEGOTIATION, and for a client options = ALLOW_CLIENT_RENEGOTIATION." },
 	{ LATER("sessiond", "HOST:PORT"), .doc = "An external cache of TLS sessions." },
-	{ LATER("ticketKeySecret", "HEX"), .doc = "A fixed key that encrypts session tickets." },
-	{ LATER("ticketMacSecret", "HEX"),
-	    .doc = "A fixed key that authenticates session tickets." },
+	{ .name = "ticketKeySecret",
+	    .parse = parse_secret,
+	    .offset = AT(ticket_key),
+	    .scope = OPTION_SERVICE,
+	    .arg = "HEX",
+	    .doc = "16 or 32 bytes in hexadecimal digits, from which the key is made that "
+		   "encrypts session tickets, in place of random keys that are replaced now and "
+		   "then. Sessions then outlive a restart, and other machines with the same "
+		   "secrets and the same service take them up, if their clocks agree. Whoever "
+		   "learns the secrets can read what was recorded of TLS 1.2 sessions: change "
+		   "them often. Needs ticketMacSecret." },
+	{ .name = "ticketMacSecret",
+	    .parse = parse_secret,
+	    .offset = AT(ticket_mac),
+	    .scope = OPTION_SERVICE,
+	    .arg = "HEX",
+	    .doc = "16 or 32 bytes in hexadecimal digits, from which the key is made that "
+		   "authenticates session tickets. Needs ticketKeySecret." },
 	{ LATER("TIMEOUTocsp", "SECONDS"),
 	    .doc = "How long to wait for a connection to an OCSP responder." },
 	{ .name = NULL },

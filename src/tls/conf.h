@@ -19,6 +19,12 @@ struct tls_verify {
 	bool peer;    /* it must be one of the installed ones */
 };
 
+/* A secret of a fixed length, written in hexadecimal digits. */
+struct tls_secret {
+	unsigned size; /* 0: not set */
+	unsigned char bytes[32];
+};
+
 struct tls_conf {
 	const char *cert, *key; /* files; key NULL: in cert */
 	const char *ca_file, *ca_path;
@@ -34,7 +40,10 @@ struct tls_conf {
 	long session_cache_size; /* entries, 0: no limit */
 	int session_timeout_ms;
 	int ticket_rotation_ms;
-	bool strict_permissions; /* refuse a key file that others can read */
+	struct tls_secret ticket_key, ticket_mac; /* in place of random ones */
+	struct strv config;			  /* for SSL_CONF_cmd() */
+	bool renegotiation;			  /* asked for; nothing obeys it */
+	bool strict_permissions;		  /* refuse a key file that others can read */
 };
 extern const struct option tls_options[];
 

@@ -160,6 +160,65 @@ set_options(struct build *b)
 	SSL_CTX_set_options(ctx, default_options);
 	SSL_CTX_set_options(ctx, b->conf->options_set);
 	SSL_CTX_clear_options(ctx, b->conf->options_clear); /* a clear beats a set, as ever */
+	if (b->conf->renegotiation)
+		sink_warn(b->sink, "renegotiation",
+		    "has no effect: renegotiation stays off; see options = -NO_RENEGOTIATION");
+}
+
+static void
+run_command(struct build *b, SSL_CONF_CTX *cctx, const char *line)
+{
+	const char *colon = strchr(line, ':');
+	char name[WORDS], why[WORDS];
+	int done;
+
+	snprintf(name, sizeof(name), "%.200s", line); /* no command is as long */
+	name[strcspn(name, ":")] = '\0';
+	ERR_clear_error();
+	/* SSL_CONF_cmd(3): 1 or 2 when it acted, 0 and below say why not. */
+	done = SSL_CONF_cmd(cctx, name, colon != NULL ? colon + 1 : NULL);
+	if (done == -2)
+		sink_error(b->sink, "config",
+		    "OpenSSL config command \"%s\" was not recognised; SSL_CONF_cmd(3) lists "
+		    "those for configuration files",
+		    name);
+	else if (done == -3)
+		sink_error(b->sink, "config",
+		    "OpenSSL config command \"%s\" requires a parameter; write %s:VALUE", name,
+		    name);
+	else if (done <= 0)
+		sink_error(b->sink, "config",
+		    "OpenSSL config command \"%s\" does not take \"%s\": %s", name,
+		    colon != NULL ? colon + 1 : "", errors_take(why, sizeof(why)));
+	ERR_clear_error();
+}
+
+/* Commands of OpenSSL's own, that beat what was set before them. */
+static void
+run_config(struct build *b)
+{
+	const struct strv *config = &b->conf->config;
+	SSL_CONF_CTX *cctx = config->n > 0 ? SSL_CONF_CTX_new() : NULL;
+
+	if (cctx == NULL)
+		return;
+	/* Without SSL_CONF_FLAG_CERTIFICATE: no file is read past base/files. */
+	SSL_CONF_CTX_set_flags(
+	    cctx, SSL_CONF_FLAG_FILE | SSL_CONF_FLAG_SHOW_ERRORS |
+		      (b->tc->role == TLS_SERVER ? SSL_CONF_FLAG_SERVER : SSL_CONF_FLAG_CLIENT));
+	SSL_CONF_CTX_set_ssl_ctx(cctx, b->tc->ctx);
+	for (unsigned i = 0; i < config->n; i++)
+		run_command(b, cctx, config->v[i]);
+	SSL_CONF_CTX_finish(cctx);
+	SSL_CONF_CTX_free(cctx);
+}
+
+/* Whatever was set, and by whichever option. */
+static void
+forbid_hidden_ends(struct build *b)
+{
+	SSL_CTX *ctx = b->tc->ctx;
+
 	if ((SSL_CTX_get_options(ctx) & SSL_OP_IGNORE_UNEXPECTED_EOF) != 0) {
 		/* It would hide a cut stream from us, and so from the peer on the other side. */
 		SSL_CTX_clear_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
@@ -199,13 +258,21 @@ set_ciphers(struct build *b)
 		sink_error(b->sink, "ciphersuites",
 		    "%s in \"%s\"; \"openssl ciphers -s -tls1_3\" lists the names",
 		    errors_take(why, sizeof(why)), b->conf->ciphersuites);
+	ERR_clear_error();
+	/* Parameters by OpenSSL, to the strength of the key; used only if `ciphers` allows DH. */
+	SSL_CTX_set_dh_auto(ctx, 1);
+}
+
+static void
+set_curves(struct build *b)
+{
+	SSL_CTX *ctx = b->tc->ctx;
+
 	if (!SSL_CTX_set1_groups_list(ctx, or_default(b->conf->curves, DEFAULT_CURVES)))
 		sink_error(b->sink, "curves",
 		    "Invalid groups list in 'curves': \"%s\"; write for instance " DEFAULT_CURVES,
 		    b->conf->curves);
 	ERR_clear_error();
-	/* Parameters by OpenSSL, to the strength of the key; used only if `ciphers` allows DH. */
-	SSL_CTX_set_dh_auto(ctx, 1);
 }
 
 /* Not about trust: how records meet memory and the socket. */
@@ -290,6 +357,20 @@ check_verify(struct build *b)
 		    "Service [%s] uses \"verifyChain\" without subject checks; use \"checkHost\" "
 		    "or \"checkIP\" to restrict trusted certificates",
 		    b->tc->service);
+}
+
+static void
+check_tickets(struct build *b)
+{
+	const struct tls_conf *conf = b->conf;
+	bool key = conf->ticket_key.size > 0, mac = conf->ticket_mac.size > 0;
+
+	if (b->tc->role == TLS_SERVER && key != mac)
+		sink_error(b->sink, key ? "ticketKeySecret" : "ticketMacSecret",
+		    "\"ticketKeySecret\" and \"ticketMacSecret\" must be set together");
+	if (b->tc->role == TLS_CLIENT && (key || mac))
+		log_notice(&log_main, "%s is ignored in the client mode",
+		    key ? "ticketKeySecret" : "ticketMacSecret");
 }
 
 /* ---- the trust hash ---- */
@@ -380,7 +461,7 @@ hash_rules(EVP_MD_CTX *md, const struct tls_context *tc)
 	       hash_bytes(md, numbers, sizeof(numbers)) && hash_list(md, &conf->check_host) &&
 	       hash_list(md, &conf->check_email) && hash_list(md, &conf->check_ip) &&
 	       hash_text(md, conf->ca_path) && hash_text(md, conf->crl_path) &&
-	       hash_text(md, conf->crl_file);
+	       hash_text(md, conf->crl_file) && hash_list(md, &conf->config);
 }
 
 static bool
@@ -404,7 +485,11 @@ static void (*const steps[])(struct build *) = {
 	set_versions,
 	set_options,
 	set_ciphers,
+	run_config,
+	set_curves,
+	forbid_hidden_ends,
 	set_modes,
+	check_tickets,
 	check_verify,
 };
 
@@ -413,7 +498,9 @@ keep_tickets(struct build *b)
 {
 	const struct tls_context *old = b->previous;
 
-	if (old != NULL && old->tickets != NULL &&
+	/* Fixed keys are made anew: the secrets may be others now. */
+	if (old != NULL && old->tickets != NULL && b->conf->ticket_key.size == 0 &&
+	    old->conf->ticket_key.size == 0 &&
 	    old->conf->ticket_rotation_ms == b->conf->ticket_rotation_ms &&
 	    memcmp(old->trust, b->tc->trust, TLS_TRUST_SIZE) == 0)
 		b->tc->tickets = ticket_ring_hold(old->tickets);

@@ -26,15 +26,38 @@
  * A session that was young enough when the handshake began may be a little too old when it ends;
  * this is the longest that a handshake can take (TIMEOUTbusy's default).
  */
-enum { HANDSHAKE_MS = 300 * 1000 };
+enum {
+	HANDSHAKE_MS = 300 * 1000,
+	SKEW_MS = 2000, /* between the clocks of machines that share sessions */
+};
+
+static int64_t
+clock_ms(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
 
 static int64_t
 now_ms(void)
 {
-	struct timespec ts;
+	return clock_ms(CLOCK_MONOTONIC);
+}
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+/* Are sessions also taken up by later processes, and on other machines? */
+static bool
+is_shared(const struct tls_context *tc)
+{
+	return tc->role == TLS_SERVER && tc->conf->ticket_key.size > 0;
+}
+
+/* The clock by which sessions of this context age: the one that all who share them have. */
+static int64_t
+age_clock(const struct tls_context *tc)
+{
+	return is_shared(tc) ? clock_ms(CLOCK_REALTIME) : now_ms();
 }
 
 /* ---- ticket keys ---- */
@@ -50,7 +73,7 @@ struct ticket_key {
 struct ticket_ring {
 	unsigned magic;
 	unsigned refs;
-	int rotation_ms;
+	int rotation_ms;    /* 0: the key is fixed */
 	EVP_CIPHER *cipher; /* fetched once: a fetch for each ticket would cost more than the AES */
 	pthread_mutex_t mutex;
 	struct ticket_key current, older;
@@ -68,18 +91,62 @@ key_make(struct ticket_key *key)
 	return true;
 }
 
-struct ticket_ring *
-ticket_ring_new(int rotation_ms)
+/* One part of a fixed key, for this trust alone: HMAC(secret, what it is for, trust hash). */
+static bool
+key_part(const struct tls_context *tc, const struct tls_secret *secret, const char *purpose,
+    unsigned char *out, size_t size)
 {
+	unsigned char text[64], digest[EVP_MAX_MD_SIZE];
+	size_t n = strlen(purpose), got = 0;
+	bool ok;
+
+	MUST(n + TLS_TRUST_SIZE <= sizeof(text));
+	memcpy(text, purpose, n);
+	memcpy(text + n, tc->trust, TLS_TRUST_SIZE);
+	ok = EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, secret->bytes, secret->size, text,
+		 n + TLS_TRUST_SIZE, digest, sizeof(digest), &got) != NULL &&
+	     got >= size;
+	if (ok)
+		memcpy(out, digest, size);
+	OPENSSL_cleanse(digest, sizeof(digest));
+	return ok;
+}
+
+/*
+ * ticketKeySecret and ticketMacSecret.  Not used as they stand: services and machines that share
+ * the secrets share tickets only if they also trust the same.  The name stands for both secrets:
+ * OpenSSL ends the handshake at a ticket whose MAC is right and whose text is not.
+ */
+static bool
+key_derive(const struct tls_context *tc, struct ticket_key *key)
+{
+	static const char purpose[] = "ginnel ticket name";
+	const struct tls_conf *conf = tc->conf;
+	unsigned char other[KEY_NAME];
+
+	if (!key_part(tc, &conf->ticket_mac, purpose, key->name, KEY_NAME) ||
+	    !key_part(tc, &conf->ticket_key, purpose, other, KEY_NAME) ||
+	    !key_part(tc, &conf->ticket_key, "ginnel ticket key", key->aes, AES_KEY) ||
+	    !key_part(tc, &conf->ticket_mac, "ginnel ticket mac", key->mac, MAC_KEY))
+		return false;
+	for (size_t i = 0; i < KEY_NAME; i++)
+		key->name[i] ^= other[i];
+	return true;
+}
+
+struct ticket_ring *
+ticket_ring_new(const struct tls_context *tc)
+{
+	bool fixed = tc->conf->ticket_key.size > 0;
 	struct ticket_ring *ring;
 
 	if (OBJ_NEW(ring, TICKET_RING_MAGIC) == NULL)
 		return NULL;
 	ring->refs = 1;
-	ring->rotation_ms = rotation_ms;
+	ring->rotation_ms = fixed ? 0 : tc->conf->ticket_rotation_ms;
 	pthread_mutex_init(&ring->mutex, NULL);
 	if ((ring->cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL)) != NULL &&
-	    key_make(&ring->current))
+	    (fixed ? key_derive(tc, &ring->current) : key_make(&ring->current)))
 		return ring;
 	ticket_ring_release(ring);
 	return NULL;
@@ -144,7 +211,8 @@ ring_key(struct ticket_ring *ring, const unsigned char *name, struct ticket_key 
 	enum which_key which = KEY_NONE;
 
 	pthread_mutex_lock(&ring->mutex);
-	ring_rotate(ring, now_ms());
+	if (ring->rotation_ms > 0)
+		ring_rotate(ring, now_ms());
 	if (name == NULL || memcmp(name, ring->current.name, KEY_NAME) == 0)
 		which = KEY_CURRENT;
 	else if (ring->has_older && memcmp(name, ring->older.name, KEY_NAME) == 0)
@@ -188,10 +256,10 @@ on_ticket_key(SSL *ssl, unsigned char name[KEY_NAME], unsigned char iv[EVP_MAX_I
 
 /* ---- the life of a session, server side ---- */
 
-/* A ticket's application data; read only by the process that wrote it. */
+/* A ticket's application data; read only by who has the key, which is this very program. */
 struct stamp {
 	unsigned char trust[TLS_TRUST_SIZE];
-	int64_t full_ms; /* CLOCK_MONOTONIC at the full handshake */
+	int64_t full_ms; /* age_clock() at the full handshake */
 };
 
 static bool
@@ -209,9 +277,10 @@ stamp_read(SSL_SESSION *session, struct stamp *out)
 static bool
 is_young(const struct tls_context *tc, int64_t full_ms, int64_t grace_ms)
 {
-	int64_t age = now_ms() - full_ms;
+	int64_t age = age_clock(tc) - full_ms;
 
-	return age >= 0 && age < tc->conf->session_timeout_ms + grace_ms;
+	return age >= (is_shared(tc) ? -SKEW_MS : 0) &&
+	       age < tc->conf->session_timeout_ms + grace_ms;
 }
 
 static bool
@@ -226,19 +295,20 @@ on_ticket_write(SSL *ssl, void *arg)
 {
 	const struct tls_context *tc = arg;
 	SSL_SESSION *session = SSL_get_session(ssl);
-	struct stamp stamp = { .full_ms = now_ms() }, old;
+	int64_t now = age_clock(tc);
+	struct stamp stamp = { .full_ms = now }, old;
 
 	memcpy(stamp.trust, tc->trust, TLS_TRUST_SIZE);
 	if (SSL_session_reused(ssl)) {
 		/* Without a stamp its age is unknown: let this one be the last. */
-		stamp.full_ms = stamp_read(session, &old) ? old.full_ms
-							  : now_ms() - tc->conf->session_timeout_ms;
+		stamp.full_ms =
+		    stamp_read(session, &old) ? old.full_ms : now - tc->conf->session_timeout_ms;
 		/*
 		 * TLS 1.3 has just set the time of the renewed session to now; sessions kept here
 		 * are judged by it.
 		 */
 		SSL_SESSION_set_time(
-		    session, (long)(time(NULL) - (now_ms() - stamp.full_ms + 999) / 1000));
+		    session, (long)(time(NULL) - (now - stamp.full_ms + 999) / 1000));
 	}
 	return SSL_SESSION_set1_ticket_appdata(session, &stamp, sizeof(stamp));
 }
@@ -280,8 +350,7 @@ server_install(struct tls_context *tc)
 	const struct tls_conf *conf = tc->conf;
 	SSL_CTX *ctx = tc->ctx;
 
-	if (tc->tickets == NULL &&
-	    (tc->tickets = ticket_ring_new(conf->ticket_rotation_ms)) == NULL)
+	if (tc->tickets == NULL && (tc->tickets = ticket_ring_new(tc)) == NULL)
 		return false;
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER);
 	SSL_CTX_sess_set_cache_size(ctx, conf->session_cache_size);
@@ -563,7 +632,7 @@ full_handshake_time(SSL *ssl, const struct tls_context *tc, SSL_SESSION *session
 		return trust_is_ours(tc, stamp.trust, sizeof(stamp.trust));
 	}
 	/* TLS 1.2 by session id has no stamp; its time is never renewed. */
-	*out = now_ms() - ((int64_t)time(NULL) - SSL_SESSION_get_time(session)) * 1000;
+	*out = age_clock(tc) - ((int64_t)time(NULL) - SSL_SESSION_get_time(session)) * 1000;
 	return SSL_version(ssl) < TLS1_3_VERSION;
 }
 

@@ -13,7 +13,8 @@
 #include "tls/context.h"
 
 struct ticket_ring; /* any thread; locks for itself; reference-counted over reloads */
-struct ticket_ring *ticket_ring_new(int rotation_ms); /* NULL: no memory or no randomness */
+/* After the trust hash.  NULL: no memory or no randomness. */
+struct ticket_ring *ticket_ring_new(const struct tls_context *);
 struct ticket_ring *ticket_ring_hold(struct ticket_ring *);
 void ticket_ring_release(struct ticket_ring *);
 

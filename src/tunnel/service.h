@@ -33,6 +33,7 @@ struct service_conf {
 	int log_id;
 	int uid, gid;				    /* of UNIX accept sockets; -1: leave */
 	int busy_ms, close_ms, connect_ms, idle_ms; /* TIMEOUT* */
+	long stack;				    /* asked for; nothing obeys it */
 	struct sock_conf sock;
 	struct proto_conf proto;
 	struct tls_conf near, far; /* the accepted and the connected side */

@@ -230,6 +230,20 @@ numbers_and_aliases(void **state)
 }
 
 static void
+secrets_are_hexadecimal(void **state)
+{
+	(void)state;
+	must("ticketKeySecret", "000102030405060708090A0b0c0d0e0f");
+	assert_int_equal(conf.ticket_key.size, 16);
+	assert_int_equal(conf.ticket_key.bytes[0], 0);
+	assert_int_equal(conf.ticket_key.bytes[11], 11);
+	must("ticketMacSecret", "00:01:02:03:04:05:06:07:08:09:0a:0b:0c:0d:0e:0f:"
+				"00:01:02:03:04:05:06:07:08:09:0a:0b:0c:0d:0e:ff");
+	assert_int_equal(conf.ticket_mac.size, 32);
+	assert_int_equal(conf.ticket_mac.bytes[31], 255);
+}
+
+static void
 bad_values_say_what_to_write(void **state)
 {
 	static const struct {
@@ -262,6 +276,13 @@ bad_values_say_what_to_write(void **state)
 		{ "sessionCacheTimeout", "99999999999999", "number" },
 		{ "ticketRotation", "0", "from 1" },
 		{ "sessionResume", "on", "yes or no" },
+		{ "ticketKeySecret", "0011", "2 bytes instead of required 16 or 32" },
+		{ "ticketKeySecret", "0", "16 or 32 byte hexadecimal key" },
+		{ "ticketMacSecret", "sesame", "16 or 32 byte hexadecimal key" },
+		{ "config", "", "write one" },
+		{ "config", "Certificate:x.pem", "write cert = FILE" },
+		{ "config", "verifymode:none", "write verifyChain" },
+		{ "renegotiation", "1", "yes or no" },
 	};
 
 	(void)state;
@@ -293,10 +314,9 @@ a_name_has_at_most_255_bytes(void **state)
 static void
 what_is_to_come_is_known(void **state)
 {
-	static const char *const names[] = { "CAengine", "CAstore", "config", "engineId",
-		"engineNum", "OCSP", "OCSPaia", "OCSPflag", "OCSPnonce", "OCSPrequire",
-		"PSKidentity", "PSKsecrets", "renegotiation", "sessiond", "ticketKeySecret",
-		"ticketMacSecret", "TIMEOUTocsp" };
+	static const char *const names[] = { "CAengine", "CAstore", "engineId", "engineNum", "OCSP",
+		"OCSPaia", "OCSPflag", "OCSPnonce", "OCSPrequire", "PSKidentity", "PSKsecrets",
+		"sessiond", "TIMEOUTocsp" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(names); i++)
@@ -334,6 +354,7 @@ main(void)
 		CASE(lists_grow_and_texts_are_replaced),
 		CASE(sni_may_be_empty_and_that_is_not_unset),
 		CASE(numbers_and_aliases),
+		CASE(secrets_are_hexadecimal),
 		CASE(bad_values_say_what_to_write),
 		CASE(a_name_has_at_most_255_bytes),
 		CASE(what_is_to_come_is_known),

@@ -277,7 +277,7 @@ static void
 what_is_to_come_is_known(void **state)
 {
 	static const char *const names[] = { "exec", "execArgs", "ident", "libwrap", "pty",
-		"redirect", "retry", "stack", "transparent" };
+		"redirect", "retry", "transparent" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
