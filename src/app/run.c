@@ -5,6 +5,7 @@
 #include "app/exit_status.h"
 #include "app/version.h"
 #include "base/heap.h"
+#include "net/exec.h"
 #include "tls/certs.h"
 #include "tunnel/crew.h"
 
@@ -268,6 +269,7 @@ serve(struct server *s, struct loaded *l)
 	process_hide_memory(); /* again: a change of user undoes it */
 	if (!open_log(&l->globals->log, s->conf.foreground == FOREGROUND_YES))
 		return EXIT_FAILED;
+	exec_keep_stderr(s->conf.foreground == FOREGROUND_YES);
 	s->stop_task = (struct task){ .run = stop_now, .owner = s };
 	s->stop_timer.task = &s->stop_task;
 	if ((s->loop = loop_new()) == NULL || !catch_signals(s)) {
@@ -306,6 +308,7 @@ keep_conf(struct server *s, const struct process_conf *conf)
 static int
 prepare(struct server *s, struct loaded *l)
 {
+	exec_prepare();
 	process_hide_memory();
 	heap_keep();
 	version_lines(log_notice_line);

@@ -22,22 +22,32 @@ static void
 check_endpoints(const struct service_conf *conf, struct sink *sink)
 {
 	const struct proto_role *role = proto_role(&conf->proto, conf->client);
+	bool named = role != NULL && role->names_target; /* the client says where to go */
+	bool connects = conf->connect.n > 0, runs = conf->exec.path != NULL;
+	unsigned ways_out = (unsigned)named + connects + runs;
 
-	if (conf->accept.n == 0)
+	if (conf->accept.n == 0 && !service_starts_itself(conf))
 		sink_error(sink, NULL,
 		    "Each service must define two endpoints: it does not say where clients come "
-		    "in; "
-		    "write accept = [HOST:]PORT");
-	if (conf->connect.n == 0 && (role == NULL || !role->names_target))
+		    "in; write accept = [HOST:]PORT");
+	if (ways_out == 0)
 		sink_error(sink, NULL,
 		    "Each service must define two endpoints: it does not say where they go; "
-		    "write connect = [HOST:]PORT");
-	if (conf->connect.n > 0 && role != NULL && role->names_target)
-		sink_error(sink, "connect",
+		    "write connect = [HOST:]PORT, or exec = PROGRAM");
+	if (named && ways_out > 1)
+		sink_error(sink, connects ? "connect" : "exec",
 		    "Each service must define two endpoints: with protocol = %s the client says "
-		    "where "
-		    "to go; remove connect",
+		    "where to go; remove this line",
 		    conf->proto.proto->name);
+	else if (conf->accept.n > 0 && ways_out > 1)
+		sink_error(sink, NULL,
+		    "Each service must define two endpoints: accept, connect and exec are three; "
+		    "remove one of them");
+	if (runs && conf->exec.path[0] != '/')
+		sink_warn(sink, "exec",
+		    "%s is looked for in the working directory, which is / for a daemon; write "
+		    "the full path",
+		    conf->exec.path);
 	if (service_accepts_tls(conf) && conf->near.cert == NULL)
 		sink_error(sink, NULL,
 		    "TLS server needs a certificate; write cert = FILE, or client = yes if plain "

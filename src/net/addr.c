@@ -247,6 +247,15 @@ addr_text(const struct addr *a, char out[ADDR_TEXT])
 	return out;
 }
 
+const char *
+addr_host_text(const struct addr *a, char out[ADDR_TEXT])
+{
+	if (a->len == 0 ||
+	    getnameinfo(&a->sa, a->len, out, ADDR_TEXT, NULL, 0, NI_NUMERICHOST) != 0)
+		out[0] = '\0';
+	return out;
+}
+
 struct addr
 addr_from(const struct sockaddr *sa, socklen_t len)
 {

@@ -50,6 +50,8 @@ size_t target_lookup(
  */
 enum { ADDR_TEXT = 128 };
 const char *addr_text(const struct addr *, char out[ADDR_TEXT]);
+/* The host alone, in figures; "" if it has none.  Returns out. */
+const char *addr_host_text(const struct addr *, char out[ADDR_TEXT]);
 
 struct addr addr_from(const struct sockaddr *, socklen_t); /* of a length that struct addr holds */
 void addr_set_port(struct addr *, uint16_t port);	   /* host order; a UNIX socket has none */

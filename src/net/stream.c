@@ -66,13 +66,20 @@ stream_is_open(const struct stream *s)
 	return s->watch.fd != -1;
 }
 
+void
+stream_set_kind(struct stream *s, enum stream_kind kind)
+{
+	s->kind = kind;
+}
+
 bool
 stream_was_reset(const struct stream *s)
 {
 	char byte;
 
-	return s->watch.hung && recv(s->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1 &&
-	       errno != EAGAIN && errno != EINTR;
+	return s->watch.hung && s->kind != STREAM_PTY &&
+	       recv(s->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1 && errno != EAGAIN &&
+	       errno != EINTR;
 }
 
 enum io
@@ -127,6 +134,25 @@ stream_connected(struct stream *s)
 	return stream_fail(s, FAULT_OS, error);
 }
 
+/* One read, in the terms of a socket. */
+static ssize_t
+receive_some(struct stream *s, void *to, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = s->kind == STREAM_PTY ? read(s->watch.fd, to, size)
+					  : recv(s->watch.fd, to, size, 0);
+	while (n == -1 && errno == EINTR);
+	if (n != -1 || s->kind == STREAM_SOCKET)
+		return n;
+	/* unix(7): who leaves with bytes unread resets.  pty(7): EIO, once nobody has it open. */
+	if (errno == ECONNRESET || (s->kind == STREAM_PTY && errno == EIO))
+		return 0;
+	/* A terminal cannot be told of our end alone; what was said up to it is read, no more. */
+	return errno == EAGAIN && s->kind == STREAM_PTY && s->ended ? 0 : -1;
+}
+
 ssize_t
 stream_recv(struct stream *s, void *to, size_t size)
 {
@@ -136,18 +162,17 @@ stream_recv(struct stream *s, void *to, size_t size)
 		errno = EAGAIN;
 		return -1;
 	}
-	do
-		n = recv(s->watch.fd, to, size, 0);
-	while (n == -1 && errno == EINTR);
-
+	n = receive_some(s, to, size);
 	if (n > 0)
 		s->received += (size_t)n;
 	if (n == 0)
 		s->socket_eof = true;
 	else if (n == -1 && errno == EAGAIN)
 		s->watch.readable = false;
-	else if (n > 0 && (size_t)n < size && !s->watch.hung)
-		/* epoll(7), Q&A 9: a short read means that nothing is left, and saves asking again.
+	else if (n > 0 && (size_t)n < size && !s->watch.hung && s->kind != STREAM_PTY)
+		/*
+		 * epoll(7), Q&A 9: a short read means that nothing is left, and saves asking again.
+		 * A terminal hands out its bytes in pieces.
 		 */
 		s->watch.readable = false;
 	return n;
@@ -218,6 +243,20 @@ stream_read(struct stream *s, struct buf *to, size_t max)
 	return IO_OK;
 }
 
+/* One write, in the terms of a socket. */
+static ssize_t
+send_some(struct stream *s, const void *from, size_t n, int flags)
+{
+	ssize_t sent;
+
+	if (s->kind != STREAM_PTY)
+		return send(s->watch.fd, from, n, MSG_NOSIGNAL | flags);
+	sent = write(s->watch.fd, from, n);
+	if (sent == -1 && errno == EIO)
+		errno = EPIPE; /* nobody has it open any more */
+	return sent;
+}
+
 /* Give the socket as much of `b` as it takes.  `flags`: 0 or MSG_MORE. */
 static enum io
 transmit(struct stream *s, struct buf *b, int flags)
@@ -228,7 +267,7 @@ transmit(struct stream *s, struct buf *b, int flags)
 	while ((len = buf_len(b)) > 0) {
 		if (!s->watch.writable)
 			return IO_AGAIN;
-		n = send(s->watch.fd, buf_head(b), len, MSG_NOSIGNAL | flags);
+		n = send_some(s, buf_head(b), len, flags);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && errno != EAGAIN)
@@ -276,6 +315,18 @@ stream_write(struct stream *s, struct buf *from)
 	return sent == IO_AGAIN && buf_len(from) == 0 ? IO_OK : sent;
 }
 
+/* The FIN behind the last byte, or what comes nearest to it. */
+static bool
+end_socket(struct stream *s)
+{
+	if (s->kind != STREAM_PTY)
+		return shutdown(s->watch.fd, SHUT_WR) == 0;
+	/* Read what is there, and then the end: no event will tell of it. */
+	s->watch.readable = true;
+	loop_queue(s->loop, s->watch.task);
+	return true;
+}
+
 enum io
 stream_end(struct stream *s, enum end how)
 {
@@ -292,7 +343,7 @@ stream_end(struct stream *s, enum end how)
 	 * Under TLS, close_notify is the end (RFC 8446 6.1), and the socket stays open both ways:
 	 * the library may still owe the peer an answer to a KeyUpdate.
 	 */
-	if (!notify && !s->ended && shutdown(s->watch.fd, SHUT_WR) == -1)
+	if (!notify && !s->ended && !end_socket(s))
 		return IO_FAILED; /* the peer has left; a read tells in which way */
 	s->ended = true;
 	return IO_OK;

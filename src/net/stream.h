@@ -37,6 +37,14 @@ enum fault {
 
 struct stream;
 
+/* What the descriptor is. */
+enum stream_kind {
+	STREAM_SOCKET,
+	STREAM_PROGRAM, /* a socket to a program of ours: its exit is an end, whatever it left
+			   unread */
+	STREAM_PTY,	/* a terminal: no half-close, and our end is the end of both directions */
+};
+
 /* So few bytes in ->out do not stop reading for a stream: they leave together with what is read. */
 enum { STREAM_MERGE = 8 * 1024 };
 
@@ -53,6 +61,7 @@ struct filter {
 /* Embedded in its owner; the fields are for net/ and the filters. */
 struct stream {
 	struct watch watch; /* .fd is -1 when closed */
+	enum stream_kind kind;
 	struct loop *loop;
 	struct pool *pool;
 	const struct log_ctx *log;   /* the owner's */
@@ -76,6 +85,8 @@ struct stream {
 bool stream_open(struct stream *, struct loop *, struct pool *, const struct log_ctx *, int fd,
     struct task *) MUST_CHECK;
 bool stream_is_open(const struct stream *);
+/* Right after stream_open(), if it is no plain socket. */
+void stream_set_kind(struct stream *, enum stream_kind);
 
 /* While nobody reads from it: has the peer reset it?  Asks the system only if it hung up. */
 bool stream_was_reset(const struct stream *);

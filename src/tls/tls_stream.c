@@ -444,3 +444,24 @@ tls_stream_version(const struct stream *s)
 {
 	return SSL_get_version(state_of(s)->ssl);
 }
+
+/* Whole: verify_name() cuts what does not fit, and fills `size` nearly up then. */
+static bool
+whole_name(const X509_NAME *name, char *out, size_t size)
+{
+	verify_name(name, out, size);
+	return name != NULL && strlen(out) + 8 < size;
+}
+
+bool
+tls_stream_peer_names(const struct stream *s, char *subject, char *issuer, size_t size)
+{
+	const struct tls_stream *t = s->filter == &tls_filter ? s->state : NULL;
+	X509 *cert = t != NULL ? SSL_get1_peer_certificate(t->ssl) : NULL;
+	bool whole = cert != NULL && whole_name(X509_get_subject_name(cert), subject, size) &&
+		     whole_name(X509_get_issuer_name(cert), issuer, size);
+
+	X509_free(cert);
+	ERR_clear_error();
+	return whole;
+}

@@ -19,4 +19,11 @@ bool tls_stream_open(struct stream *, const struct tls_context *tc, struct resum
 const char *tls_stream_sni(const struct stream *);
 const char *tls_stream_version(const struct stream *);
 
+/*
+ * The names of the peer's certificate, as the log writes them but whole.  False: it showed none, or
+ * a name does not fit (a part of a name could be the name of somebody else).
+ */
+bool tls_stream_peer_names(
+    const struct stream *, char *subject, char *issuer, size_t size) MUST_CHECK;
+
 #endif

@@ -8,7 +8,10 @@
 #include <errno.h>
 #include <string.h>
 
-enum { CREW_MAGIC = 0x62f0917c };
+enum {
+	CREW_MAGIC = 0x62f0917c,
+	OFFLOAD_THREADS = 4, /* what they do waits for a disk, rarely for long */
+};
 
 /*
  * An order to one worker, or its answer; the same piece of memory goes there and back.  All are
@@ -58,7 +61,8 @@ crew_new(unsigned workers, const struct limits *limits, struct loop *main,
 		goto no_memory;
 	if ((c->orders = calloc(workers, sizeof(struct orders))) == NULL)
 		goto no_memory;
-	if ((c->mailbox = mailbox_new(main, c)) == NULL)
+	if ((c->mailbox = mailbox_new(main, c)) == NULL ||
+	    (c->common.offload = offload_new(OFFLOAD_THREADS)) == NULL)
 		goto no_memory;
 	for (unsigned i = 0; i < workers; i++)
 		if ((c->common.workers[i] = worker_new(&c->common, i)) == NULL)
@@ -312,6 +316,8 @@ crew_free(struct crew *c)
 		give(&c->orders[i].stop, c, c->common.workers[i], worker_take_stop);
 	for (unsigned i = 0; i < c->started; i++)
 		pthread_join(c->common.workers[i]->thread, NULL);
+	/* Before the mailboxes that it answers to. */
+	offload_free(c->common.offload);
 	for (unsigned i = 0; c->common.workers != NULL && i < c->common.worker_count; i++)
 		dismiss(c->common.workers[i]);
 	mailbox_free(c->mailbox);

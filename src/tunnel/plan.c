@@ -32,6 +32,7 @@ plan_free(struct plan *p)
 	for (unsigned i = 0; i < p->service_count; i++) {
 		tls_context_free(p->services[i].near);
 		tls_context_free(p->services[i].far);
+		free(p->services[i].environment);
 	}
 	for (unsigned i = 0; i < p->door_count; i++)
 		listener_release(p->doors[i].listener);
@@ -122,6 +123,8 @@ plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf,
 	if (service_connects_tls(conf))
 		s->far = tls_context_new(&conf->far, TLS_CLIENT, conf->name, default_sni(conf),
 		    old != NULL ? old->far : NULL, files, sink);
+	if (conf->exec.path != NULL && (s->environment = exec_environment()) == NULL)
+		sink_error(sink, "exec", "out of memory");
 	return sink->errors == errors;
 }
 

@@ -22,6 +22,7 @@ struct service {
 	struct tls_context *near, *far; /* NULL: that side is plain */
 	const struct proto_role *role;	/* what is said around TLS; NULL: nothing */
 	struct dial_plan dial;
+	char **environment;    /* for exec, as it was when the plan was made; NULL without exec */
 	_Atomic unsigned turn; /* failover = rr: whose turn it is */
 };
 

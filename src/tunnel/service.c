@@ -158,6 +158,57 @@ service_parse_group(struct option_ctx *ctx, const struct option *o, void *field,
 	return true;
 }
 
+/* Words split at blanks, as they are; NULL behind the last.  NULL without memory. */
+static const char *const *
+split_words(struct arena *arena, const char *text)
+{
+	const char **words = arena_alloc(arena, (strlen(text) / 2 + 2) * sizeof(*words));
+	size_t n = 0, len;
+
+	for (; words != NULL; text += len) {
+		text += strspn(text, " \t");
+		if ((len = strcspn(text, " \t")) == 0)
+			break;
+		if ((words[n++] = arena_strndup(arena, text, len)) == NULL)
+			return NULL;
+	}
+	return words;
+}
+
+/*
+ * Field: struct exec_conf.  As in the incumbent, the name stands for the arguments only while there
+ * are none, so a section that renames the program of a default keeps the default's arguments.
+ */
+static bool
+parse_exec(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	struct exec_conf *conf = field;
+	const char **argv;
+
+	if (!option_text(ctx, o, &conf->path, value))
+		return false;
+	if (conf->argv != NULL)
+		return true;
+	if ((argv = arena_alloc(ctx->arena, 2 * sizeof(*argv))) == NULL)
+		return option_refuse(ctx, "out of memory");
+	argv[0] = conf->path;
+	conf->argv = argv;
+	return true;
+}
+
+/* Field: struct exec_conf. */
+static bool
+parse_exec_args(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	struct exec_conf *conf = field;
+
+	(void)o;
+	if (value[0] == '\0')
+		return option_refuse(ctx, "write the program's name, and then its arguments");
+	conf->argv = split_words(ctx->arena, value);
+	return conf->argv != NULL || option_refuse(ctx, "out of memory");
+}
+
 static const struct option_word tri_words[] = { { "yes", TRI_YES }, { "no", TRI_NO }, { NULL, 0 } };
 static const struct option_word failover_words[] = {
 	{ "prio", FAILOVER_PRIO },
@@ -194,6 +245,33 @@ static const struct option tunnel_options[] = {
 	    .doc = "Where to connect to: a port on this machine, a host and a port, or the path of "
 		   "a UNIX socket. May be given several times; all addresses of all lines are "
 		   "tried in turn, see failover." },
+	{ .name = "exec",
+	    .parse = parse_exec,
+	    .offset = AT(exec),
+	    .scope = OPTION_SERVICE,
+	    .arg = "PATH",
+	    .doc = "The program to start for each connection, in place of connect; its standard "
+		   "input, output and error are the tunnel (but with foreground = yes, its "
+		   "standard error is that of ginnel). It is started without a shell, and finds "
+		   "REMOTE_HOST, REMOTE_PORT and, if the client showed a certificate, "
+		   "SSL_CLIENT_DN and SSL_CLIENT_I_DN (the names of its subject and issuer) in "
+		   "its environment. With connect and without accept, the program is started at "
+		   "once and takes the client's place; see retry." },
+	{ .name = "execArgs",
+	    .parse = parse_exec_args,
+	    .offset = AT(exec),
+	    .scope = OPTION_SERVICE,
+	    .arg = "WORDS",
+	    .doc = "The arguments of exec, its name first, separated by blanks; there is no "
+		   "quoting. If it is not set, the program gets its path as the only one." },
+	{ .name = "pty",
+	    .parse = option_yesno,
+	    .offset = AT(exec) + offsetof(struct exec_conf, pty),
+	    .scope = OPTION_SERVICE,
+	    .def = "no",
+	    .arg = "yes|no",
+	    .doc = "Give the program of exec a terminal instead of a socket. A terminal knows no "
+		   "half-close: the end of one direction is the end of the tunnel." },
 	{ .name = "client",
 	    .parse = option_yesno,
 	    .offset = AT(client),
@@ -356,13 +434,9 @@ static const struct option tunnel_options[] = {
 		   "be given several times. SO_REUSEADDR on a, and TCP_NODELAY on l and r, are set "
 		   "unless a line says no. ginnel -sockets lists all." },
 
-	{ LATER("exec", "PATH"),
-	    .doc = "The program to start for each connection, in place of connect." },
-	{ LATER("execArgs", "WORDS"), .doc = "The arguments of exec, its name first." },
 	{ LATER("ident", "USER"),
 	    .doc = "Ask the client machine by RFC 1413 whether the connection is of this user." },
 	{ LATER("libwrap", "yes|no"), .doc = "Ask hosts.allow and hosts.deny about each client." },
-	{ LATER("pty", "yes|no"), .doc = "Give the program of exec a terminal." },
 	{ LATER("redirect", "[HOST:]PORT"),
 	    .doc = "Where clients without a valid certificate are connected to." },
 	{ LATER("retry", "yes|no|MILLISECONDS"),
@@ -406,6 +480,12 @@ service_init(struct arena *arena, struct service_conf *conf)
 		.far.security_level = -1,
 	};
 	return sock_defaults(arena, &conf->sock);
+}
+
+bool
+service_starts_itself(const struct service_conf *conf)
+{
+	return conf->exec.path != NULL && conf->connect.n > 0;
 }
 
 bool

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/option.h"
 #include "net/addr.h"
+#include "net/exec.h"
 #include "net/sock.h"
 #include "proto/proto.h"
 #include "tls/conf.h"
@@ -22,6 +23,7 @@ enum failover { FAILOVER_PRIO, FAILOVER_RR };
 struct service_conf {
 	const char *name; /* the section's, or what `service =` made of it */
 	struct targets accept, connect;
+	struct exec_conf exec;
 	bool client;
 	int accept_tls, connect_tls; /* enum tri; unset: as `client` says */
 	int failover;
@@ -50,6 +52,8 @@ bool service_init(struct arena *, struct service_conf *) MUST_CHECK;
 option_parse service_parse_user;
 option_parse service_parse_group;
 
+/* No clients come in: the program of exec is the near side, and connect the far one. */
+bool service_starts_itself(const struct service_conf *);
 bool service_accepts_tls(const struct service_conf *);
 bool service_connects_tls(const struct service_conf *);
 

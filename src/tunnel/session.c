@@ -28,10 +28,12 @@ enum {
 enum next { MORE, WAIT, END }; /* a step's answer to session_run() */
 
 enum step_id {
+	STEP_LAUNCH,
 	STEP_EARLY,
 	STEP_PEEK,
 	STEP_SECURE,
 	STEP_REQUEST,
+	STEP_EXEC,
 	STEP_CONNECT,
 	STEP_SORRY,
 	STEP_CLEAR,
@@ -49,11 +51,14 @@ struct session {
 	struct task task;
 	struct timer timer; /* until the tunnel stands: the deadline; then: silence */
 	struct stream near, far;
-	struct flow up, down; /* near to far, far to near */
-	struct dial *dial;    /* from STEP_CONNECT until the tunnel stands */
-	struct talk *talk;    /* the dialogue of `protocol`, until the tunnel stands */
+	struct flow up, down;	    /* near to far, far to near */
+	struct dial *dial;	    /* from STEP_CONNECT until the tunnel stands */
+	struct talk *talk;	    /* the dialogue of `protocol`, until the tunnel stands */
+	struct exec_start *program; /* in STEP_LAUNCH and STEP_EXEC */
 	struct log_ctx log;
 	struct addr peer;
+	void (*ended)(void *owner); /* NULL: nobody asked to be told */
+	void *owner;
 	int64_t started, secured, connected, relayed; /* ms; 0: not yet */
 	int64_t spin_since;
 	uint64_t spin_received;
@@ -62,13 +67,14 @@ struct session {
 
 static enum next session_step_peek(struct session *);
 static enum next session_step_secure(struct session *);
+static enum next session_step_exec(struct session *);
 static enum next session_step_connect(struct session *);
 static enum next session_step_upgrade(struct session *);
 static enum next session_step_relay(struct session *);
 static enum next session_step_talk(struct session *);
 
 /* For which services a step is passed through. */
-enum want { ALWAYS, NEAR_TLS, FAR_TLS, SCRIPT };
+enum want { ALWAYS, NEAR_PROGRAM, NEAR_TLS, FAR_PROGRAM, FAR_TARGET, FAR_TLS, SCRIPT };
 
 static const struct step {
 	const char *name;
@@ -76,6 +82,8 @@ static const struct step {
 	enum want want;
 	enum proto_point point; /* SCRIPT: with something to say here */
 } steps[] = {
+	/* near program: start it */
+	[STEP_LAUNCH] = { "launch", session_step_exec, NEAR_PROGRAM, 0 },
 	/* what the protocol says to the client before anything else */
 	[STEP_EARLY] = { "early", session_step_talk, SCRIPT, PROTO_EARLY },
 	/* near TLS: wait for the ClientHello */
@@ -84,8 +92,10 @@ static const struct step {
 	[STEP_SECURE] = { "secure", session_step_secure, NEAR_TLS, 0 },
 	/* what the client asks for */
 	[STEP_REQUEST] = { "request", session_step_talk, SCRIPT, PROTO_REQUEST },
+	/* far program: start it */
+	[STEP_EXEC] = { "exec", session_step_exec, FAR_PROGRAM, 0 },
 	/* reach the target */
-	[STEP_CONNECT] = { "connect", session_step_connect, ALWAYS, 0 },
+	[STEP_CONNECT] = { "connect", session_step_connect, FAR_TARGET, 0 },
 	/* ... which failed, and the client is told */
 	[STEP_SORRY] = { "sorry", session_step_talk, SCRIPT, PROTO_SORRY },
 	/* what is said with both before TLS begins on one side */
@@ -99,12 +109,12 @@ static const struct step {
 
 /* The orders in which a tunnel lives through them; what its service does not want is passed over.
  */
-static const enum step_id tls_first[] = { STEP_EARLY, STEP_PEEK, STEP_SECURE, STEP_REQUEST,
-	STEP_CONNECT, STEP_UPGRADE, STEP_LATE, STEP_RELAY };
-static const enum step_id connect_first[] = { STEP_EARLY, STEP_CONNECT, STEP_UPGRADE, STEP_CLEAR,
-	STEP_PEEK, STEP_SECURE, STEP_LATE, STEP_RELAY };
-static const enum step_id client_order[] = { STEP_PEEK, STEP_SECURE, STEP_REQUEST, STEP_CONNECT,
-	STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_RELAY };
+static const enum step_id tls_first[] = { STEP_LAUNCH, STEP_EARLY, STEP_PEEK, STEP_SECURE,
+	STEP_REQUEST, STEP_EXEC, STEP_CONNECT, STEP_UPGRADE, STEP_LATE, STEP_RELAY };
+static const enum step_id connect_first[] = { STEP_LAUNCH, STEP_EARLY, STEP_EXEC, STEP_CONNECT,
+	STEP_UPGRADE, STEP_CLEAR, STEP_PEEK, STEP_SECURE, STEP_LATE, STEP_RELAY };
+static const enum step_id client_order[] = { STEP_LAUNCH, STEP_PEEK, STEP_SECURE, STEP_REQUEST,
+	STEP_EXEC, STEP_CONNECT, STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_RELAY };
 
 static const enum step_id *
 order_of(const struct service *service)
@@ -120,8 +130,14 @@ static bool
 wanted(const struct service *service, enum step_id step)
 {
 	switch (steps[step].want) {
+	case NEAR_PROGRAM:
+		return service_starts_itself(service->conf);
 	case NEAR_TLS:
 		return service->near != NULL;
+	case FAR_PROGRAM:
+		return service->conf->exec.path != NULL && !service_starts_itself(service->conf);
+	case FAR_TARGET:
+		return !wanted(service, STEP_EXEC);
 	case FAR_TLS:
 		return service->far != NULL;
 	case SCRIPT:
@@ -174,6 +190,13 @@ closing_word(bool near_reset, bool far_reset)
 	return far_reset ? "closed/reset" : "closed";
 }
 
+/* The peer as one word of a line. */
+static const char *
+peer_word(const struct session *s, char out[ADDR_TEXT])
+{
+	return s->peer.len == 0 ? "-" : addr_text(&s->peer, out);
+}
+
 /* One line for each tunnel: what the incumbent says of its end, and what we know beyond. */
 static void
 log_end(struct session *s, enum reason reason, const char *word)
@@ -200,7 +223,7 @@ log_end(struct session *s, enum reason reason, const char *word)
 	    "Connection %s: %llu byte(s) sent to TLS, %llu byte(s) sent to socket; "
 	    "end=%s service=%s peer=%s step=%s tls_ms=%lld connect_ms=%lld ms=%lld%s%s%s%s",
 	    word, (unsigned long long)to_tls, (unsigned long long)to_socket, info->code,
-	    s->service->conf->name, addr_text(&s->peer, peer), steps[s->step].name,
+	    s->service->conf->name, peer_word(s, peer), steps[s->step].name,
 	    (long long)(s->secured != 0 ? s->secured - s->started : -1),
 	    (long long)(s->connected != 0 ? s->connected - s->started : -1),
 	    (long long)(now - s->started), reason == R_DONE ? "" : ": ",
@@ -240,6 +263,8 @@ static void
 session_end(struct session *s, enum reason reason)
 {
 	struct worker *w = s->worker;
+	void (*ended)(void *) = s->ended;
+	void *owner = s->owner;
 	bool clean = reason_info(reason)->clean, may_reset = s->service->conf->reset;
 	bool near_reset = may_reset && !has_alert(&s->near) && !talk_took_leave(s->talk) &&
 			  (!clean || is_owed(&s->near, &s->down));
@@ -251,6 +276,7 @@ session_end(struct session *s, enum reason reason)
 	loop_untimer(w->loop, &s->timer);
 	dial_free(s->dial);
 	talk_free(s->talk);
+	exec_forget(s->program);
 	flow_clear(&s->up, w->pool);
 	flow_clear(&s->down, w->pool);
 	stream_close(&s->far, far_reset);
@@ -258,6 +284,8 @@ session_end(struct session *s, enum reason reason)
 	loop_cancel(w->loop, &s->task);
 	plan_release(s->service->plan);
 	OBJ_FREE(s);
+	if (ended != NULL)
+		ended(owner);
 	worker_session_gone(w);
 }
 
@@ -362,6 +390,90 @@ session_step_secure(struct session *s)
 		break;
 	}
 	return finish(s, fault_reason(s, &s->near));
+}
+
+/* ---- programs ---- */
+
+enum { NAME_MAX_SIZE = 16 * 1024 }; /* a certificate's name, for SSL_CLIENT_DN */
+
+/* Who the client is, for the environment of a program. */
+struct client_vars {
+	char host[sizeof("REMOTE_HOST=") + ADDR_TEXT], port[sizeof("REMOTE_PORT=65535")];
+	char subject[sizeof("SSL_CLIENT_DN=") + NAME_MAX_SIZE];
+	char issuer[sizeof("SSL_CLIENT_I_DN=") + NAME_MAX_SIZE];
+	const char *list[5];
+};
+
+static void
+describe_client(const struct session *s, struct client_vars *v)
+{
+	char host[ADDR_TEXT], subject[NAME_MAX_SIZE], issuer[NAME_MAX_SIZE];
+	const char **next = v->list;
+
+	if (s->peer.len != 0 && !addr_is_unix(&s->peer)) {
+		(void)snprintf(v->port, sizeof(v->port), "REMOTE_PORT=%u", addr_port(&s->peer));
+		(void)snprintf(
+		    v->host, sizeof(v->host), "REMOTE_HOST=%s", addr_host_text(&s->peer, host));
+		*next++ = v->host;
+		*next++ = v->port;
+	}
+	if (tls_stream_peer_names(&s->near, subject, issuer, NAME_MAX_SIZE)) {
+		(void)snprintf(v->subject, sizeof(v->subject), "SSL_CLIENT_DN=%s", subject);
+		(void)snprintf(v->issuer, sizeof(v->issuer), "SSL_CLIENT_I_DN=%s", issuer);
+		*next++ = v->subject;
+		*next++ = v->issuer;
+	}
+	*next = NULL;
+}
+
+static bool
+begin_program(struct session *s)
+{
+	struct client_vars vars;
+
+	describe_client(s, &vars);
+	s->program = exec_begin(s->worker->programs, &s->service->conf->exec, vars.list,
+	    s->service->environment, &s->log, &s->task);
+	return s->program != NULL;
+}
+
+/* The program runs: it is the near side if nobody comes in here, else the far one. */
+static enum next
+take_program(struct session *s, int fd)
+{
+	bool is_near = s->step == STEP_LAUNCH;
+	struct stream *side = is_near ? &s->near : &s->far;
+	struct worker *w = s->worker;
+
+	if (!stream_open(side, w->loop, w->pool, &s->log, fd, &s->task)) {
+		close(fd);
+		return finish(s, R_NO_MEMORY);
+	}
+	stream_set_kind(side, s->service->conf->exec.pty ? STREAM_PTY : STREAM_PROGRAM);
+	exec_forget(s->program);
+	s->program = NULL;
+	if (is_near)
+		log_notice(&s->log, "Service [%s] accepted connection", s->service->conf->name);
+	else
+		s->connected = loop_now(w->loop);
+	return go_on(s);
+}
+
+static enum next
+session_step_exec(struct session *s)
+{
+	int fd = -1;
+
+	if (s->program == NULL && !begin_program(s))
+		return finish(s, R_EXEC);
+	switch (exec_step(s->program, &fd)) {
+	case IO_OK:
+		return take_program(s, fd);
+	case IO_AGAIN:
+		return stream_was_reset(&s->near) ? finish(s, R_RESET_NEAR) : WAIT;
+	default:
+		return finish(s, R_EXEC);
+	}
 }
 
 /* The target of several to try first. */
@@ -673,25 +785,49 @@ greet_near(struct session *s)
 	    addr_text(&s->peer, text));
 }
 
+/* NULL without memory.  It counts only from begin() on. */
+static struct session *
+session_new(struct worker *w, struct service *service)
+{
+	struct session *s;
+
+	if (OBJ_NEW(s, SESSION_MAGIC) == NULL)
+		return NULL;
+	s->worker = w;
+	s->service = service;
+	s->started = s->spin_since = loop_now(w->loop);
+	s->task = (struct task){ .run = session_run, .owner = s, .lane = LANE_SETUP };
+	s->timer.task = &s->task;
+	s->near.watch.fd = s->far.watch.fd = -1;
+	return s;
+}
+
+static void
+begin(struct session *s)
+{
+	struct worker *w = s->worker;
+
+	s->step = first_wanted(s->service, order_of(s->service));
+	plan_hold(s->service->plan);
+	DL_PREPEND(w->pending, s); /* the newest first: gate.c looks at those */
+	w->pending_count++;
+	worker_session_came(w);
+	loop_timer(w->loop, &s->timer, s->service->conf->busy_ms);
+	loop_queue(w->loop, &s->task);
+}
+
 void
 session_start(
     struct worker *w, struct service *service, int fd, const struct addr *peer, uint64_t seq)
 {
 	const struct service_conf *conf = service->conf;
-	struct session *s;
+	struct session *s = session_new(w, service);
 
-	if (OBJ_NEW(s, SESSION_MAGIC) == NULL) {
+	if (s == NULL) {
 		turn_away(w, fd);
 		return;
 	}
-	s->worker = w;
-	s->service = service;
 	s->peer = *peer;
-	s->started = s->spin_since = loop_now(w->loop);
-	s->task = (struct task){ .run = session_run, .owner = s, .lane = LANE_SETUP };
-	s->timer.task = &s->task;
-	s->near.watch.fd = s->far.watch.fd = -1;
-	s->step = first_wanted(service, order_of(service));
 	/* In a flood of bad connections new ones are quiet until they stand, or end. */
 	s->log.level = w->flood_second == s->started / 1000 ? LOG_CRIT : conf->log_level;
 	log_make_id(&s->log, (enum log_id)conf->log_id, seq);
@@ -700,13 +836,23 @@ session_start(
 		turn_away(w, fd);
 		return;
 	}
-	plan_hold(service->plan);
-	DL_PREPEND(w->pending, s); /* the newest first: gate.c looks at those */
-	w->pending_count++;
-	worker_session_came(w);
 	greet_near(s);
-	loop_timer(w->loop, &s->timer, conf->busy_ms);
-	loop_queue(w->loop, &s->task);
+	begin(s);
+}
+
+bool
+session_start_program(struct worker *w, struct service *service, const struct log_ctx *log,
+    void (*ended)(void *owner), void *owner)
+{
+	struct session *s = session_new(w, service);
+
+	if (s == NULL)
+		return false;
+	s->log = *log;
+	s->ended = ended;
+	s->owner = owner;
+	begin(s);
+	return true;
 }
 
 void
@@ -728,7 +874,7 @@ session_list_line(const struct session *s, unsigned n)
 	    n, s->service->conf->name,
 	    (unsigned long long)(near_is_tls ? s->down.bytes : s->up.bytes),
 	    (unsigned long long)(near_is_tls ? s->up.bytes : s->down.bytes), s->log.id,
-	    addr_text(&s->peer, peer), steps[s->step].name,
+	    peer_word(s, peer), steps[s->step].name,
 	    (long long)(loop_now(s->worker->loop) - s->started));
 }
 

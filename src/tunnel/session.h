@@ -14,6 +14,13 @@
 void session_start(
     struct worker *, struct service *, int fd, const struct addr *peer, uint64_t seq);
 
+/*
+ * Begin a tunnel whose near side is the program of service->exec.  `log`: the name of the tunnel.
+ * `ended` is called when it is over, unless there is no memory for it to begin: false.
+ */
+bool session_start_program(struct worker *, struct service *, const struct log_ctx *log,
+    void (*ended)(void *owner), void *owner) MUST_CHECK;
+
 /* End it from outside (shutdown). */
 void session_abort(struct session *, enum reason);
 

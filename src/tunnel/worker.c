@@ -55,7 +55,9 @@ worker_new(struct common *common, unsigned number)
 	if ((w->loop = loop_new()) == NULL || (w->pool = pool_new()) == NULL ||
 	    (w->resume = resume_cache_new()) == NULL ||
 	    (w->resolver = resolver_new(w->loop)) == NULL ||
-	    (w->mailbox = mailbox_new(w->loop, w)) == NULL) {
+	    (w->mailbox = mailbox_new(w->loop, w)) == NULL ||
+	    (w->programs = exec_host_new(
+		 w->loop, w->mailbox, common->offload, common->limits.sessions)) == NULL) {
 		log_err(
 		    &log_main, "Cannot start worker %u: %s (%d)", number, strerror(errno), errno);
 		worker_free(w);
@@ -73,6 +75,7 @@ worker_free(struct worker *w)
 	if (w->loop != NULL)
 		loop_untimer(w->loop, &w->tidy.timer);
 	mailbox_free(w->mailbox);
+	exec_host_free(w->programs); /* the mailbox may have brought one more */
 	resolver_free(w->resolver);
 	resume_cache_free(w->resume);
 	pool_free(w->pool);

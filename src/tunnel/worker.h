@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/reasons.h"
 #include "loop/mailbox.h"
+#include "net/exec.h"
 #include "net/resolve.h"
 #include "tls/resume.h"
 #include "tunnel/plan.h"
@@ -33,6 +34,7 @@ struct common {
 	struct limits limits;
 	struct worker **workers;
 	unsigned worker_count;
+	struct offload *offload;   /* for what blocks */
 	void (*idle)(void *owner); /* any thread: a draining worker has become idle */
 	void *owner;
 	_Atomic uint64_t seq; /* of connections */
@@ -54,6 +56,7 @@ struct worker {
 	struct resolver *resolver;
 	struct resume_cache *resume;
 	struct mailbox *mailbox;
+	struct exec_host *programs;
 	struct plan *plan;
 	struct gate **gates; /* one for each door of the plan */
 	unsigned gate_count;

@@ -255,8 +255,6 @@ each_fault_is_told_with_its_line(void **state)
 		    "t.conf:1: fips: known, not supported yet; remove it to run without it\n" },
 		{ "[x]\nfips = no\n",
 		    "t.conf:2: fips: known, not supported yet; remove it to run without it\n" },
-		{ "[x]\nexec = /bin/true\n",
-		    "t.conf:2: exec: known, not supported yet; remove it to run without it\n" },
 		{ "\n[x]\nclient = yes\npid = /x\n", "t.conf:4: pid: a global option, and this is "
 						     "a section; move it above line 2 of t.conf, "
 						     "where the first section begins\n" },
