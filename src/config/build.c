@@ -62,6 +62,18 @@ warn_of_no_effect(const struct service_conf *conf, struct sink *sink)
 		    "has no effect, and can be removed: tunnels have no threads of their own");
 }
 
+/* Old files verify nobody; a password should know where it goes. */
+static void
+check_password(const struct service_conf *conf, struct sink *sink)
+{
+	if (conf->client && conf->proto.password != NULL && service_connects_tls(conf) &&
+	    !conf->far.verify.chain && !conf->far.verify.peer)
+		sink_warn(sink, "protocolPassword",
+		    "it is sent to a server that nobody verifies; set verifyChain = yes, CAfile "
+		    "and "
+		    "checkHost");
+}
+
 /* A target that is the service's own listener would connect to itself for ever. */
 static void
 check_loops(const struct service_conf *conf, struct sink *sink)
@@ -130,6 +142,7 @@ config_build(struct config *c, const struct plan *previous, struct files *files)
 		    s->conf->client ? service_connects_tls(s->conf) : service_accepts_tls(s->conf),
 		    &sink.sink);
 		warn_of_no_effect(s->conf, &sink.sink);
+		check_password(s->conf, &sink.sink);
 		check_loops(s->conf, &sink.sink);
 		check_accepts(c, s, &sink.sink);
 		/* All faults are in c->problems; what can still be found out, is. */

@@ -91,8 +91,10 @@ const struct option proto_options[] = {
 	    .offset = AT(proto),
 	    .scope = OPTION_SERVICE,
 	    .arg = "NAME",
-	    .doc = "What is spoken before TLS begins, or right after: pop3 for the mail protocol "
-		   "with its command STLS. Without it TLS begins at once." },
+	    .doc =
+		"What is spoken before TLS begins, or right after. imap, lmtp, nntp, pop3, sieve "
+		"and smtp begin TLS by their command STARTTLS (STLS). Without protocol TLS "
+		"begins at once." },
 	{ .name = "protocolHost",
 	    .parse = parse_host,
 	    .offset = AT(host),
@@ -409,15 +411,21 @@ run_row(struct dialogue *d, const struct proto_row *row)
 }
 
 enum proto_verdict
-proto_run(struct dialogue *d, const struct proto_row *script)
+proto_rows(struct dialogue *d, const struct proto_row *rows, unsigned *row)
 {
-	d->waits = 0;
-	for (; script[d->row].act != PROTO_STOP; d->row++) {
-		enum proto_verdict got = run_row(d, &script[d->row]);
+	for (; rows[*row].act != PROTO_STOP; ++*row) {
+		enum proto_verdict got = run_row(d, &rows[*row]);
 
 		if (got != PROTO_DONE)
 			return got;
 	}
-	d->row = 0; /* for the next script */
+	*row = 0;
 	return PROTO_DONE;
+}
+
+enum proto_verdict
+proto_run(struct dialogue *d, const struct proto_row *script)
+{
+	d->waits = 0;
+	return proto_rows(d, script, &d->row);
 }

@@ -155,6 +155,8 @@ void proto_check(const struct proto_conf *, bool client, bool upgraded_has_tls, 
 
 /* Run a script of `d` on from where it stands. */
 enum proto_verdict proto_run(struct dialogue *d, const struct proto_row *script);
+/* Rows that a function chooses, from *row on; it keeps that in its state. */
+enum proto_verdict proto_rows(struct dialogue *, const struct proto_row *, unsigned *row);
 
 /* ---- for functions of scripts ---- */
 

@@ -206,11 +206,11 @@ checked(const struct proto_conf *conf, bool client, bool tls)
 static void
 the_list_knows_its_names(void **state)
 {
-	static const struct proto_conf pop3 = { .proto = &pop3_proto };
+	static const struct proto_conf pop3 = { .proto = &starttls_pop3 };
 
 	(void)state;
-	assert_ptr_equal(proto_find("pop3"), &pop3_proto);
-	assert_ptr_equal(proto_find("POP3"), &pop3_proto);
+	assert_ptr_equal(proto_find("pop3"), &starttls_pop3);
+	assert_ptr_equal(proto_find("POP3"), &starttls_pop3);
 	assert_null(proto_find("pop"));
 	assert_null(proto_find(""));
 	assert_string_equal(checked(&pop3, false, true), "");
