@@ -222,7 +222,7 @@ stream_start(struct stream *s)
 	enum io got = s->filter->start(s);
 
 	/* On failure, too: an alert may tell the peer why. */
-	if (got != IO_OK && stream_flush(s) == IO_FAILED)
+	if (got != IO_OK && !s->held && stream_flush(s) == IO_FAILED)
 		return IO_FAILED;
 	return got;
 }

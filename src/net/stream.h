@@ -31,6 +31,7 @@ enum fault {
 	FAULT_TLS,     /* the peer broke the TLS protocol, or said that we did */
 	FAULT_CERT,    /* its certificate was rejected */
 	FAULT_NO_CERT, /* it has none, and one is required */
+	FAULT_REVOKED, /* its certificate is revoked, or nobody says that it is not */
 	FAULT_ABUSE,   /* it kept us busy without sending data */
 	FAULT_MEMORY,
 };
@@ -73,6 +74,7 @@ struct stream {
 	enum fault fault;
 	int errnum;
 	bool socket_eof; /* the peer's FIN was read */
+	bool held;	 /* the filter waits for others than the peer; the task will run */
 	bool more;	 /* what is in `out` may wait for what follows it, in one packet */
 	bool ending;	 /* our end is wanted: behind `out` */
 	bool ended;	 /* our FIN is sent */
@@ -103,6 +105,13 @@ enum io stream_connect(struct stream *, struct loop *, struct pool *, const stru
     const struct addr *to, const struct addr *local, struct task *) MUST_CHECK;
 /* Has it connected?  IO_OK, IO_AGAIN, IO_FAILED. */
 enum io stream_connected(struct stream *) MUST_CHECK;
+
+/* Is there something left that the last call did not take?  Then it wants another turn. */
+static inline bool
+stream_wants_turn(const struct stream *s)
+{
+	return s->watch.readable && !s->held;
+}
 
 /* Read into stream->in without consuming, until it holds at most `max`.  IO_OK: it has grown. */
 enum io stream_peek(struct stream *, size_t max) MUST_CHECK;

@@ -2,6 +2,7 @@
 /* tls/conf.c -- the options that shape TLS, and their manual. */
 #include "tls/conf.h"
 
+#include "tls/ocsp_http.h"
 #include "tls/ops.h"
 
 #include <arpa/inet.h>
@@ -9,6 +10,7 @@
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/ocsp.h>
 #include <openssl/ssl.h>
 #include <string.h>
 #include <strings.h>
@@ -220,6 +222,46 @@ parse_config(struct option_ctx *ctx, const struct option *o, void *field, const 
 	return option_list(ctx, o, field, value);
 }
 
+/* Field: const char *. */
+static bool
+parse_responder(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	struct ocsp_url url;
+	const char *why;
+
+	if (value[0] != '\0' && !ocsp_http_url(value, &url, &why))
+		return option_refuse(ctx, "%s", why);
+	return option_text(ctx, o, field, value);
+}
+
+static const struct option_word ocsp_flag_words[] = {
+	{ "NOCERTS", OCSP_NOCERTS },
+	{ "NOINTERN", OCSP_NOINTERN },
+	{ "NOSIGS", OCSP_NOSIGS },
+	{ "NOCHAIN", OCSP_NOCHAIN },
+	{ "NOVERIFY", OCSP_NOVERIFY },
+	{ "NOEXPLICIT", OCSP_NOEXPLICIT },
+	{ "NOCASIGN", OCSP_NOCASIGN },
+	{ "NODELEGATED", OCSP_NODELEGATED },
+	{ "NOCHECKS", OCSP_NOCHECKS },
+	{ "TRUSTOTHER", OCSP_TRUSTOTHER },
+	{ "RESPID_KEY", OCSP_RESPID_KEY },
+	{ "NOTIME", OCSP_NOTIME },
+	{ NULL, 0 },
+};
+
+/* Field: unsigned long; several add up. */
+static bool
+parse_ocsp_flag(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	int flag = 0;
+
+	if (!option_keyword(ctx, o, &flag, value))
+		return false;
+	*(unsigned long *)field |= (unsigned long)flag;
+	return true;
+}
+
 #define AT(field) offsetof(struct tls_conf, field)
 #define CONF 0 /* the parser fills more than one field */
 /* Known from old files, and not supported yet. */
@@ -342,6 +384,59 @@ const struct option tls_options[] = {
 	    .arg = "ADDRESS",
 	    .doc = "The peer's certificate must be made out to this IPv4 or IPv6 address. May be "
 		   "given several times; see checkHost." },
+	{ .name = "OCSP",
+	    .parse = parse_responder,
+	    .offset = AT(ocsp.url),
+	    .scope = OPTION_SERVICE,
+	    .arg = "URL",
+	    .doc = "Ask this OCSP responder, http://HOST[:PORT]/PATH, whether the peer's "
+		   "certificate has been revoked. An answer that the peer staples to its handshake "
+		   "is taken first. Needs verifyChain. Answers are kept until they expire, unless "
+		   "OCSPnonce is on. An empty value takes back a default of the global part." },
+	{ .name = "OCSPaia",
+	    .parse = option_yesno,
+	    .offset = AT(ocsp.aia),
+	    .scope = OPTION_SERVICE,
+	    .def = "no",
+	    .arg = "yes|no",
+	    .doc = "Also ask the OCSP responders that the certificates of the chain name "
+		   "themselves (AIA), for each but the root. Needs verifyChain." },
+	{ .name = "OCSPflag",
+	    .parse = parse_ocsp_flag,
+	    .offset = AT(ocsp.flags),
+	    .scope = OPTION_SERVICE,
+	    .words = ocsp_flag_words,
+	    .arg = "NAME",
+	    .doc = "A flag of OCSP_basic_verify(3), with which OCSP answers are verified: NOCERTS, "
+		   "NOINTERN, NOSIGS, NOCHAIN, NOVERIFY, NOEXPLICIT, NOCASIGN, NODELEGATED, "
+		   "NOCHECKS, TRUSTOTHER, RESPID_KEY or NOTIME. May be given several times. Some "
+		   "of them switch the verification off." },
+	{ .name = "OCSPnonce",
+	    .parse = option_yesno,
+	    .offset = AT(ocsp.nonce),
+	    .scope = OPTION_SERVICE,
+	    .def = "no",
+	    .arg = "yes|no",
+	    .doc = "Send a nonce with each OCSP question, and take no answer that does not repeat "
+		   "it. Every handshake then asks anew, and no session is taken up." },
+	{ .name = "OCSPrequire",
+	    .parse = option_yesno,
+	    .offset = AT(ocsp.require),
+	    .scope = OPTION_SERVICE,
+	    .def = "yes",
+	    .arg = "yes|no",
+	    .doc = "Reject a peer if somebody was asked about it by OCSP and no answer was "
+		   "conclusive." },
+	{ .name = "TIMEOUTocsp",
+	    .parse = option_secs,
+	    .offset = AT(ocsp.timeout_ms),
+	    .scope = OPTION_SERVICE,
+	    .def = "5",
+	    .min = 0,
+	    .max = SECONDS_MAX,
+	    .arg = "SECONDS",
+	    .doc = "How long to wait for a connection to an OCSP responder, and then for its "
+		   "answer, in seconds." },
 	{ .name = "sni",
 	    .parse = parse_sni,
 	    .offset = AT(sni),
@@ -474,14 +569,6 @@ const struct option tls_options[] = {
 	{ LATER("engineNum", "NUMBER"),
 	    .doc =
 		"The OpenSSL engine that holds cert and key, by the number of its engine line." },
-	{ LATER("OCSP", "URL"), .doc = "The OCSP responder for the peer's certificate." },
-	{ LATER("OCSPaia", "yes|no"),
-	    .doc = "Ask the OCSP responders that the certificates name themselves." },
-	{ LATER("OCSPflag", "NAME"), .doc = "A flag for the verification of OCSP answers." },
-	{ LATER("OCSPnonce", "yes|no"),
-	    .doc = "Send a nonce with OCSP requests and demand it in the answer." },
-	{ LATER("OCSPrequire", "yes|no"),
-	    .doc = "Reject a peer about whom OCSP gave no conclusive answer." },
 	{ LATER("PSKidentity", "IDENTITY"),
 	    .doc = "The identity that a client uses out of PSKsecrets." },
 	{ LATER("PSKsecrets", "FILE"),
@@ -514,8 +601,6 @@ const struct option tls_options[] = {
 	    .arg = "HEX",
 	    .doc = "16 or 32 bytes in hexadecimal digits, from which the key is made that "
 		   "authenticates session tickets. Needs ticketKeySecret." },
-	{ LATER("TIMEOUTocsp", "SECONDS"),
-	    .doc = "How long to wait for a connection to an OCSP responder." },
 	{ .name = NULL },
 };
 

@@ -25,11 +25,21 @@ struct tls_secret {
 	unsigned char bytes[32];
 };
 
+/* Has the peer's certificate been revoked?  Needs verify.chain. */
+struct tls_ocsp {
+	const char *url; /* the responder for the peer's own certificate */
+	bool aia;	 /* ask those that certificates name, too */
+	bool nonce, require;
+	unsigned long flags; /* of OCSP_basic_verify(3) */
+	int timeout_ms;
+};
+
 struct tls_conf {
 	const char *cert, *key; /* files; key NULL: in cert */
 	const char *ca_file, *ca_path;
 	const char *crl_file, *crl_path;
 	struct tls_verify verify;
+	struct tls_ocsp ocsp;
 	struct strv check_host, check_email, check_ip;
 	const char *sni; /* client: the name to ask for; "" none; NULL the target's host */
 	int version_min, version_max;	     /* TLS1_2_VERSION ...; 0: the library's limit */

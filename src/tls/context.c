@@ -4,9 +4,12 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "tls/alert.h"
 #include "tls/certs.h"
 #include "tls/errors.h"
+#include "tls/ocsp.h"
 #include "tls/resume.h"
+#include "tls/staple.h"
 #include "tls/verify.h"
 
 #include <arpa/inet.h>
@@ -455,13 +458,15 @@ hash_rules(EVP_MD_CTX *md, const struct tls_context *tc)
 	const struct tls_conf *conf = tc->conf;
 	const struct tls_verify *v = &conf->verify;
 	const int numbers[] = { tc->role, v->request, v->require, v->chain, v->peer,
-		conf->version_min, conf->version_max, conf->security_level };
+		conf->version_min, conf->version_max, conf->security_level, conf->ocsp.aia,
+		conf->ocsp.nonce, conf->ocsp.require, (int)conf->ocsp.flags };
 
 	return hash_text(md, tc->service) && hash_text(md, tc->sni) &&
 	       hash_bytes(md, numbers, sizeof(numbers)) && hash_list(md, &conf->check_host) &&
 	       hash_list(md, &conf->check_email) && hash_list(md, &conf->check_ip) &&
 	       hash_text(md, conf->ca_path) && hash_text(md, conf->crl_path) &&
-	       hash_text(md, conf->crl_file) && hash_list(md, &conf->config);
+	       hash_text(md, conf->crl_file) && hash_list(md, &conf->config) &&
+	       hash_text(md, conf->ocsp.url);
 }
 
 static bool
@@ -510,10 +515,13 @@ static bool
 finish(struct build *b)
 {
 	verify_install(b->tc);
-	if (!hash_trust(b->tc))
+	if (!ocsp_install(b->tc, b->sink) || !hash_trust(b->tc))
 		return false;
 	keep_tickets(b);
-	return resume_install(b->tc);
+	if (!resume_install(b->tc))
+		return false;
+	return b->tc->role == TLS_CLIENT ||
+	       (alert_install(b->tc->ctx) && staple_install(b->tc, b->previous));
 }
 
 struct tls_context *
@@ -558,6 +566,8 @@ tls_context_free(struct tls_context *tc)
 	SSL_CTX_free(tc->ctx);
 	sk_X509_pop_free(tc->pinned, X509_free);
 	ticket_ring_release(tc->tickets);
+	ocsp_kept_free(tc->ocsp);
+	staple_free(tc->staple);
 	OBJ_FREE(tc);
 }
 

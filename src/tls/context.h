@@ -32,6 +32,8 @@ struct tls_context {
 	 */
 	unsigned char trust[TLS_TRUST_SIZE];
 	struct ticket_ring *tickets; /* server only */
+	struct ocsp_kept *ocsp;	     /* NULL: nothing is to be asked about revocation */
+	struct staple *staple;	     /* server only; NULL: nothing to staple */
 };
 
 /*

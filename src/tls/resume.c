@@ -10,6 +10,7 @@
 #include "tls/resume.h"
 
 #include "base/log.h"
+#include "tls/ocsp.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -322,7 +323,8 @@ may_resume(const struct tls_context *tc, SSL_SESSION *session)
 
 	return stamp_read(session, &stamp) && trust_is_ours(tc, stamp.trust, sizeof(stamp.trust)) &&
 	       is_young(tc, stamp.full_ms, 0) &&
-	       (cert == NULL || X509_cmp_current_time(X509_get0_notAfter(cert)) > 0);
+	       (cert == NULL || X509_cmp_current_time(X509_get0_notAfter(cert)) > 0) &&
+	       ocsp_may_resume(tc, cert);
 }
 
 /* A ticket has come back.  "Ignore" means a full handshake, and a new ticket after it. */
@@ -577,7 +579,8 @@ resume_offer(
 		return;
 	}
 	if (k->session != NULL &&
-	    (!is_young(tc, k->full_ms, 0) || !SSL_SESSION_is_resumable(k->session))) {
+	    (!is_young(tc, k->full_ms, 0) || !SSL_SESSION_is_resumable(k->session) ||
+		!ocsp_may_resume(tc, SSL_SESSION_get0_peer(k->session)))) {
 		SSL_SESSION_free(k->session);
 		k->session = NULL;
 	}

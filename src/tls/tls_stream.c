@@ -11,7 +11,9 @@
  */
 #include "tls/tls_stream.h"
 
+#include "tls/alert.h"
 #include "tls/errors.h"
+#include "tls/ocsp.h"
 #include "tls/verify.h"
 
 #include <errno.h>
@@ -39,12 +41,15 @@ struct tls_stream {
 	unsigned magic;
 	SSL *ssl;
 	const struct tls_context *tc;
-	size_t budget;	  /* wire bytes that this call may still take */
-	size_t silent;	  /* wire bytes since the last byte of data */
-	int64_t second;	  /* of loop_now(), in which */
-	unsigned updates; /* so many KeyUpdates came */
-	enum io last;	  /* how reading ended for good; IO_OK: it has not */
-	bool must_write;  /* reading stopped for want of room in ->out */
+	struct resolver *resolver;
+	struct ocsp_check *check; /* while the peer's revocation is to be asked for */
+	bool shaken;		  /* the handshake is done, and its verdict was good */
+	size_t budget;		  /* wire bytes that this call may still take */
+	size_t silent;		  /* wire bytes since the last byte of data */
+	int64_t second;		  /* of loop_now(), in which */
+	unsigned updates;	  /* so many KeyUpdates came */
+	enum io last;		  /* how reading ended for good; IO_OK: it has not */
+	bool must_write;	  /* reading stopped for want of room in ->out */
 	bool broken; /* after a fatal error the library must not be called again (SSL_get_error(3))
 		      */
 };
@@ -213,35 +218,85 @@ log_handshake(const struct stream *s, const struct tls_stream *t)
 	    SSL_CIPHER_get_name(cipher), SSL_CIPHER_get_bits(cipher, NULL));
 }
 
+/* Is there a certificate whose revocation somebody may know of?  A resumed one was asked for. */
+static bool
+must_ask(const struct tls_stream *t)
+{
+	return t->tc->ocsp != NULL && SSL_get0_peer_certificate(t->ssl) != NULL &&
+	       !SSL_session_reused(t->ssl);
+}
+
+/*
+ * Ask until the answer is there; meanwhile our last flight stays in stream->out, where an alert can
+ * still take its place.
+ */
 static enum io
-tls_start(struct stream *s)
+ask_revocation(struct stream *s, struct tls_stream *t)
+{
+	const struct ocsp_env env = { s->loop, s->pool, t->resolver, s->watch.task, s->log };
+	enum io got;
+
+	if (t->check == NULL && (t->check = ocsp_check_new(t->tc, &env, t->ssl)) == NULL)
+		return stream_fail(s, FAULT_MEMORY, ENOMEM);
+	got = ocsp_check_step(t->check);
+	s->held = got == IO_AGAIN;
+	if (got == IO_FAILED) {
+		t->broken = true;
+		alert_send(s, t->ssl, ocsp_check_alert(t->check));
+		return stream_fail(s, FAULT_REVOKED, 0);
+	}
+	return got;
+}
+
+/*
+ * A client of TLS 1.2 and below has prepared its last flight: the server's is complete, the stapled
+ * answer in it, and what we sent so far was in clear.
+ */
+static bool
+is_last_flight(const struct tls_stream *t)
+{
+	return t->tc->role == TLS_CLIENT && SSL_version(t->ssl) < TLS1_3_VERSION &&
+	       SSL_get_state(t->ssl) == TLS_ST_CW_FINISHED && must_ask(t);
+}
+
+static enum io
+handshake_stopped(struct stream *s, struct tls_stream *t, int ret)
 {
 	static const char *const names[] = {
 		[TLS_SERVER] = "SSL_accept", [TLS_CLIENT] = "SSL_connect"
 	};
-	struct tls_stream *t = state_of(s);
 	enum io got;
+
+	if (SSL_get_error(t->ssl, ret) == SSL_ERROR_WANT_RETRY_VERIFY) {
+		s->held = true;
+		return IO_AGAIN;
+	}
+	got = outcome(s, t, ret, names[t->tc->role]);
+	if (got == IO_FAILED && t->check != NULL && s->fault == FAULT_CERT &&
+	    ocsp_check_alert(t->check) != 0)
+		s->fault = FAULT_REVOKED;
+	else if (got == IO_FAILED && (s->fault == FAULT_RESET || s->fault == FAULT_OS))
+		log_err(s->log, "%s: %s (%d)", names[t->tc->role], strerror(s->errnum), s->errnum);
+	else if (got == IO_CUT)
+		log_err(s->log, "%s: Peer suddenly disconnected", names[t->tc->role]);
+	else if (got == IO_AGAIN && is_last_flight(t))
+		return ask_revocation(s, t) == IO_FAILED ? IO_FAILED : IO_AGAIN;
+	return got;
+}
+
+static enum io
+shake_hands(struct stream *s, struct tls_stream *t)
+{
 	int ret;
 
 	t->budget = READ_BUDGET;
 	ERR_clear_error();
-	if ((ret = SSL_do_handshake(t->ssl)) != 1) {
-		got = outcome(s, t, ret, names[t->tc->role]);
-		if (got == IO_FAILED && (s->fault == FAULT_RESET || s->fault == FAULT_OS))
-			log_err(s->log, "%s: %s (%d)", names[t->tc->role], strerror(s->errnum),
-			    s->errnum);
-		else if (got == IO_CUT)
-			log_err(s->log, "%s: Peer suddenly disconnected", names[t->tc->role]);
-		return got;
-	}
+	if ((ret = SSL_do_handshake(t->ssl)) != 1)
+		return handshake_stopped(s, t, ret);
 	t->silent = 0;
 	switch (verify_verdict(t->ssl, t->tc)) {
 	case VERDICT_PASS:
-		log_handshake(s, t);
-		SSL_set_default_read_buffer_len(t->ssl, BUF_BLOCK);
-		/* Behind Finished a TLS 1.3 server sends only tickets (RFC 8446 4.6.1): no one
-		 * waits for them. */
-		s->more = t->tc->role == TLS_SERVER && SSL_version(t->ssl) == TLS1_3_VERSION;
+		t->shaken = true;
 		return IO_OK;
 	case VERDICT_NO_CERT:
 		t->broken = true;
@@ -262,6 +317,27 @@ is_dry(const struct stream *s, const struct tls_stream *t)
 {
 	return !s->watch.readable && buf_len(&s->in) == 0 && !t->must_write &&
 	       !SSL_has_pending(t->ssl);
+}
+
+static enum io
+tls_start(struct stream *s)
+{
+	struct tls_stream *t = state_of(s);
+	enum io got;
+
+	s->held = false;
+	if (!t->shaken && (got = shake_hands(s, t)) != IO_OK)
+		return got;
+	if (must_ask(t) && (got = ask_revocation(s, t)) != IO_OK)
+		return got;
+	ocsp_check_free(t->check);
+	t->check = NULL;
+	log_handshake(s, t);
+	SSL_set_default_read_buffer_len(t->ssl, BUF_BLOCK);
+	/* Behind Finished a TLS 1.3 server sends only tickets (RFC 8446 4.6.1): no one waits for
+	 * them. */
+	s->more = t->tc->role == TLS_SERVER && SSL_version(t->ssl) == TLS1_3_VERSION;
+	return IO_OK;
 }
 
 static enum io
@@ -357,6 +433,7 @@ tls_close(struct stream *s)
 	 */
 	if (!t->broken)
 		SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	ocsp_check_free(t->check);
 	SSL_free(t->ssl);
 	s->state = NULL;
 	OBJ_FREE(t);
@@ -392,7 +469,11 @@ static bool
 prepare_client(
     struct tls_stream *t, struct stream *s, struct resume_cache *cache, const struct addr *peer)
 {
+	const struct ocsp_env env = { s->loop, s->pool, t->resolver, s->watch.task, s->log };
+
 	SSL_set_connect_state(t->ssl);
+	if (t->tc->ocsp != NULL && (t->check = ocsp_check_new(t->tc, &env, t->ssl)) == NULL)
+		return false;
 	if (t->tc->sni != NULL) {
 		log_info(s->log, "SNI: sending servername: %s", t->tc->sni);
 		if (SSL_set_tlsext_host_name(t->ssl, t->tc->sni) != 1)
@@ -406,8 +487,8 @@ prepare_client(
 }
 
 bool
-tls_stream_open(struct stream *s, const struct tls_context *tc, struct resume_cache *cache,
-    const struct addr *peer)
+tls_stream_open(struct stream *s, const struct tls_context *tc, struct resolver *resolver,
+    struct resume_cache *cache, const struct addr *peer)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct tls_stream *t;
@@ -416,6 +497,7 @@ tls_stream_open(struct stream *s, const struct tls_context *tc, struct resume_ca
 	if (bio_method == NULL || OBJ_NEW(t, TLS_STREAM_MAGIC) == NULL)
 		return false;
 	t->tc = tc;
+	t->resolver = resolver;
 	ERR_clear_error();
 	if (!make_ssl(t, s))
 		goto fail;
@@ -428,6 +510,7 @@ tls_stream_open(struct stream *s, const struct tls_context *tc, struct resume_ca
 	return true;
 fail:
 	ERR_clear_error();
+	ocsp_check_free(t->check);
 	SSL_free(t->ssl);
 	OBJ_FREE(t);
 	return false;

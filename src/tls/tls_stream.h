@@ -3,17 +3,19 @@
 #ifndef GINNEL_TLS_TLS_STREAM_H
 #define GINNEL_TLS_TLS_STREAM_H
 
+#include "net/resolve.h"
 #include "net/stream.h"
 #include "tls/context.h"
 #include "tls/resume.h"
 
 /*
  * Put TLS on an open stream; bytes already in stream->in are read first.  `cache` and `peer`:
- * client only, for resumption (cache NULL: none).  False: no memory; the stream is as it was. After
- * stream_start() has said IO_OK, the peer is verified as `tc` demands.
+ * client only, for resumption (cache NULL: none).  `resolver` finds OCSP responders.  False: no
+ * memory; the stream is as it was.  After stream_start() has said IO_OK, the peer is verified as
+ * `tc` demands, and whoever may know of its revocation has been asked.
  */
-bool tls_stream_open(struct stream *, const struct tls_context *tc, struct resume_cache *cache,
-    const struct addr *peer) MUST_CHECK;
+bool tls_stream_open(struct stream *, const struct tls_context *tc, struct resolver *,
+    struct resume_cache *cache, const struct addr *peer) MUST_CHECK;
 
 /* Of an accepted stream with TLS: the name that the client asked for (NULL: none), the version. */
 const char *tls_stream_sni(const struct stream *);

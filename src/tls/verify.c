@@ -9,6 +9,7 @@
 #include "tls/verify.h"
 
 #include "base/log.h"
+#include "tls/ocsp.h"
 #include "tls/resume.h"
 
 #include <openssl/err.h>
@@ -325,6 +326,10 @@ verify_verdict(SSL *ssl, const struct tls_context *tc)
 	}
 	if (SSL_session_reused(ssl) && !resume_is_ours(ssl, tc)) {
 		log_warn(log, "CERT: The resumed session is too old or of another service");
+		return VERDICT_REJECTED;
+	}
+	if (SSL_session_reused(ssl) && !ocsp_may_resume(tc, cert)) {
+		log_warn(log, "OCSP: No answer about the resumed session's certificate is kept");
 		return VERDICT_REJECTED;
 	}
 	if (!v->request)

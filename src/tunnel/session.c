@@ -234,7 +234,8 @@ log_end(struct session *s, enum reason reason, const char *word)
 static bool
 has_alert(const struct stream *s)
 {
-	return s->fault == FAULT_TLS || s->fault == FAULT_CERT || s->fault == FAULT_NO_CERT;
+	return s->fault == FAULT_TLS || s->fault == FAULT_CERT || s->fault == FAULT_NO_CERT ||
+	       s->fault == FAULT_REVOKED;
 }
 
 /* A session stands in one of its worker's lists: set up, or standing. */
@@ -311,6 +312,8 @@ fault_reason(const struct session *s, const struct stream *at)
 		return R_CERT_REJECTED;
 	case FAULT_NO_CERT:
 		return R_CERT_MISSING;
+	case FAULT_REVOKED:
+		return R_REVOCATION;
 	case FAULT_MEMORY:
 		return R_NO_MEMORY;
 	case FAULT_ABUSE:
@@ -364,7 +367,7 @@ session_step_peek(struct session *s)
 	if (*hello.sni != '\0')
 		log_info(&s->log, "SNI: requested servername: %s",
 		    text_safe(hello.sni, strlen(hello.sni), safe, sizeof(safe)));
-	if (!tls_stream_open(&s->near, s->service->near, NULL, NULL))
+	if (!tls_stream_open(&s->near, s->service->near, s->worker->resolver, NULL, NULL))
 		return finish(s, R_NO_MEMORY);
 	return go_on(s);
 }
@@ -380,9 +383,10 @@ session_step_secure(struct session *s)
 		s->secured = loop_now(s->worker->loop);
 		return go_on(s);
 	case IO_AGAIN:
-		if (s->near.watch.readable) /* more has come than one turn may take */
+		if (stream_wants_turn(&s->near)) /* more has come than one turn may take */
 			loop_queue(s->worker->loop, &s->task);
-		return WAIT;
+		/* Held back, nobody reads from it. */
+		return stream_was_reset(&s->near) ? finish(s, R_RESET_NEAR) : WAIT;
 	case IO_EOF:
 	case IO_CUT:
 		return finish(s, R_HELLO_CUT);
@@ -560,7 +564,8 @@ open_far_tls(struct session *s)
 	/* The worker has forgotten the sessions of an older plan; they must not come back. */
 	if (s->service->plan == s->worker->plan)
 		cache = s->worker->resume;
-	return tls_stream_open(&s->far, s->service->far, cache, dial_address(s->dial));
+	return tls_stream_open(
+	    &s->far, s->service->far, s->worker->resolver, cache, dial_address(s->dial));
 }
 
 static enum next
@@ -573,7 +578,7 @@ session_step_upgrade(struct session *s)
 		s->secured = loop_now(s->worker->loop);
 		return go_on(s);
 	case IO_AGAIN:
-		if (s->far.watch.readable)
+		if (stream_wants_turn(&s->far))
 			loop_queue(s->worker->loop, &s->task);
 		return stream_was_reset(&s->near) ? finish(s, R_RESET_NEAR) : WAIT;
 	case IO_EOF:

@@ -76,6 +76,7 @@ worker_free(struct worker *w)
 		loop_untimer(w->loop, &w->tidy.timer);
 	mailbox_free(w->mailbox);
 	exec_host_free(w->programs); /* the mailbox may have brought one more */
+	stapler_stop(&w->staplers);
 	resolver_free(w->resolver);
 	resume_cache_free(w->resume);
 	pool_free(w->pool);

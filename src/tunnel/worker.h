@@ -14,6 +14,7 @@
 #include "net/exec.h"
 #include "net/resolve.h"
 #include "tls/resume.h"
+#include "tls/staple.h"
 #include "tunnel/plan.h"
 
 #include <pthread.h>
@@ -55,6 +56,7 @@ struct worker {
 	struct pool *pool;
 	struct resolver *resolver;
 	struct resume_cache *resume;
+	struct stapler *staplers; /* of the plan; one worker has them */
 	struct mailbox *mailbox;
 	struct exec_host *programs;
 	struct plan *plan;

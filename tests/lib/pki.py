@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import AuthorityInformationAccessOID
 from cryptography.x509.oid import ExtendedKeyUsageOID as Usage
 from cryptography.x509.oid import NameOID
 
@@ -37,6 +38,13 @@ def alternative(text):
         return x509.IPAddress(ipaddress.ip_address(text))
     except ValueError:
         return x509.RFC822Name(text) if "@" in text else x509.DNSName(text)
+
+
+def names_responder(url):
+    """The extension by which a certificate names its OCSP responder."""
+    return x509.AuthorityInformationAccess(
+        [x509.AccessDescription(AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(url))]
+    )
 
 
 class Identity:
@@ -95,11 +103,11 @@ class Identity:
 class Authority(Identity):
     """A CA; with `issuer` an intermediate one."""
 
-    def __init__(self, folder, cn, issuer=None, *, days=(-1, 365)):
+    def __init__(self, folder, cn, issuer=None, *, days=(-1, 365), responder=None):
         key = ec.generate_private_key(ec.SECP256R1())
         signer = issuer.private if issuer else key
         name = subject(cn)
-        cert = (
+        builder = (
             x509.CertificateBuilder()
             .subject_name(name)
             .issuer_name(issuer.cert.subject if issuer else name)
@@ -117,16 +125,21 @@ class Authority(Identity):
                 critical=True,
             )
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .sign(signer, hashes.SHA256())
         )
+        if responder:
+            builder = builder.add_extension(names_responder(responder), critical=False)
+        cert = builder.sign(signer, hashes.SHA256())
         chain = (issuer.cert, *issuer.chain_certs) if issuer and issuer.is_intermediate else ()
         self.is_intermediate = issuer is not None
         self.issued = 0
         super().__init__(folder, f"ca-{cn.replace(' ', '-')}", cert, key, chain)
 
     def issue(self, cn, *, sans=(), usage=(SERVER, CLIENT), days=(-1, 30), seconds=None, key=None, org="Test",
-              label=None, self_signed=False):
-        """A leaf.  `days`, or `seconds`, are its life counted from now; `key` reuses another's key."""
+              label=None, self_signed=False, responder=None, must_staple=False):
+        """
+        A leaf.  `days`, or `seconds`, are its life counted from now; `key` reuses another's key; `responder`
+        is the URL that its AIA names for OCSP.
+        """
         key = key or ec.generate_private_key(ec.SECP256R1())
         unit, life = (datetime.timedelta(seconds=1), seconds) if seconds else (DAY, days)
         name = subject(cn, org)
@@ -150,6 +163,10 @@ class Authority(Identity):
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         if usage:
             builder = builder.add_extension(x509.ExtendedKeyUsage(list(usage)), critical=False)
+        if responder:
+            builder = builder.add_extension(names_responder(responder), critical=False)
+        if must_staple:
+            builder = builder.add_extension(x509.TLSFeature([x509.TLSFeatureType.status_request]), critical=False)
         cert = builder.sign(key if self_signed else self.private, hashes.SHA256())
         chain = (self.cert, *self.chain_certs) if self.is_intermediate and not self_signed else ()
         self.issued += 1

@@ -3,6 +3,7 @@
  * refused. */
 #include "tls/conf.h"
 
+#include <openssl/ocsp.h>
 #include <openssl/ssl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -312,11 +313,28 @@ a_name_has_at_most_255_bytes(void **state)
 }
 
 static void
+ocsp_is_read(void **state)
+{
+	(void)state;
+	must("OCSP", "http://ocsp.test/path");
+	assert_string_equal(conf.ocsp.url, "http://ocsp.test/path");
+	assert_false(line("OCSP", "https://ocsp.test/"));
+	assert_non_null(strstr(ctx.why, "http only"));
+	must("OCSP", "");
+	assert_null(conf.ocsp.url);
+	must("OCSPflag", "NOCHAIN");
+	must("OCSPflag", "nointern");
+	assert_int_equal(conf.ocsp.flags, OCSP_NOCHAIN | OCSP_NOINTERN);
+	assert_false(line("OCSPflag", "NOSUCH"));
+	must("TIMEOUTocsp", "3");
+	assert_int_equal(conf.ocsp.timeout_ms, 3000);
+}
+
+static void
 what_is_to_come_is_known(void **state)
 {
-	static const char *const names[] = { "CAengine", "CAstore", "engineId", "engineNum", "OCSP",
-		"OCSPaia", "OCSPflag", "OCSPnonce", "OCSPrequire", "PSKidentity", "PSKsecrets",
-		"sessiond", "TIMEOUTocsp" };
+	static const char *const names[] = { "CAengine", "CAstore", "engineId", "engineNum",
+		"PSKidentity", "PSKsecrets", "sessiond" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(names); i++)
@@ -357,6 +375,7 @@ main(void)
 		CASE(secrets_are_hexadecimal),
 		CASE(bad_values_say_what_to_write),
 		CASE(a_name_has_at_most_255_bytes),
+		CASE(ocsp_is_read),
 		CASE(what_is_to_come_is_known),
 		CASE(the_names_of_options_can_be_listed),
 	};
