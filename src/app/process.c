@@ -15,6 +15,8 @@
 
 /* Where the parent waits for the daemon's status; -1: nobody waits. */
 static int parent_pipe = -1;
+/* /dev/null, which the new root directory may not have. */
+static int null = -1;
 
 /* The parent's part: pass on what the daemon says. */
 _Noreturn static void
@@ -38,7 +40,7 @@ process_daemonise(void)
 	int fds[2];
 	pid_t pid;
 
-	if (pipe2(fds, O_CLOEXEC) == -1)
+	if ((null = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1 || pipe2(fds, O_CLOEXEC) == -1)
 		return false;
 	if ((pid = fork()) == -1) {
 		close(fds[0]);
@@ -58,13 +60,11 @@ process_daemonise(void)
 static void
 leave_terminal(void)
 {
-	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (fd == -1)
-		return; /* in a root directory without /dev: closing is as good */
 	for (int i = 0; i <= STDERR_FILENO; i++)
-		dup2(fd, i);
-	close(fd);
+		dup2(null, i);
+	if (null > STDERR_FILENO)
+		close(null);
+	null = -1;
 }
 
 void
@@ -154,58 +154,6 @@ process_drop_privileges(const struct process_conf *conf)
 		return failed("setuid: root could be regained");
 	}
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 || failed("prctl(PR_SET_NO_NEW_PRIVS)");
-}
-
-bool
-process_write_pid(const char *path)
-{
-	char text[24];
-	int fd, n;
-
-	if (path == NULL)
-		return true;
-	/* An old file goes first; O_EXCL follows no link that someone has put in its place. */
-	unlink(path);
-	n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-	if ((fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644)) == -1)
-		goto fail;
-	if (write(fd, text, (size_t)n) != n) {
-		close(fd);
-		goto fail;
-	}
-	close(fd);
-	log_debug(&log_main, "Created pid file %s", path);
-	return true;
-fail:
-	log_err(&log_main, "Cannot create pid file %s: %s (%d)", path, strerror(errno), errno);
-	return false;
-}
-
-/* Does the file still name this process?  Another one may have been started over it. */
-static bool
-is_our_pid(const char *path)
-{
-	char text[24] = "";
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	ssize_t n;
-
-	if (fd == -1)
-		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	return n > 0 && strtol(text, NULL, 10) == (long)getpid();
-}
-
-void
-process_remove_pid(const char *path)
-{
-	if (path == NULL || !is_our_pid(path))
-		return;
-	if (unlink(path) == 0)
-		log_debug(&log_main, "Removed pid file %s", path);
-	else
-		log_warn(
-		    &log_main, "Cannot remove pid file %s: %s (%d)", path, strerror(errno), errno);
 }
 
 static bool

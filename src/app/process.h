@@ -48,9 +48,6 @@ bool process_enter_root(const struct process_conf *) MUST_CHECK;
 /* setgid, setgroups, setuid for good, and no way back.  False: logged. */
 bool process_drop_privileges(const struct process_conf *) MUST_CHECK;
 
-bool process_write_pid(const char *path) MUST_CHECK; /* false: logged */
-void process_remove_pid(const char *path);
-
 /* A reload cannot change these: warn of each that the new configuration has otherwise. */
 void process_warn_fixed(const struct process_conf *old, const struct process_conf *now);
 

@@ -44,9 +44,9 @@ static const struct option process_options[] = {
 	    .scope = OPTION_GLOBAL,
 	    .reload = OPTION_RESTART,
 	    .arg = "FILE",
-	    .doc = "Where to write the process id, inside the chroot directory if there is one. An "
-		   "empty "
-		   "value means nowhere." },
+	    .doc = "Where to write the process id, inside the chroot directory if there is one. It "
+		   "is that of the process which serves and which takes signals. A start is "
+		   "refused while another process holds the file. An empty value means nowhere." },
 	{ .name = "chroot",
 	    .parse = option_text,
 	    .offset = AT(chroot),
@@ -54,10 +54,11 @@ static const struct option process_options[] = {
 	    .reload = OPTION_RESTART,
 	    .arg = "DIRECTORY",
 	    .doc = "The root directory of the process, entered after the ports are bound and the "
-		   "files "
-		   "are read. The files that are used later (pid, output, UNIX sockets, and on a "
-		   "reload "
-		   "the configuration and all that it names) must be inside." },
+		   "files are read. The pid file, the log (output), and UNIX sockets and programs "
+		   "that clients are connected to are inside. The configuration and the files that "
+		   "it names stay outside, also on a reload, and so do the UNIX sockets of accept. "
+		   "Host names, except those of resolv.conf's servers and localhost, need a hosts "
+		   "file inside." },
 	{ .name = "setuid",
 	    .parse = service_parse_user,
 	    .offset = AT(uid),
@@ -66,9 +67,10 @@ static const struct option process_options[] = {
 	    .def = "0",
 	    .arg = "USER",
 	    .doc = "The user, by name or number, that the process becomes once it has bound its "
-		   "ports and "
-		   "read its files; 0 changes nothing. A reload must be able to read them as that "
-		   "user." },
+		   "ports and read its files; 0 changes nothing. A small helper stays root and "
+		   "opens the files and ports of the configuration at a reload, so they may be "
+		   "root's alone; the log must be writable for the user. The helper only trusts a "
+		   "configuration that this user cannot change." },
 	{ .name = "setgid",
 	    .parse = service_parse_group,
 	    .offset = AT(gid),

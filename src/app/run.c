@@ -3,6 +3,8 @@
 #include "app/run.h"
 
 #include "app/exit_status.h"
+#include "app/pid_file.h"
+#include "app/priv.h"
 #include "app/version.h"
 #include "base/heap.h"
 #include "net/exec.h"
@@ -27,16 +29,18 @@ enum {
 struct server {
 	unsigned magic;
 	const struct source *source;
-	struct files *files;
+	struct files *files; /* of the process itself */
+	struct priv *priv;   /* the privileged helper, or NULL */
+	struct pid_file pid_file;
 	struct process_conf conf; /* as it was at the start, with texts of its own */
 	struct loop *loop;
 	struct crew *crew;
-	struct watch signals;
-	struct task signal_task, stop_task;
+	struct watch signals, helper;
+	struct task signal_task, stop_task, helper_task;
 	struct timer stop_timer;
-	bool wrote_pid;
 	bool reloading, reload_again;
 	bool stopping;
+	int status; /* to end with */
 };
 
 static void
@@ -70,7 +74,9 @@ reload(struct server *s)
 		return reload_failed();
 	}
 	log_notice(&log_main, "Reading configuration from file %s", s->source->path);
-	l = load(s->source, old, s->files, NULL);
+	if (s->priv != NULL)
+		priv_read_again(s->priv);
+	l = load(s->source, old, s->priv != NULL ? priv_files(s->priv) : s->files, NULL);
 	if (l.plan == NULL) {
 		config_free(l.config);
 		return reload_failed();
@@ -133,15 +139,10 @@ stop_now(void *arg)
 	loop_stop(s->loop);
 }
 
-/* The first signal lets tunnels end, the second cuts them. */
+/* The first call lets tunnels end, the second cuts them. */
 static void
-begin_stop(struct server *s, int number)
+begin_stop(struct server *s)
 {
-	if (number == SIGTERM)
-		log_notice(&log_main, "Terminated");
-	else
-		log_err(
-		    &log_main, "Received %s; terminating", number == SIGINT ? "SIGINT" : "SIGQUIT");
 	if (s->stopping) {
 		stop_now(s);
 		return;
@@ -149,6 +150,33 @@ begin_stop(struct server *s, int number)
 	s->stopping = true;
 	crew_drain(s->crew);
 	loop_timer(s->loop, &s->stop_timer, s->conf.shutdown_ms);
+}
+
+/* Without its helper the daemon could not do what its configuration says: better a fresh start. */
+static void
+on_helper(void *arg)
+{
+	struct server *s = arg;
+
+	CHECK_OBJ(s, RUN_MAGIC);
+	if (!s->helper.readable || !priv_is_gone(s->priv))
+		return;
+	loop_unwatch(s->loop, &s->helper);
+	log_err(&log_main, "The privileged helper has gone; terminating");
+	s->status = EXIT_FAILED;
+	if (!s->stopping)
+		begin_stop(s);
+}
+
+static bool
+watch_helper(struct server *s)
+{
+	if (s->priv == NULL)
+		return true;
+	s->helper_task = (struct task){ .run = on_helper, .owner = s };
+	s->helper.task = &s->helper_task;
+	s->helper.fd = priv_socket(s->priv);
+	return loop_watch(s->loop, &s->helper, WATCH_READ);
 }
 
 /* ---- signals ---- */
@@ -166,8 +194,14 @@ take_signal(struct server *s, int number)
 	case SIGUSR2:
 		crew_list(s->crew);
 		break;
+	case SIGTERM:
+		log_notice(&log_main, "Terminated");
+		begin_stop(s);
+		break;
 	default:
-		begin_stop(s, number);
+		log_err(
+		    &log_main, "Received %s; terminating", number == SIGINT ? "SIGINT" : "SIGQUIT");
+		begin_stop(s);
 	}
 }
 
@@ -253,6 +287,50 @@ open_log(const struct log_conf *conf, bool to_stderr)
 	return true;
 }
 
+/*
+ * Root directory, pid file, helper, user, in this order: the pid file is named from inside the new
+ * root and made by who may write there, and the helper still has what the user will not have.
+ */
+static bool
+leave_privileges(struct server *s, int *status)
+{
+	*status = EXIT_FAILED;
+	if (priv_is_needed(&s->conf) && (s->priv = priv_new()) == NULL) {
+		log_err(&log_main, "Cannot start the privileged helper: %s (%d)", strerror(errno),
+		    errno);
+		return false;
+	}
+	if (!process_enter_root(&s->conf) || !pid_file_make(&s->pid_file, s->conf.pid))
+		return false;
+	if (s->priv != NULL && !priv_start(s->priv, s->source, &s->conf, &s->pid_file))
+		return false;
+	if (s->priv != NULL) {
+		listener_use(priv_binder(s->priv));
+		/* It remembers the directory of the start, outside of the new root. */
+		files_system_free(s->files);
+		s->files = NULL;
+	}
+	*status = EXIT_NO_PERMISSION;
+	return process_drop_privileges(&s->conf);
+}
+
+static void
+remove_pid_file(struct server *s)
+{
+	const char *path = s->pid_file.path;
+	int error;
+
+	if (path == NULL)
+		return;
+	error = s->priv != NULL ? priv_remove_pid_file(s->priv) : pid_file_remove(&s->pid_file);
+	if (error == 0)
+		log_debug(&log_main, "Removed pid file %s", path);
+	else if (error != ENOENT)
+		log_warn(
+		    &log_main, "Cannot remove pid file %s: %s (%d)", path, strerror(error), error);
+	pid_file_close(&s->pid_file);
+}
+
 /* Everything from here on runs in the serving process; the parent learns the status. */
 static int
 serve(struct server *s, struct loaded *l)
@@ -260,24 +338,27 @@ serve(struct server *s, struct loaded *l)
 	struct crew_events events = { .adopted = on_adopted, .drained = stop_now, .owner = s };
 	unsigned workers = s->conf.workers != 0 ? (unsigned)s->conf.workers : count_cores();
 	struct limits limits = count_limits(workers, l->plan->door_count);
+	int status;
 
-	if (!process_enter_root(&s->conf) || !process_write_pid(s->conf.pid))
-		return EXIT_FAILED;
-	s->wrote_pid = true;
-	if (!process_drop_privileges(&s->conf))
-		return EXIT_NO_PERMISSION;
-	process_hide_memory(); /* again: a change of user undoes it */
-	if (!open_log(&l->globals->log, s->conf.foreground == FOREGROUND_YES))
-		return EXIT_FAILED;
-	exec_keep_stderr(s->conf.foreground == FOREGROUND_YES);
 	s->stop_task = (struct task){ .run = stop_now, .owner = s };
 	s->stop_timer.task = &s->stop_task;
-	if ((s->loop = loop_new()) == NULL || !catch_signals(s)) {
+	/* Before the chroot: the workers' resolvers read resolv.conf. */
+	if ((s->loop = loop_new()) == NULL) {
 		log_err(&log_main, "Cannot start: %s (%d)", strerror(errno), errno);
 		return EXIT_FAILED;
 	}
 	if ((s->crew = crew_new(workers, &limits, s->loop, &events)) == NULL)
 		return EXIT_FAILED;
+	if (!leave_privileges(s, &status))
+		return status;
+	process_hide_memory(); /* again: a change of user undoes it */
+	if (!open_log(&l->globals->log, s->conf.foreground == FOREGROUND_YES))
+		return EXIT_FAILED;
+	exec_keep_stderr(s->conf.foreground == FOREGROUND_YES);
+	if (!catch_signals(s) || !watch_helper(s)) {
+		log_err(&log_main, "Cannot start: %s (%d)", strerror(errno), errno);
+		return EXIT_FAILED;
+	}
 	if (!crew_start(s->crew, plan_hold(l->plan)))
 		return EXIT_FAILED;
 	plan_release(l->plan); /* the crew's alone from now on */
@@ -290,7 +371,7 @@ serve(struct server *s, struct loaded *l)
 		snprintf(log_main.id, sizeof(log_main.id), "main");
 	process_tell_parent(EXIT_DONE);
 	loop_run(s->loop);
-	return EXIT_DONE;
+	return s->status;
 }
 
 /* What was configured at the start outlives the configuration. */
@@ -339,8 +420,6 @@ static void
 clean_up(struct server *s, struct loaded *l)
 {
 	crew_free(s->crew);
-	if (s->wrote_pid)
-		process_remove_pid(s->conf.pid);
 	if (s->loop != NULL)
 		loop_free(s->loop);
 	if (s->signals.fd > 0)
@@ -348,6 +427,9 @@ clean_up(struct server *s, struct loaded *l)
 	if (l->plan == NULL)
 		config_free(l->config);
 	plan_release(l->plan);
+	remove_pid_file(s);
+	listener_use(NULL);
+	priv_free(s->priv);
 	free((char *)(uintptr_t)s->conf.pid);
 	free((char *)(uintptr_t)s->conf.chroot);
 	files_system_free(s->files);
@@ -356,7 +438,10 @@ clean_up(struct server *s, struct loaded *l)
 int
 run(const struct source *source)
 {
-	struct server s = { .magic = RUN_MAGIC, .source = source };
+	struct server s = { .magic = RUN_MAGIC,
+		.source = source,
+		.status = EXIT_DONE,
+		.pid_file = { .dir = -1, .fd = -1 } };
 	struct loaded l = { 0 };
 	int status;
 

@@ -91,6 +91,20 @@ read_fd(int fd, struct file *out)
 	return read_all(fd, S_ISREG(st.st_mode) && st.st_size > 0 ? (size_t)st.st_size : 0, out);
 }
 
+bool
+file_read_descriptor(int fd, struct file *out)
+{
+	int error;
+
+	*out = (struct file){ 0 };
+	if (read_fd(fd, out))
+		return true;
+	error = errno;
+	file_done(out);
+	errno = error;
+	return false;
+}
+
 static bool
 system_read(struct files *files, const char *path, struct file *out)
 {
@@ -102,13 +116,10 @@ system_read(struct files *files, const char *path, struct file *out)
 	/* O_NONBLOCK: the open of a FIFO that nobody writes to must not wait. */
 	if ((fd = openat(s->dir, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) == -1)
 		return false;
-	ok = read_fd(fd, out);
+	ok = file_read_descriptor(fd, out);
 	error = errno;
 	close(fd);
-	if (!ok) {
-		file_done(out);
-		errno = error;
-	}
+	errno = error;
 	return ok;
 }
 
@@ -149,18 +160,15 @@ names_read(DIR *dir, char ***names, size_t *n)
 	return errno == 0;
 }
 
-static char **
-system_list(struct files *files, const char *path)
+char **
+files_list_descriptor(int fd)
 {
-	struct system *s = system_of(files);
 	char **names = NULL;
 	size_t n = 0;
-	int fd, error;
 	DIR *dir;
+	int error;
 	bool ok;
 
-	if ((fd = openat(s->dir, path, O_RDONLY | O_CLOEXEC | O_DIRECTORY)) == -1)
-		return NULL;
 	if ((dir = fdopendir(fd)) == NULL) {
 		error = errno;
 		close(fd);
@@ -177,6 +185,15 @@ system_list(struct files *files, const char *path)
 	}
 	qsort(names, n, sizeof(*names), by_bytes);
 	return names;
+}
+
+static char **
+system_list(struct files *files, const char *path)
+{
+	struct system *s = system_of(files);
+	int fd = openat(s->dir, path, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+
+	return fd == -1 ? NULL : files_list_descriptor(fd);
 }
 
 struct files *

@@ -40,6 +40,13 @@ enum option_reload {
 	OPTION_RESTART, /* fixed at start; a change on reload is warned of */
 };
 
+/* Does the value name something to be read?  A privileged helper opens that and nothing else. */
+enum option_reads {
+	OPTION_READS_NOTHING,
+	OPTION_READS_FILE,
+	OPTION_READS_DIRECTORY, /* and the files that are directly in it */
+};
+
 /* A keyword and what it stands for; tables end with a NULL name. */
 struct option_word {
 	const char *name;
@@ -53,6 +60,7 @@ struct option {
 	size_t offset;	     /* of the field, in the struct that the table fills */
 	enum option_scope scope;
 	enum option_reload reload;
+	enum option_reads reads;
 	const char *def; /* default, as text for the same parser; NULL: the zeroed field */
 	long min, max;	 /* for numbers; both 0: any */
 	const struct option_word *words; /* for option_word() */

@@ -266,6 +266,7 @@ static const struct option parse_options[] = {
 	    .name = "include",
 	    .parse = parse_include,
 	    .scope = OPTION_SERVICE,
+	    .reads = OPTION_READS_DIRECTORY,
 	    .arg = "DIRECTORY",
 	    .doc =
 		"Read all files of this directory, in the order of their names' bytes, as if their "

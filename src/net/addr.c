@@ -2,6 +2,7 @@
 /* net/addr.c -- reading, finding and printing socket addresses. */
 #include "net/addr.h"
 
+#include "base/memo.h"
 #include "base/text.h"
 
 #include <arpa/inet.h>
@@ -44,8 +45,9 @@ service_port(const char *name, uint16_t *port)
 
 	if (getservbyname_r(name, "tcp", &entry, buffer, sizeof(buffer), &found) != 0 ||
 	    found == NULL)
-		return false;
+		return memo_get(MEMO_SERVICE, name, port, sizeof(*port)) == sizeof(*port);
 	*port = ntohs((uint16_t)found->s_port);
+	memo_put(MEMO_SERVICE, name, port, sizeof(*port));
 	return true;
 }
 
@@ -186,7 +188,7 @@ target_lookup(
     const struct target *t, bool passive, struct addr *out, size_t max, char *why, size_t size)
 {
 	struct addrinfo *list;
-	size_t n = 0;
+	size_t n;
 	int code;
 
 	if (t->numeric.len != 0 && max > 0) {
@@ -194,12 +196,16 @@ target_lookup(
 		return 1;
 	}
 	code = ask_libc(t, passive, &list);
+	if (code != 0 && t->host != NULL &&
+	    (n = memo_get(MEMO_HOST, t->text, out, max * sizeof(*out)) / sizeof(*out)) > 0)
+		return n;
 	if (code != 0) {
 		snprintf(why, size, "Error resolving \"%s\": %s",
 		    t->host != NULL ? t->host : t->text,
 		    code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code));
 		return 0;
 	}
+	n = 0;
 	for (const struct addrinfo *ai = list; ai != NULL && n < max; ai = ai->ai_next) {
 		if (ai->ai_family != AF_INET && ai->ai_family != AF_INET6)
 			continue;
@@ -208,6 +214,8 @@ target_lookup(
 		n++;
 	}
 	freeaddrinfo(list);
+	if (t->host != NULL && n > 0)
+		memo_put(MEMO_HOST, t->text, out, n * sizeof(*out));
 	if (n == 0)
 		snprintf(
 		    why, size, "Error resolving \"%s\": it has no IPv4 or IPv6 address", t->text);

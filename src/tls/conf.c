@@ -272,6 +272,7 @@ const struct option tls_options[] = {
 	    .parse = option_text,
 	    .offset = AT(cert),
 	    .scope = OPTION_SERVICE,
+	    .reads = OPTION_READS_FILE,
 	    .arg = "FILE",
 	    .doc = "The certificate to show to the peer, in PEM (the leaf first, then the "
 		   "certificates of its issuers), DER or PKCS#12. A service that accepts TLS needs "
@@ -282,6 +283,7 @@ const struct option tls_options[] = {
 	    .parse = option_text,
 	    .offset = AT(key),
 	    .scope = OPTION_SERVICE,
+	    .reads = OPTION_READS_FILE,
 	    .arg = "FILE",
 	    .doc = "The private key of cert. If it is not set, the key is read from the file of "
 		   "cert." },
@@ -297,6 +299,7 @@ const struct option tls_options[] = {
 	    .parse = option_text,
 	    .offset = AT(ca_file),
 	    .scope = OPTION_SERVICE,
+	    .reads = OPTION_READS_FILE,
 	    .arg = "FILE",
 	    .doc = "PEM file with the certificates of trusted CAs, and with the peers' own "
 		   "certificates for verifyPeer. An empty value takes back a default of the global "
@@ -305,6 +308,7 @@ const struct option tls_options[] = {
 	    .parse = option_text,
 	    .offset = AT(ca_path),
 	    .scope = OPTION_SERVICE,
+	    .reads = OPTION_READS_DIRECTORY,
 	    .arg = "DIRECTORY",
 	    .doc = "Directory with such certificates, one a file, named by their hashes as openssl "
 		   "rehash makes them. An empty value takes back a default of the global part." },
@@ -312,6 +316,7 @@ const struct option tls_options[] = {
 	    .parse = option_text,
 	    .offset = AT(crl_file),
 	    .scope = OPTION_SERVICE,
+	    .reads = OPTION_READS_FILE,
 	    .arg = "FILE",
 	    .doc = "PEM file with certificate revocation lists. Every certificate of the chain is "
 		   "then checked, and a list that is missing or out of date rejects the peer. It "
@@ -321,6 +326,7 @@ const struct option tls_options[] = {
 	    .parse = option_text,
 	    .offset = AT(crl_path),
 	    .scope = OPTION_SERVICE,
+	    .reads = OPTION_READS_DIRECTORY,
 	    .arg = "DIRECTORY",
 	    .doc = "Directory with revocation lists, named by their hashes as openssl rehash makes "
 		   "them. An empty value takes back a default of the global part." },

@@ -9,6 +9,14 @@
 
 enum { LISTENER_MAGIC = 0x70c4e18b };
 
+static struct binder *binder; /* NULL: we do it ourselves */
+
+void
+listener_use(struct binder *b)
+{
+	binder = b;
+}
+
 static void
 listener_free(struct listener *l)
 {
@@ -38,6 +46,27 @@ listener_configure(const struct listener *l, const struct service_conf *conf)
 		    conf->name, option, strerror(errno), errno);
 }
 
+static int
+bind_and_listen(const struct addr *a, const struct service_conf *conf, ino_t *inode)
+{
+	int fd;
+
+	if (binder != NULL)
+		return binder->listen(binder, a, conf, inode);
+	fd = sock_listen(a, &conf->sock.side[SOCK_ACCEPT], (uid_t)conf->uid, (gid_t)conf->gid);
+	*inode = fd != -1 ? socket_file(a) : 0;
+	return fd;
+}
+
+static void
+remove_file(const struct addr *a, ino_t inode)
+{
+	if (binder != NULL)
+		binder->remove(binder, a, inode);
+	else if (socket_file(a) == inode)
+		unlink(a->un.sun_path);
+}
+
 struct listener *
 listener_open(const struct addr *wanted, const struct service_conf *conf)
 {
@@ -51,8 +80,7 @@ listener_open(const struct addr *wanted, const struct service_conf *conf)
 	l->wanted = *wanted;
 	if ((l->service = strdup(conf->name)) == NULL)
 		goto no_memory;
-	l->fd =
-	    sock_listen(wanted, &conf->sock.side[SOCK_ACCEPT], (uid_t)conf->uid, (gid_t)conf->gid);
+	l->fd = bind_and_listen(wanted, conf, &l->inode);
 	if (l->fd == -1) {
 		log_notice(&log_main, "Binding service [%s] to %s: %s (%d)", conf->name,
 		    addr_text(wanted, text), strerror(errno), errno);
@@ -64,7 +92,6 @@ listener_open(const struct addr *wanted, const struct service_conf *conf)
 	l->bound.len = sizeof(l->bound.un);
 	if (getsockname(l->fd, &l->bound.sa, &l->bound.len) == -1)
 		l->bound = *wanted;
-	l->inode = socket_file(wanted);
 	log_info(&log_main, "Service [%s] (FD=%d) bound to %s", conf->name, l->fd,
 	    addr_text(&l->bound, text));
 	return l;
@@ -95,8 +122,8 @@ listener_close(struct listener *l)
 {
 	if (l->fd == -1)
 		return;
-	if (l->inode != 0 && socket_file(&l->wanted) == l->inode)
-		unlink(l->wanted.un.sun_path);
+	if (l->inode != 0)
+		remove_file(&l->wanted, l->inode);
 	close(l->fd);
 	l->fd = -1;
 }

@@ -18,6 +18,19 @@ struct listener {
 	ino_t inode;	       /* of a UNIX socket's file: only this one is removed at the end */
 };
 
+/*
+ * Who opens sockets and removes their files for a process that may not.  `inode`: of a UNIX
+ * socket's file, 0 for others.
+ */
+struct binder {
+	/* A socket as sock_listen() makes it; -1 with errno set. */
+	int (*listen)(
+	    struct binder *, const struct addr *, const struct service_conf *, ino_t *inode);
+	void (*remove)(struct binder *, const struct addr *, ino_t inode);
+};
+/* From now on, and for all that listens already; before any thread.  NULL: the process itself. */
+void listener_use(struct binder *);
+
 /* Bind and listen; logged either way.  NULL: failed. */
 struct listener *listener_open(const struct addr *wanted, const struct service_conf *);
 /* Set the l: options that accepted sockets have from their listener (a reload may bring new ones).

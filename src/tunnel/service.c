@@ -2,6 +2,7 @@
 /* tunnel/service.c -- the options of a service, and their manual. */
 #include "tunnel/service.h"
 
+#include "base/memo.h"
 #include "base/text.h"
 
 #include <grp.h>
@@ -103,11 +104,17 @@ parse_service(struct option_ctx *ctx, const struct option *o, void *field, const
 
 /* A number, or what `find` makes of a name; false: there is no such account. */
 static bool
-account(const char *value, bool (*find)(const char *name, char *buffer, long *id), long *id)
+account(const char *value, enum memo_kind kind,
+    bool (*find)(const char *name, char *buffer, long *id), long *id)
 {
 	char buffer[ACCOUNT_BUFFER];
 
-	return text_number(value, 0, INT_MAX, id) || find(value, buffer, id);
+	if (text_number(value, 0, INT_MAX, id))
+		return true;
+	if (!find(value, buffer, id))
+		return memo_get(kind, value, id, sizeof(*id)) == sizeof(*id);
+	memo_put(kind, value, id, sizeof(*id));
+	return true;
 }
 
 static bool
@@ -138,7 +145,7 @@ service_parse_user(struct option_ctx *ctx, const struct option *o, void *field, 
 	long id;
 
 	(void)o;
-	if (!account(value, find_user, &id))
+	if (!account(value, MEMO_USER, find_user, &id))
 		return option_refuse(
 		    ctx, "there is no user \"%s\"; write a name of /etc/passwd or a number", value);
 	*(int *)field = id == 0 ? -1 : (int)id;
@@ -151,7 +158,7 @@ service_parse_group(struct option_ctx *ctx, const struct option *o, void *field,
 	long id;
 
 	(void)o;
-	if (!account(value, find_group, &id))
+	if (!account(value, MEMO_GROUP, find_group, &id))
 		return option_refuse(
 		    ctx, "there is no group \"%s\"; write a name of /etc/group or a number", value);
 	*(int *)field = id == 0 ? -1 : (int)id;

@@ -304,6 +304,22 @@ the_sides_have_records_of_their_own(void **state)
 	assert_null(service_sets[3].title);
 }
 
+/* Else a process that has given its privileges up could not read them again. */
+static void
+options_that_name_files_say_so(void **state)
+{
+	(void)state;
+	for (const struct option_set *set = service_sets; set->title != NULL; set++)
+		for (const struct option *o = set->table; o->name != NULL; o++) {
+			if (o->parse == NULL || o->arg == NULL)
+				continue;
+			if (strcmp(o->arg, "FILE") == 0)
+				assert_int_equal(o->reads, OPTION_READS_FILE);
+			if (strcmp(o->arg, "DIRECTORY") == 0)
+				assert_int_equal(o->reads, OPTION_READS_DIRECTORY);
+		}
+}
+
 int
 main(void)
 {
@@ -317,6 +333,7 @@ main(void)
 		CASE(accounts_are_names_or_numbers),
 		CASE(words_and_numbers),
 		CASE(bad_values_say_what_to_write),
+		CASE(options_that_name_files_say_so),
 		CASE(what_is_to_come_is_known),
 		CASE(the_sides_have_records_of_their_own),
 	};

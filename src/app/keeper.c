@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* app/keeper.c -- the privileged helper: the side that has the privileges. */
+#include "app/keeper.h"
+
+#include "app/process.h"
+#include "config/grants.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { OUR_FILES_MAGIC = 0x11b0f6ad };
+
+static const struct account root_account = { 0, 0 };
+
+/* What the helper works with; one of it, in a process of its own. */
+struct service_desk {
+	const struct keeper *conf;
+	/* By the configuration in force and the one before it, whose sockets may still be closed.
+	 */
+	struct grants *grants, *before;
+	bool trusted; /* the user cannot have written what the configuration says */
+};
+
+/* ---- reading ---- */
+
+static int
+open_as(const struct service_desk *d, const char *path, int flags, struct account user)
+{
+	int fd, error;
+
+	trusted_become(user);
+	fd = openat(d->conf->start, path, flags | O_CLOEXEC);
+	error = errno;
+	trusted_become(root_account);
+	errno = error;
+	return fd;
+}
+
+/* As the user, who needs no help then; else as root, past nothing that the user could change. */
+static int
+open_for_user(const struct service_desk *d, const char *path, int flags)
+{
+	int fd = open_as(d, path, flags, d->conf->user);
+
+	if (fd != -1 || (errno != EACCES && errno != EPERM))
+		return fd;
+	if (!d->trusted) {
+		errno = EPERM;
+		return -1;
+	}
+	return trusted_open(d->conf->start, path, flags, d->conf->user);
+}
+
+/* O_NONBLOCK: the open of a FIFO that nobody writes to must not wait. */
+enum {
+	FLAGS_FILE = O_RDONLY | O_NONBLOCK | O_NOCTTY,
+	FLAGS_DIRECTORY = O_RDONLY | O_DIRECTORY,
+};
+
+/* The configuration's own files.  One that the user could have written makes all of it untrusted.
+ */
+struct our_files {
+	struct files files;
+	unsigned magic;
+	struct service_desk *desk;
+};
+
+static int
+open_configuration(struct files *files, const char *path, int flags)
+{
+	struct our_files *f = (struct our_files *)files;
+	const struct service_desk *d = f->desk;
+	int fd = trusted_open(d->conf->start, path, flags, d->conf->user);
+	struct stat st;
+
+	CHECK_OBJ(f, OUR_FILES_MAGIC);
+	if (fd == -1 && errno == EPERM) {
+		f->desk->trusted = false;
+		return open_as(d, path, flags, d->conf->user);
+	}
+	if (fd != -1 && d->conf->user.uid != 0 && fstat(fd, &st) == 0 &&
+	    (st.st_uid == d->conf->user.uid || (st.st_mode & S_IWOTH) != 0 ||
+		((st.st_mode & S_IWGRP) != 0 && st.st_gid == d->conf->user.gid)))
+		f->desk->trusted = false;
+	return fd;
+}
+
+static bool
+read_configuration(struct files *files, const char *path, struct file *out)
+{
+	int fd = open_configuration(files, path, FLAGS_FILE), error;
+	bool done;
+
+	*out = (struct file){ 0 };
+	if (fd == -1)
+		return false;
+	done = file_read_descriptor(fd, out);
+	error = errno;
+	close(fd);
+	errno = error;
+	return done;
+}
+
+static char **
+list_configuration(struct files *files, const char *path)
+{
+	int fd = open_configuration(files, path, FLAGS_DIRECTORY);
+
+	return fd == -1 ? NULL : files_list_descriptor(fd);
+}
+
+/* ---- what can be asked for ---- */
+
+static int
+take_plan(struct service_desk *d, const struct ask *ask, struct answer *answer)
+{
+	struct our_files ours = { { read_configuration, list_configuration }, OUR_FILES_MAGIC, d };
+	struct grants *now;
+
+	(void)ask;
+	(void)answer;
+	d->trusted = true;
+	now = grants_read(&ours.files, d->conf->path, d->conf->text, process_sets);
+	if (now == NULL) {
+		errno = ENOMEM;
+		return -1;
+	}
+	grants_free(d->before);
+	d->before = d->grants;
+	d->grants = now;
+	errno = d->trusted ? 0 : EPERM;
+	return -1;
+}
+
+static int
+take_file(struct service_desk *d, const struct ask *ask, struct answer *answer)
+{
+	struct stat st;
+	int fd;
+
+	(void)answer;
+	if (d->grants == NULL || !grants_file(d->grants, ask->path)) {
+		errno = EPERM;
+		return -1;
+	}
+	if ((fd = open_for_user(d, ask->path, FLAGS_FILE)) == -1)
+		return -1;
+	/* Never a directory's descriptor: it would be a way out of the chroot, openat(fd, ".."). */
+	if (fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode))
+		return fd;
+	close(fd);
+	errno = EISDIR;
+	return -1;
+}
+
+/* The names, in a file of memory. */
+static int
+names_in_memory(char **names)
+{
+	int fd = memfd_create("names", MFD_CLOEXEC);
+
+	for (size_t i = 0; fd != -1 && names[i] != NULL; i++) {
+		size_t n = strlen(names[i]) + 1;
+
+		if (write(fd, names[i], n) != (ssize_t)n) {
+			close(fd);
+			fd = -1;
+			errno = ENOSPC;
+		}
+	}
+	if (fd != -1)
+		(void)lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
+static int
+take_directory(struct service_desk *d, const struct ask *ask, struct answer *answer)
+{
+	char **names;
+	int fd;
+
+	(void)answer;
+	if (d->grants == NULL || !grants_directory(d->grants, ask->path)) {
+		errno = EPERM;
+		return -1;
+	}
+	if ((fd = open_for_user(d, ask->path, FLAGS_DIRECTORY)) == -1 ||
+	    (names = files_list_descriptor(fd)) == NULL)
+		return -1;
+	fd = names_in_memory(names);
+	files_list_free(names);
+	return fd;
+}
+
+/* An address from the other side: of a kind that the parsers make, and its path with an end. */
+static bool
+addr_is_sound(const struct addr *a)
+{
+	if (a->sa.sa_family == AF_UNIX)
+		return a->len == sizeof(a->un) && a->un.sun_path[0] == '/' &&
+		       memchr(a->un.sun_path, '\0', sizeof(a->un.sun_path)) != NULL;
+	return (a->sa.sa_family == AF_INET && a->len == sizeof(a->in)) ||
+	       (a->sa.sa_family == AF_INET6 && a->len == sizeof(a->in6));
+}
+
+/* May root act in the directory of this socket's file? */
+static bool
+trust_directory(const struct service_desk *d, const struct addr *a)
+{
+	char path[sizeof(a->un.sun_path) + 1];
+	char *slash;
+	int fd;
+
+	memcpy(path, a->un.sun_path, sizeof(a->un.sun_path));
+	if ((slash = strrchr(path, '/')) == NULL)
+		return false;
+	/* With the dot the directory itself is looked at, too. */
+	slash[1] = '.';
+	slash[2] = '\0';
+	if ((fd = trusted_open(d->conf->start, path, O_PATH, d->conf->user)) == -1)
+		return false;
+	close(fd);
+	return true;
+}
+
+static int
+listen_as(const struct service_conf *conf, const struct addr *a, struct account user)
+{
+	int fd, error;
+
+	trusted_become(user);
+	fd = sock_listen(a, &conf->sock.side[SOCK_ACCEPT], (uid_t)conf->uid, (gid_t)conf->gid);
+	error = errno;
+	trusted_become(root_account);
+	errno = error;
+	return fd;
+}
+
+static int
+take_listen(struct service_desk *d, const struct ask *ask, struct answer *answer)
+{
+	const struct addr *a = &ask->addr;
+	const struct service_conf *conf;
+	struct stat st;
+	int fd;
+
+	if (d->grants == NULL || (conf = grants_listener(d->grants, a)) == NULL) {
+		errno = EPERM;
+		return -1;
+	}
+	if (!addr_is_unix(a)) {
+		if (d->trusted)
+			return listen_as(conf, a, root_account);
+		errno = EACCES;
+		return -1;
+	}
+	fd = listen_as(conf, a, d->conf->user);
+	if (fd == -1 && (errno == EACCES || errno == EPERM) && d->trusted && trust_directory(d, a))
+		fd = listen_as(conf, a, root_account);
+	if (fd != -1 && lstat(a->un.sun_path, &st) == 0)
+		answer->inode = st.st_ino;
+	return fd;
+}
+
+static int
+take_remove(struct service_desk *d, const struct ask *ask, struct answer *answer)
+{
+	const char *path = ask->addr.un.sun_path;
+	struct stat st;
+
+	(void)answer;
+	errno = EPERM;
+	if (!addr_is_unix(&ask->addr) ||
+	    ((d->grants == NULL || grants_listener(d->grants, &ask->addr) == NULL) &&
+		(d->before == NULL || grants_listener(d->before, &ask->addr) == NULL)))
+		return -1;
+	if (lstat(path, &st) == -1 || !S_ISSOCK(st.st_mode) || st.st_ino != ask->inode) {
+		errno = ENOENT;
+		return -1;
+	}
+	errno = unlink(path) == 0 ? 0 : errno;
+	return -1;
+}
+
+static int
+take_leave(struct service_desk *d, const struct ask *ask, struct answer *answer)
+{
+	(void)ask;
+	(void)answer;
+	errno = pid_file_remove(d->conf->pid);
+	d->conf->pid->path = NULL; /* done; not again when the other side has gone */
+	return -1;
+}
+
+/* Each gives a descriptor, or -1 with errno set: 0 if all is well without one. */
+static int (*const desk[ASK_KINDS])(struct service_desk *, const struct ask *, struct answer *) = {
+	[ASK_PLAN] = take_plan,
+	[ASK_FILE] = take_file,
+	[ASK_DIRECTORY] = take_directory,
+	[ASK_LISTEN] = take_listen,
+	[ASK_REMOVE] = take_remove,
+	[ASK_LEAVE] = take_leave,
+};
+
+/* ---- messages ---- */
+
+/* Every field, before anything looks at the message. */
+static bool
+is_sound(const struct ask *ask, ssize_t n)
+{
+	if (n != (ssize_t)sizeof(*ask) || ask->what >= ASK_KINDS ||
+	    memchr(ask->path, '\0', sizeof(ask->path)) == NULL)
+		return false;
+	return (ask->what != ASK_LISTEN && ask->what != ASK_REMOVE) || addr_is_sound(&ask->addr);
+}
+
+static bool
+reply(int sock, const struct answer *answer, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .bytes = "" };
+	struct iovec body = { (void *)(uintptr_t)answer, sizeof(*answer) };
+	struct msghdr m = { .msg_iov = &body, .msg_iovlen = 1 };
+	struct cmsghdr *c;
+
+	if (fd != -1) {
+		m.msg_control = control.bytes;
+		m.msg_controllen = sizeof(control.bytes);
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	}
+	return sendmsg(sock, &m, MSG_NOSIGNAL) == (ssize_t)sizeof(*answer);
+}
+
+/* One message; false: the other side has gone, or is not what it was. */
+static bool
+serve_one(struct service_desk *d, struct ask *ask)
+{
+	struct answer answer = { 0 };
+	ssize_t n;
+	bool sent;
+	int fd;
+
+	do /* MSG_TRUNC: the true length, also of a longer one */
+		n = recv(d->conf->sock, ask, sizeof(*ask), MSG_TRUNC);
+	while (n == -1 && errno == EINTR);
+	if (n <= 0 || !is_sound(ask, n))
+		return false;
+	errno = 0;
+	if ((fd = desk[ask->what](d, ask, &answer)) == -1)
+		answer.error = errno;
+	sent = reply(d->conf->sock, &answer, fd);
+	if (fd != -1)
+		close(fd);
+	return sent;
+}
+
+/* ---- the process ---- */
+
+/* Everything that was open before the fork belongs to the other side. */
+static void
+close_the_rest(const struct keeper *k)
+{
+	const int keep[] = { k->sock, k->root, k->start, k->pid->dir, k->pid->fd };
+	int last = 2;
+
+	for (size_t i = 0; i < COUNT_OF(keep); i++)
+		if (keep[i] > last)
+			last = keep[i];
+	for (int fd = 0; fd < last; fd++) {
+		bool ours = false;
+
+		for (size_t i = 0; i < COUNT_OF(keep); i++)
+			ours |= keep[i] == fd;
+		if (!ours)
+			close(fd);
+	}
+	(void)close_range((unsigned)last + 1, ~0u, 0);
+}
+
+/* It ends when the other side ends, and by no signal that is meant for that. */
+static void
+ignore_signals(void)
+{
+	static const int numbers[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
+		SIGPIPE };
+
+	for (size_t i = 0; i < COUNT_OF(numbers); i++)
+		(void)signal(numbers[i], SIG_IGN); /* valid numbers: it cannot fail */
+}
+
+_Noreturn void
+keeper_run(const struct keeper *k)
+{
+	static struct ask ask;
+	struct service_desk d = { .conf = k };
+
+	(void)prctl(PR_SET_NAME, "ginnel-keeper");
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	ignore_signals();
+	close_the_rest(k);
+	(void)setgroups(0, NULL); /* for the file system, the user has no group of root's */
+	/* Back out of the chroot that the other side is in: the names in the configuration are
+	 * meant from outside. */
+	if (fchdir(k->root) == -1 || chroot(".") == -1 || fchdir(k->start) == -1)
+		_exit(1);
+	for (int fd = 0; fd <= STDERR_FILENO; fd++) /* so that nothing else gets these numbers */
+		if (open("/dev/null", O_RDWR) == -1)
+			_exit(1);
+	while (serve_one(&d, &ask))
+		;
+	(void)pid_file_remove(k->pid);
+	_exit(0);
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* app/priv.c -- the side of the privileged helper that has none. */
+#include "app/priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PRIV_MAGIC = 0x3d92e61f, PRIV_FILES_MAGIC = 0x2b6c0f58 };
+
+struct priv_files {
+	struct files files; /* first: what callers hold is this */
+	unsigned magic;
+	struct priv *priv;
+};
+
+struct priv_binder {
+	struct binder binder; /* first */
+	struct priv *priv;
+};
+
+struct priv {
+	unsigned magic;
+	int sock, root, start; /* -1: none */
+	pid_t pid;	       /* of the helper; 0: not started */
+	pthread_mutex_t lock;  /* one question at a time */
+	struct ask ask;
+	struct priv_files files;
+	struct priv_binder binder;
+};
+
+/* ---- questions ---- */
+
+/* The descriptor that came with an answer, or -1. */
+static int
+take_descriptor(struct msghdr *m)
+{
+	const struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	int fd;
+
+	if (c == NULL || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return -1;
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+/* Send p->ask and wait for the answer.  The lock is held. */
+static int
+exchange(struct priv *p, struct answer *answer)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec body = { answer, sizeof(*answer) };
+	struct msghdr m = { .msg_iov = &body,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes) };
+	ssize_t n;
+
+	if (send(p->sock, &p->ask, sizeof(p->ask), MSG_NOSIGNAL) != (ssize_t)sizeof(p->ask))
+		goto gone;
+	do
+		n = recvmsg(p->sock, &m, MSG_CMSG_CLOEXEC);
+	while (n == -1 && errno == EINTR);
+	if (n == (ssize_t)sizeof(*answer))
+		return take_descriptor(&m);
+gone:
+	answer->error = EPIPE;
+	return -1;
+}
+
+/*
+ * -1 with errno set, or the descriptor; errno is 0 where all is well without one.  `inode`, if it
+ * is there, goes along and comes back.
+ */
+static int
+ask_for(struct priv *p, enum ask_for what, const char *path, const struct addr *addr, ino_t *inode)
+{
+	struct answer answer = { 0 };
+	int fd;
+
+	CHECK_OBJ(p, PRIV_MAGIC);
+	if (path != NULL && strlen(path) >= sizeof(p->ask.path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	pthread_mutex_lock(&p->lock);
+	memset(&p->ask, 0, sizeof(p->ask));
+	p->ask.what = what;
+	if (path != NULL)
+		memcpy(p->ask.path, path, strlen(path));
+	if (addr != NULL)
+		p->ask.addr = *addr;
+	if (inode != NULL)
+		p->ask.inode = *inode;
+	fd = exchange(p, &answer);
+	if (inode != NULL)
+		*inode = answer.inode;
+	pthread_mutex_unlock(&p->lock);
+	errno = answer.error;
+	return fd;
+}
+
+/* ---- files ---- */
+
+static struct priv *
+priv_of(struct files *files)
+{
+	struct priv_files *f = (struct priv_files *)files;
+
+	CHECK_OBJ(f, PRIV_FILES_MAGIC);
+	return f->priv;
+}
+
+static bool
+read_file(struct files *files, const char *path, struct file *out)
+{
+	int fd = ask_for(priv_of(files), ASK_FILE, path, NULL, NULL), error;
+	bool done;
+
+	*out = (struct file){ 0 };
+	if (fd == -1)
+		return false;
+	done = file_read_descriptor(fd, out);
+	error = errno;
+	close(fd);
+	errno = error;
+	return done;
+}
+
+/* Texts with a NUL behind each as a list, as files->list gives it. */
+static char **
+split_names(const struct file *f)
+{
+	const char *p = f->data, *end = f->data + f->size;
+	char **names;
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->size; i++)
+		n += f->data[i] == '\0';
+	if ((names = calloc(n + 1, sizeof(*names))) == NULL)
+		return NULL;
+	for (size_t i = 0; i < n && p < end; i++, p += strlen(p) + 1)
+		if ((names[i] = strdup(p)) == NULL) {
+			files_list_free(names);
+			return NULL;
+		}
+	return names;
+}
+
+static char **
+list_files(struct files *files, const char *path)
+{
+	int fd = ask_for(priv_of(files), ASK_DIRECTORY, path, NULL, NULL), error;
+	char **names = NULL;
+	struct file f;
+
+	if (fd == -1)
+		return NULL;
+	if (file_read_descriptor(fd, &f)) {
+		names = split_names(&f);
+		file_done(&f);
+	}
+	error = errno;
+	close(fd);
+	errno = error;
+	return names;
+}
+
+struct files *
+priv_files(struct priv *p)
+{
+	return &p->files.files;
+}
+
+/* ---- listening sockets ---- */
+
+static int
+listen_at(struct binder *b, const struct addr *addr, const struct service_conf *conf, ino_t *inode)
+{
+	struct priv *p = ((struct priv_binder *)b)->priv;
+	int fd;
+
+	*inode = 0;
+	if (addr_is_unix(addr)) /* the path is meant from outside of the chroot */
+		return ask_for(p, ASK_LISTEN, NULL, addr, inode);
+	fd = sock_listen(addr, &conf->sock.side[SOCK_ACCEPT], (uid_t)-1, (gid_t)-1);
+	if (fd == -1 && (errno == EACCES || errno == EPERM))
+		fd = ask_for(p, ASK_LISTEN, NULL, addr, NULL);
+	return fd;
+}
+
+static void
+remove_socket(struct binder *b, const struct addr *addr, ino_t inode)
+{
+	(void)ask_for(((struct priv_binder *)b)->priv, ASK_REMOVE, NULL, addr, &inode);
+}
+
+struct binder *
+priv_binder(struct priv *p)
+{
+	return &p->binder.binder;
+}
+
+/* ---- life ---- */
+
+bool
+priv_is_needed(const struct process_conf *conf)
+{
+	return geteuid() == 0 && (conf->uid != -1 || conf->chroot != NULL);
+}
+
+struct priv *
+priv_new(void)
+{
+	struct priv *p;
+
+	if (OBJ_NEW(p, PRIV_MAGIC) == NULL)
+		return NULL;
+	p->sock = -1;
+	p->files = (struct priv_files){ { read_file, list_files }, PRIV_FILES_MAGIC, p };
+	p->binder = (struct priv_binder){ { listen_at, remove_socket }, p };
+	p->start = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	p->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (p->start != -1 && p->root != -1 && pthread_mutex_init(&p->lock, NULL) == 0)
+		return p;
+	priv_free(p);
+	return NULL;
+}
+
+/* What led out of the chroot is the helper's alone. */
+static void
+close_ways_out(struct priv *p)
+{
+	if (p->start != -1)
+		close(p->start);
+	if (p->root != -1)
+		close(p->root);
+	p->start = p->root = -1;
+}
+
+void
+priv_read_again(struct priv *p)
+{
+	(void)ask_for(p, ASK_PLAN, NULL, NULL, NULL);
+	if (errno == EPERM)
+		log_warn(&log_main, "The configuration can be changed by the user that setuid "
+				    "names, so only what that "
+				    "user may read is loaded; let it belong to root");
+	else if (errno != 0)
+		log_err(&log_main, "The privileged helper cannot read the configuration: %s (%d)",
+		    strerror(errno), errno);
+}
+
+bool
+priv_start(struct priv *p, const struct source *source, const struct process_conf *conf,
+    struct pid_file *pid_file)
+{
+	struct keeper k = { .root = p->root,
+		.start = p->start,
+		.path = source->path,
+		.text = source->text,
+		.pid = pid_file };
+	int pair[2];
+
+	k.user.uid = conf->uid != -1 ? (uid_t)conf->uid : 0;
+	k.user.gid = conf->gid != -1 ? (gid_t)conf->gid : getgid();
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+		goto fail;
+	if ((p->pid = fork()) == 0) {
+		k.sock = pair[1];
+		keeper_run(&k);
+	}
+	close(pair[1]);
+	if (p->pid == -1) {
+		close(pair[0]);
+		p->pid = 0;
+		goto fail;
+	}
+	p->sock = pair[0];
+	close_ways_out(p);
+	log_debug(&log_main, "Privileged helper started (PID=%ld)", (long)p->pid);
+	priv_read_again(p);
+	return true;
+fail:
+	log_err(&log_main, "Cannot start the privileged helper: %s (%d)", strerror(errno), errno);
+	return false;
+}
+
+int
+priv_socket(const struct priv *p)
+{
+	return p->sock;
+}
+
+bool
+priv_is_gone(const struct priv *p)
+{
+	char byte;
+
+	return recv(p->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+int
+priv_remove_pid_file(struct priv *p)
+{
+	(void)ask_for(p, ASK_LEAVE, NULL, NULL, NULL);
+	return errno;
+}
+
+void
+priv_free(struct priv *p)
+{
+	if (p == NULL)
+		return;
+	CHECK_OBJ(p, PRIV_MAGIC);
+	if (p->pid > 0) {
+		close(p->sock);
+		while (waitpid(p->pid, NULL, 0) == -1 && errno == EINTR)
+			;
+	}
+	close_ways_out(p);
+	pthread_mutex_destroy(&p->lock);
+	OBJ_FREE(p);
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tests/unit/test_keeper.c -- the privileged helper and whoever has taken its other side over. */
+#include "app/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[] = "/tmp/ginnel-keeper-XXXXXX";
+static const struct account nobody = { 65534, 65534 };
+static struct pid_file no_pid = { .dir = -1, .fd = -1 };
+static int sock = -1;
+static pid_t helper;
+
+static const char *
+path_of(const char *name)
+{
+	static char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return path;
+}
+
+static void
+make(const char *name, const char *text, mode_t mode)
+{
+	FILE *f = fopen(path_of(name), "we");
+
+	assert_non_null(f);
+	(void)fputs(text, f);
+	(void)fclose(f);
+	assert_int_equal(chmod(path_of(name), mode), 0);
+}
+
+static int
+setup(void **state)
+{
+	char text[256];
+
+	(void)state;
+	if (mkdtemp(folder) == NULL || chmod(folder, 0755) == -1)
+		return -1;
+	(void)snprintf(text, sizeof(text),
+	    "[a]\naccept = 127.0.0.1:444\nconnect = 1\ncert = %s/cert\nCApath = %s/dir\n", folder,
+	    folder);
+	make("conf", text, 0600);
+	make("cert", "secret", 0600);
+	make("other", "secret", 0600);
+	(void)mkdir(path_of("dir"), 0700);
+	make("dir/a.0", "a", 0600);
+	return 0;
+}
+
+static int
+start(void **state)
+{
+	int pair[2];
+
+	(void)state;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+		return -1;
+	if ((helper = fork()) == 0) {
+		struct keeper k = { .sock = pair[1],
+			.root = open("/", O_PATH | O_CLOEXEC),
+			.start = open(folder, O_PATH | O_CLOEXEC),
+			.path = "conf",
+			.user = nobody,
+			.pid = &no_pid };
+
+		keeper_run(&k);
+	}
+	close(pair[1]);
+	sock = pair[0];
+	return helper == -1 ? -1 : 0;
+}
+
+static int
+stop(void **state)
+{
+	(void)state;
+	if (sock != -1)
+		close(sock);
+	sock = -1;
+	return waitpid(helper, NULL, 0) == helper ? 0 : -1;
+}
+
+static int
+ask(struct ask *a, struct answer *answer)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec body = { answer, sizeof(*answer) };
+	struct msghdr m = { .msg_iov = &body,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes) };
+	int fd = -1;
+
+	assert_int_equal(send(sock, a, sizeof(*a), 0), sizeof(*a));
+	assert_int_equal(recvmsg(sock, &m, MSG_CMSG_CLOEXEC), sizeof(*answer));
+	if (CMSG_FIRSTHDR(&m) != NULL)
+		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fd));
+	return fd;
+}
+
+/* The error with which a question ends; a descriptor is closed. */
+static int
+error_of(enum ask_for what, const char *path)
+{
+	struct ask a = { .what = what };
+	struct answer answer;
+	int fd;
+
+	(void)snprintf(a.path, sizeof(a.path), "%s", path);
+	fd = ask(&a, &answer);
+	assert_int_equal(fd != -1, answer.error == 0 && what != ASK_PLAN);
+	if (fd != -1)
+		close(fd);
+	return answer.error;
+}
+
+static void
+only_what_the_configuration_names_is_opened(void **state)
+{
+	char dots[160];
+
+	(void)state;
+	assert_int_equal(error_of(ASK_FILE, path_of("cert")), EPERM); /* it knows none yet */
+	assert_int_equal(error_of(ASK_PLAN, ""), 0);
+	assert_int_equal(error_of(ASK_FILE, path_of("cert")), 0);
+	assert_int_equal(error_of(ASK_FILE, "conf"), 0);
+	assert_int_equal(error_of(ASK_FILE, path_of("other")), EPERM);
+	assert_int_equal(error_of(ASK_FILE, "/etc/shadow"), EPERM);
+	assert_int_equal(error_of(ASK_FILE, ""), EPERM);
+	assert_int_equal(error_of(ASK_DIRECTORY, path_of("dir")), 0);
+	assert_int_equal(error_of(ASK_DIRECTORY, folder), EPERM);
+	assert_int_equal(error_of(ASK_FILE, path_of("dir/a.0")), 0);
+	assert_int_equal(error_of(ASK_FILE, path_of("dir/b.0")), ENOENT);
+	(void)snprintf(dots, sizeof(dots), "%s/dir/../other", folder);
+	assert_int_equal(error_of(ASK_FILE, dots), EPERM);
+	(void)snprintf(dots, sizeof(dots), "%s/dir/..", folder);
+	assert_int_equal(error_of(ASK_FILE, dots), EPERM);
+}
+
+static void
+no_directory_is_handed_out(void **state)
+{
+	(void)state;
+	(void)mkdir(path_of("dir/sub"), 0755);
+	assert_int_equal(error_of(ASK_PLAN, ""), 0);
+	assert_int_equal(error_of(ASK_FILE, path_of("dir/sub")), EISDIR);
+	(void)rmdir(path_of("dir/sub"));
+}
+
+static void
+links_of_the_user_are_not_followed(void **state)
+{
+	(void)state;
+	assert_int_equal(error_of(ASK_PLAN, ""), 0);
+	(void)unlink(path_of("cert"));
+	assert_int_equal(symlink("other", path_of("cert")), 0);
+	assert_int_equal(error_of(ASK_FILE, path_of("cert")), 0); /* root's own link */
+	assert_int_equal(lchown(path_of("cert"), nobody.uid, nobody.gid), 0);
+	assert_int_equal(error_of(ASK_FILE, path_of("cert")), EPERM);
+	(void)unlink(path_of("cert"));
+	make("cert", "secret", 0600);
+	assert_int_equal(error_of(ASK_FILE, path_of("cert")), 0);
+	assert_int_equal(chmod(folder, 0777), 0); /* all may put links there */
+	assert_int_equal(error_of(ASK_FILE, path_of("cert")), EPERM);
+	assert_int_equal(chmod(folder, 01777), 0); /* but not in place of root's file */
+	assert_int_equal(error_of(ASK_FILE, path_of("cert")), 0);
+	assert_int_equal(chmod(folder, 0755), 0);
+}
+
+static void
+a_configuration_of_the_users_grants_nothing_of_roots(void **state)
+{
+	(void)state;
+	assert_int_equal(chmod(path_of("conf"), 0666), 0);
+	assert_int_equal(error_of(ASK_PLAN, ""), EPERM);
+	assert_int_equal(error_of(ASK_FILE, path_of("cert")), EPERM);
+	assert_int_equal(chmod(path_of("cert"), 0644), 0);
+	assert_int_equal(error_of(ASK_FILE, path_of("cert")), 0); /* the user may read it anyway */
+}
+
+static void
+only_configured_addresses_are_bound(void **state)
+{
+	struct ask a = { .what = ASK_LISTEN, .addr.len = sizeof(struct sockaddr_in) };
+	struct answer answer;
+	int fd;
+
+	(void)state;
+	assert_int_equal(error_of(ASK_PLAN, ""), 0);
+	a.addr.in.sin_family = AF_INET;
+	a.addr.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	a.addr.in.sin_port = htons(445);
+	assert_int_equal(ask(&a, &answer), -1);
+	assert_int_equal(answer.error, EPERM);
+	a.addr.in.sin_addr.s_addr = htonl(INADDR_ANY);
+	a.addr.in.sin_port = htons(444);
+	assert_int_equal(ask(&a, &answer), -1);
+	assert_int_equal(answer.error, EPERM);
+	a.addr.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	fd = ask(&a, &answer);
+	assert_int_equal(answer.error, 0);
+	assert_int_not_equal(fd, -1);
+	close(fd);
+}
+
+/* It must end, not answer. */
+static void
+ends_on(const void *message, size_t n)
+{
+	char byte;
+
+	assert_int_equal(send(sock, message, n, MSG_NOSIGNAL), n);
+	assert_int_equal(recv(sock, &byte, 1, 0), 0);
+}
+
+static void
+an_unknown_question_is_the_end(void **state)
+{
+	const struct ask a = { .what = ASK_KINDS };
+
+	(void)state;
+	ends_on(&a, sizeof(a));
+}
+
+static void
+a_short_message_is_the_end(void **state)
+{
+	const struct ask a = { .what = ASK_PLAN };
+
+	(void)state;
+	ends_on(&a, sizeof(a) - 1);
+}
+
+static void
+a_long_message_is_the_end(void **state)
+{
+	static const char long_one[sizeof(struct ask) + 1];
+
+	(void)state;
+	ends_on(long_one, sizeof(long_one));
+}
+
+static void
+a_path_without_an_end_is_the_end(void **state)
+{
+	struct ask a = { .what = ASK_FILE };
+
+	(void)state;
+	memset(a.path, 'a', sizeof(a.path));
+	ends_on(&a, sizeof(a));
+}
+
+static void
+an_odd_address_is_the_end(void **state)
+{
+	struct ask a = { .what = ASK_LISTEN };
+
+	(void)state;
+	a.addr.sa.sa_family = AF_NETLINK;
+	a.addr.len = 12;
+	ends_on(&a, sizeof(a));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(only_what_the_configuration_names_is_opened),
+		TEST(no_directory_is_handed_out),
+		TEST(links_of_the_user_are_not_followed),
+		TEST(only_configured_addresses_are_bound),
+		TEST(an_unknown_question_is_the_end),
+		TEST(a_short_message_is_the_end),
+		TEST(a_long_message_is_the_end),
+		TEST(a_path_without_an_end_is_the_end),
+		TEST(an_odd_address_is_the_end),
+		TEST(a_configuration_of_the_users_grants_nothing_of_roots),
+	};
+	char command[64];
+	int failed;
+
+	if (geteuid() != 0) {
+		print_message("NOT TESTED: the privileged helper needs root\n");
+		return 77; /* meson: skipped */
+	}
+	failed = cmocka_run_group_tests(tests, setup, NULL);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", folder);
+	return system(command) != 0 ? 1 : failed;
+}
