@@ -6,7 +6,17 @@ enum {
 	/* Bytes that one flow moves before others have their turn: some 200 us of work under TLS.
 	 */
 	FLOW_BUDGET = 4 * BUF_PAYLOAD,
+	/* A read of so much is a full one; after so many in a row the flow is bulk. */
+	FULL = BUF_PAYLOAD / 2,
+	FULL_MIN = 4,
 };
+
+static void
+leave_conduit(struct flow *f)
+{
+	conduit_give(f->conduits, f->conduit);
+	f->conduit = NULL;
+}
 
 /*
  * The receiver is gone: it closed before it had read everything.  Nothing more can be sent, but
@@ -18,18 +28,31 @@ receiver_gone(struct flow *f, struct stream *to)
 {
 	if (to->fault != FAULT_RESET)
 		return IO_FAILED;
-	buf_clear(&f->buf, to->pool);
+	flow_clear(f, to->pool);
 	f->done = f->broken = true;
 	return IO_OK;
+}
+
+/* Between plain sockets bulk goes through a conduit.  Nothing is in buf. */
+static void
+choose_way(struct flow *f, const struct stream *from, const struct stream *to)
+{
+	bool bulk = f->conduits != NULL && f->full >= FULL_MIN;
+
+	if (bulk && f->conduit == NULL && buf_len(&from->in) == 0 && buf_len(&to->out) == 0)
+		f->conduit = conduit_take(f->conduits);
+	else if (!bulk && f->conduit != NULL)
+		leave_conduit(f);
 }
 
 /* Hand over what was read.  IO_OK: all of it was taken. */
 static enum io
 deliver(struct flow *f, struct stream *to)
 {
-	size_t before = buf_len(&f->buf);
-	enum io got = stream_write(to, &f->buf);
-	size_t taken = before - buf_len(&f->buf);
+	size_t before = flow_held(f);
+	enum io got =
+	    f->conduit != NULL ? conduit_drain(f->conduit, to) : stream_write(to, &f->buf);
+	size_t taken = before - flow_held(f);
 
 	f->bytes += taken;
 	f->moved += taken;
@@ -52,8 +75,16 @@ pass_end(struct flow *f, struct stream *to, bool last)
 static enum io
 fetch(struct flow *f, struct stream *from)
 {
-	enum io got = stream_read(from, &f->buf, BUF_PAYLOAD);
+	bool possible = true;
+	enum io got = f->conduit != NULL ? conduit_fill(f->conduit, from, &possible)
+					 : stream_read(from, &f->buf, BUF_PAYLOAD);
 
+	if (!possible) {
+		leave_conduit(f);
+		f->conduits = NULL;
+		return IO_OK; /* once more, by copying */
+	}
+	f->full = got != IO_OK ? f->full : flow_held(f) >= FULL ? f->full + 1 : 0;
 	if (got == IO_AGAIN)
 		f->more = from->watch.readable; /* not for lack of bytes, but for others' sake */
 	f->cut |= got == IO_CUT;
@@ -65,7 +96,7 @@ fetch(struct flow *f, struct stream *from)
 static enum io
 step(struct flow *f, struct stream *from, struct stream *to, bool last)
 {
-	if (buf_len(&f->buf) > 0 || !stream_has_room(to)) {
+	if (flow_held(f) > 0 || !stream_has_room(to)) {
 		enum io got = deliver(f, to);
 
 		if (got != IO_OK || f->done)
@@ -79,6 +110,7 @@ step(struct flow *f, struct stream *from, struct stream *to, bool last)
 		f->more = true;
 		return IO_AGAIN;
 	}
+	choose_way(f, from, to);
 	return fetch(f, from);
 }
 
@@ -92,8 +124,10 @@ flow_run(struct flow *f, struct stream *from, struct stream *to, bool last)
 	while (!f->done && (got = step(f, from, to, last)) == IO_OK)
 		;
 	/* The end of a handshake waited for data to leave with, and met none. */
-	if (got == IO_AGAIN && buf_len(&f->buf) == 0 && buf_len(&to->out) > 0)
+	if (got == IO_AGAIN && flow_held(f) == 0 && buf_len(&to->out) > 0)
 		got = deliver(f, to) == IO_FAILED ? IO_FAILED : IO_AGAIN;
+	if (f->conduit != NULL && f->conduit->held == 0)
+		leave_conduit(f);
 	if (f->done)
 		return IO_OK;
 	if (got == IO_AGAIN) {
@@ -107,4 +141,6 @@ void
 flow_clear(struct flow *f, struct pool *pool)
 {
 	buf_clear(&f->buf, pool);
+	if (f->conduit != NULL)
+		leave_conduit(f);
 }

@@ -4,19 +4,22 @@
 #ifndef GINNEL_TUNNEL_RELAY_H
 #define GINNEL_TUNNEL_RELAY_H
 
-#include "net/stream.h"
+#include "net/conduit.h"
 
 /* Zero-initialised is a flow that has not begun. */
 struct flow {
-	struct buf buf; /* bytes that were read and not yet taken */
-	uint64_t bytes; /* of data, taken by the receiver's stream */
-	size_t moved;	/* of these, in the last flow_run() */
-	bool more;	/* the last flow_run() stopped for the sake of others: run again soon */
-	bool strict;	/* strictClose = yes: a cut is a failure, and is not passed on */
-	bool eof;	/* the sender will send no more */
-	bool cut;	/* ... but did not say so in TLS: bytes may be missing */
-	bool done;	/* and the receiver has been told; or it takes no more */
-	bool broken;	/* done because the receiver takes no more */
+	struct buf buf;		   /* bytes that were read and not yet taken */
+	struct conduits *conduits; /* plain on both sides: where to borrow ->conduit; else NULL */
+	struct conduit *conduit;   /* takes the place of buf while much is moved */
+	unsigned full;		   /* so many reads in a row were full ones */
+	uint64_t bytes;		   /* of data, taken by the receiver's stream */
+	size_t moved;		   /* of these, in the last flow_run() */
+	bool more;   /* the last flow_run() stopped for the sake of others: run again soon */
+	bool strict; /* strictClose = yes: a cut is a failure, and is not passed on */
+	bool eof;    /* the sender will send no more */
+	bool cut;    /* ... but did not say so in TLS: bytes may be missing */
+	bool done;   /* and the receiver has been told; or it takes no more */
+	bool broken; /* done because the receiver takes no more */
 };
 
 /*
@@ -28,6 +31,13 @@ struct flow {
  * was cut and ->strict), or the receiver's did other than by going away.
  */
 enum io flow_run(struct flow *, struct stream *from, struct stream *to, bool last);
+
+/* Bytes that were read and not yet taken. */
+static inline size_t
+flow_held(const struct flow *f)
+{
+	return buf_len(&f->buf) + (f->conduit != NULL ? f->conduit->held : 0);
+}
 
 void flow_clear(struct flow *, struct pool *);
 

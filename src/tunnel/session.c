@@ -256,7 +256,7 @@ leave_list(struct session *s)
 static bool
 is_owed(const struct stream *to, const struct flow *f)
 {
-	return !f->done && buf_len(&f->buf) + buf_len(&to->out) > 0;
+	return !f->done && flow_held(f) + buf_len(&to->out) > 0;
 }
 
 /* All that a session can own is given back here, whatever its step. */
@@ -645,6 +645,8 @@ begin_relay(struct session *s)
 	DL_APPEND(s->worker->standing, s);
 	s->log.level = s->service->conf->log_level;
 	s->relayed = loop_now(s->worker->loop);
+	if (s->near.filter == NULL && s->far.filter == NULL)
+		s->up.conduits = s->down.conduits = s->worker->conduits;
 	s->up.strict = s->down.strict = s->service->conf->strict_close;
 	s->task.lane = LANE_RELAY;
 	dial_free(s->dial);

@@ -53,7 +53,7 @@ worker_new(struct common *common, unsigned number)
 	w->tidy.timer.task = &w->tidy.task;
 	w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if ((w->loop = loop_new()) == NULL || (w->pool = pool_new()) == NULL ||
-	    (w->resume = resume_cache_new()) == NULL ||
+	    (w->conduits = conduits_new()) == NULL || (w->resume = resume_cache_new()) == NULL ||
 	    (w->resolver = resolver_new(w->loop)) == NULL ||
 	    (w->mailbox = mailbox_new(w->loop, w)) == NULL ||
 	    (w->programs = exec_host_new(
@@ -80,6 +80,7 @@ worker_free(struct worker *w)
 	resolver_free(w->resolver);
 	resume_cache_free(w->resume);
 	pool_free(w->pool);
+	conduits_free(w->conduits);
 	loop_free(w->loop);
 	if (w->spare_fd != -1)
 		close(w->spare_fd);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/reasons.h"
 #include "loop/mailbox.h"
+#include "net/conduit.h"
 #include "net/exec.h"
 #include "net/resolve.h"
 #include "tls/resume.h"
@@ -54,6 +55,7 @@ struct worker {
 	pthread_t thread;
 	struct loop *loop;
 	struct pool *pool;
+	struct conduits *conduits;
 	struct resolver *resolver;
 	struct resume_cache *resume;
 	struct stapler *staplers; /* of the plan; one worker has them */
