@@ -342,13 +342,17 @@ session_step_peek(struct session *s)
 	struct hello hello;
 	enum hello_result result;
 	char safe[TEXT_SAFE_MAX + 4];
+	enum io got = stream_peek(&s->near, HELLO_MAX);
 
-	switch (stream_peek(&s->near, HELLO_MAX)) {
+	switch (got) {
 	case IO_OK:
 		break;
 	case IO_AGAIN:
 		buf_settle(&s->near.in, s->worker->pool);
-		return WAIT;
+		/* Who begins with TLS before a greeting was heard of while we talked. */
+		if (s->talk == NULL || buf_len(&s->near.in) == 0)
+			return WAIT;
+		break;
 	case IO_EOF:
 	case IO_CUT:
 		return finish(s, buf_len(&s->near.in) == 0 ? R_NO_BYTES : R_HELLO_CUT);
@@ -357,7 +361,7 @@ session_step_peek(struct session *s)
 	}
 	result = hello_read(buf_head(&s->near.in), buf_len(&s->near.in), &hello);
 	if (result == HELLO_MORE && buf_len(&s->near.in) < HELLO_MAX)
-		return MORE;
+		return got == IO_OK ? MORE : WAIT;
 	if (result == HELLO_MORE)
 		result = HELLO_BAD;
 	if (result != HELLO_DONE) {

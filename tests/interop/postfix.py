@@ -54,11 +54,27 @@ tlsmgr    unix - - n 1000? 1 tlsmgr
 postlog   unix-dgram n - n - 1 postlogd
 """
 
+SUBMISSION = """\
+127.0.0.1:{port} inet n - n - - smtpd
+  -o smtpd_tls_security_level=encrypt
+  -o smtpd_tls_cert_file={cert}
+  -o smtpd_tls_key_file={key}
+  -o smtpd_sasl_auth_enable=yes
+  -o smtpd_sasl_type=dovecot
+  -o smtpd_sasl_path=inet:127.0.0.1:{auth}
+  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
+  -o smtpd_recipient_restrictions=permit_sasl_authenticated,reject
+"""
+
 
 class Postfix:
-    """Takes mail for USER@example.test on a loopback port, and puts it into Maildirs below `mail`."""
+    """
+    Takes mail for USER@example.test on a loopback port, and puts it into Maildirs below `mail`.  With
+    `tls_port` it listens there, too, and has STARTTLS by the identity `tls`; who logs in there is asked of
+    Dovecot at `auth_port`, and nobody else may send.
+    """
 
-    def __init__(self, folder, port, users, *, host=HERE):
+    def __init__(self, folder, port, users, *, tls_port=None, tls=None, auth_port=None, host=HERE):
         self.folder, self.port, self.host = str(folder), port, host
         self.mail = os.path.join(self.folder, "mail")
         config = os.path.join(self.folder, "config")
@@ -70,13 +86,16 @@ class Postfix:
         boxes = " ".join(f"{{{user}@{DOMAIN} = {user}/}}" for user in users)
         self._write(config, "main.cf", MAIN.format(
             folder=self.folder, domain=DOMAIN, mail=self.mail, boxes=boxes, uid=OWNER.pw_uid, gid=OWNER.pw_gid))
-        self._write(config, "master.cf", MASTER.format(port=port))
+        more = SUBMISSION.format(port=tls_port, cert=tls.path, key=tls.key, auth=auth_port) if tls_port else ""
+        self._write(config, "master.cf", MASTER.format(port=port) + more)
         self._write(config, "dynamicmaps.cf", "")
         done = host.run("postfix", "-c", config, "check")  # makes the folders of the queue
         assert done.returncode == 0, done.stderr + self.log()
         # As `postfix start` would start it, but staying ours to end.
         self.process = host.start("/usr/lib/postfix/sbin/master", "-d", "-c", config)
         host.await_port(port, self.process)
+        if tls_port:
+            host.await_port(tls_port, self.process)
 
     @staticmethod
     def _write(folder, name, text):

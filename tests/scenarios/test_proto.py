@@ -1,10 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 # What is said around TLS, as the peers meet it: order, refusals, and bytes in clear that must not get into TLS.
+import ssl
+
 import pytest
 
 from lib.peer import END, RESET, TlsPeer
 
 pytestmark = pytest.mark.sanitize
+
+# By protocol, as the peers of a server meet it: the backend's greeting, what of it reaches the client, the client's
+# command, our answer to it.
+SERVERS = {
+    "imap": (b"* OK hi\r\n", b"* OK hi\r\n", b"a STARTTLS\r\n", b"a OK Begin TLS negotiation now\r\n"),
+    "lmtp": (b"220 mx hi\r\n", b"220 mx hi\r\n", b"STARTTLS\r\n", b"220 Go ahead\r\n"),
+    "nntp": (b"200 hi\r\n", b"200 hi\r\n", b"STARTTLS\r\n", b"382 Continue with TLS negotiation\r\n"),
+    "pop3": (b"+OK hi\r\n", b"+OK hi\r\n", b"STLS\r\n", b"+OK Begin TLS negotiation now\r\n"),
+    "sieve": (b'"SIEVE" "x"\r\nOK\r\n', b'"SIEVE" "x"\r\n"SASL" ""\r\n"STARTTLS"\r\nOK\r\n', b"STARTTLS\r\n",
+              b'OK "Begin TLS negotiation now"\r\n'),
+    "smtp": (b"220 mx hi\r\n", b"220 mx hi\r\n", b"STARTTLS\r\n", b"220 Go ahead\r\n"),
+}
+# As a server meets a client of ours: what it says and hears in turn, up to the request for TLS; its consent.
+CLIENTS = {
+    "imap": ([b"* OK hi\r\n", b"ginnel STARTTLS\r\n"], b"ginnel OK go\r\n"),
+    "lmtp": ([b"220 mx\r\n", b"LHLO localhost\r\n", b"250 mx\r\n", b"STARTTLS\r\n"], b"220 go\r\n"),
+    "nntp": ([b"200 hi\r\n", b"STARTTLS\r\n"], b"382 go\r\n"),
+    "pop3": ([b"+OK hi\r\n", b"STLS\r\n"], b"+OK go\r\n"),
+    "sieve": ([b'"STARTTLS"\r\nOK\r\n', b"STARTTLS\r\n"], b"OK\r\n"),
+    "smtp": ([b"220 mx\r\n", b"EHLO localhost\r\n", b"250 mx\r\n", b"STARTTLS\r\n"], b"220 go\r\n"),
+}
+BEHIND = [b"U", b"NOOP\r\n", b"\n", b"\0", b"x" * 20000]
 
 WELCOME = b"+OK ready\r\n"
 GO_AHEAD = b"+OK Begin TLS negotiation now\r\n"
@@ -54,13 +78,37 @@ def test_server_begins_tls_at_the_command(server, pki):
     assert (end.to_tls, end.to_socket) == (5, 10), "the dialogue does not count"
 
 
-@pytest.mark.parametrize("behind", [b"U", b"USER mallory\r\n", b"\n", b"\0", b"x" * 20000], ids=repr)
-def test_server_ends_on_bytes_behind_the_command(server, behind):
-    daemon, near, far = server
-    near.send(b"STLS\r\n" + behind)
+@pytest.mark.parametrize("behind", BEHIND, ids=lambda b: repr(b[:8]))
+@pytest.mark.parametrize("protocol", SERVERS)
+def test_server_ends_on_bytes_behind_the_command(scene, protocol, behind):
+    greeting, passed, command, _ = SERVERS[protocol]
+    backend = scene.backend()
+    daemon = scene.server_mode(backend, f"protocol = {protocol}")
+    near, far = scene.plain_pair(daemon, backend, "tls")
+    far.send(greeting)
+    assert near.recv(len(passed)) == passed
+    near.send(command + behind)
     assert near.ended() == RESET, "no answer"
     assert far.rest()[0] == b""
     daemon.wait_end(end="starttls_injection")
+
+
+@pytest.mark.parametrize("protocol", SERVERS)
+def test_server_gives_tls_no_bytes_in_clear(scene, pki, protocol):
+    """Too late for a look at them: they come with the ClientHello, and TLS takes them for its own."""
+    greeting, passed, command, go_ahead = SERVERS[protocol]
+    backend = scene.backend()
+    daemon = scene.server_mode(backend, f"protocol = {protocol}")
+    near, far = scene.plain_pair(daemon, backend, "tls")
+    far.send(greeting)
+    assert near.recv(len(passed)) == passed
+    near.send(command)
+    assert near.recv(len(go_ahead)) == go_ahead
+    tls = TlsPeer(near.sock, pki.client_context(), name="localhost", handshake=False)
+    near.send(b"NOOP\r\n" + tls.hello())
+    assert near.rest()[0] == b""
+    assert far.rest()[0] == b""
+    daemon.wait_end(end="not_tls")
 
 
 def test_server_says_no_to_other_commands(server):
@@ -113,13 +161,55 @@ def test_client_begins_tls_at_the_answer(client, pki):
     assert near.recv(5) == b"+OK\r\n"
 
 
-@pytest.mark.parametrize("behind", [b"+", b"+OK mallory\r\n", b"\0", b"x" * 20000], ids=repr)
-def test_client_ends_on_bytes_behind_the_answer(client, behind):
-    daemon, near, far = client
-    far.send(b"+OK go\r\n" + behind)
+def up_to_consent(scene, pki, protocol, *lines):
+    """A client of ours that has asked for TLS; what the local program has heard by then."""
+    backend = scene.backend()
+    daemon = scene.client_mode(backend, f"protocol = {protocol}", f"CAfile = {pki.ca.path}", "verifyChain = yes", *lines)
+    near, far = scene.plain_pair(daemon, backend)
+    steps, consent = CLIENTS[protocol]
+    for said, heard in zip(steps[::2], steps[1::2]):
+        far.send(said)
+        assert far.recv(len(heard)) == heard
+    heard = b"" if protocol in ("imap", "sieve") else steps[0]
+    assert near.recv(len(heard)) == heard
+    return daemon, near, far, consent
+
+
+@pytest.mark.parametrize("behind", BEHIND, ids=lambda b: repr(b[:8]))
+@pytest.mark.parametrize("protocol", CLIENTS)
+def test_client_ends_on_bytes_behind_the_answer(scene, pki, protocol, behind):
+    daemon, near, far, consent = up_to_consent(scene, pki, protocol)
+    far.send(consent + behind)
     assert near.ended() == RESET, "nothing but the greeting"
     assert far.rest()[0] == b""
     daemon.wait_end(end="starttls_injection")
+
+
+@pytest.mark.parametrize("protocol", CLIENTS)
+def test_client_gives_the_local_program_no_bytes_in_clear(scene, pki, protocol):
+    """Behind our ClientHello they cannot be told from TLS, but by TLS."""
+    daemon, near, far, consent = up_to_consent(scene, pki, protocol)
+    far.send(consent)
+    assert far.recv(1) == b"\x16"
+    far.send(b"NOOP\r\n")
+    assert near.ended() == RESET
+    daemon.wait_end(end="tls_connect")
+
+
+@pytest.mark.parametrize("protocol", CLIENTS)
+@pytest.mark.parametrize("end", ["no_starttls_far", "cert_rejected"])
+def test_client_keeps_its_bytes_for_tls(scene, pki, protocol, end):
+    """An evil server refuses, or has a certificate of its own: it never hears the local program."""
+    daemon, near, far, consent = up_to_consent(scene, pki, protocol)
+    near.send(b"secret of the local program\r\n")
+    if end == "no_starttls_far":
+        far.send(b"no\r\n")
+        assert far.rest()[0] == b""
+    else:
+        far.send(consent)
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            TlsPeer(far.sock, pki.server_context(pki.foreign), server=True).recv(1)
+    daemon.wait_end(end=end)
 
 
 def test_client_does_not_go_on_without_tls(client):

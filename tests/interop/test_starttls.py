@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+# The protocols of mail and news, between real clients and real servers, with ginnel as either side of STARTTLS.
+import collections
+import imaplib
+import poplib
+import smtplib
+import ssl
+import uuid
+import warnings
+
+import pytest
+
+from interop.dovecot import Dovecot
+from interop.host import HERE, free_port, public_folder
+from interop.postfix import DOMAIN, Postfix
+from lib.peer import TlsPeer
+
+pytestmark = pytest.mark.root  # Postfix and Dovecot start as root
+
+PASSWORD = "correct-horse"
+NAMES = ["imap", "pop3", "lmtp", "sieve"]  # Dovecot's
+
+Mail = collections.namedtuple("Mail", "plain secure smtp_plain smtp_secure postfix")
+
+
+@pytest.fixture(scope="module")
+def mail(pki):
+    """Postfix and Dovecot twice: plain behind a ginnel server, with STARTTLS of their own for a ginnel client."""
+    with public_folder() as folder:
+        auth, smtp_plain, smtp_secure = free_port(), free_port(), free_port()
+        postfix = Postfix(folder / "postfix", smtp_plain, ["alice"], tls_port=smtp_secure, tls=pki.server,
+                          auth_port=auth)
+        plain = Dovecot(folder / "plain", {name: free_port() for name in NAMES}, postfix.mail, PASSWORD)
+        secure = Dovecot(folder / "secure", {**{name: free_port() for name in NAMES}, "auth": auth}, postfix.mail,
+                         PASSWORD, tls=pki.server)
+        yield Mail(plain, secure, smtp_plain, smtp_secure, postfix)
+        for server in (secure, plain, postfix):
+            server.close()
+
+
+def port_of(mail, protocol, secure):
+    if protocol == "smtp":
+        return mail.smtp_secure if secure else mail.smtp_plain
+    return (mail.secure if secure else mail.plain).ports[protocol]
+
+
+def server(scene, protocol, port, *lines):
+    """ginnel as the server of STARTTLS; its port."""
+    return scene.server_mode(f"127.0.0.1:{port}", f"protocol = {protocol}", *lines, name=protocol).port(protocol)
+
+
+def client(scene, pki, protocol, port, *lines, daemon_name="client"):
+    """ginnel as the client of STARTTLS, which trusts the server's certificate and nothing else; its port."""
+    text = scene.section(protocol, f"127.0.0.1:{port}", "client = yes", f"protocol = {protocol}",
+                         f"CAfile = {pki.ca.path}", "verifyChain = yes", "checkHost = localhost", *lines)
+    daemon = scene.daemon(text, name=daemon_name)
+    return daemon.port(protocol)
+
+
+# --- what is said inside the tunnel, to show that it leads to the real server
+
+# A command, how the server's answer begins, and the farewell.
+TALKS = {
+    "smtp": ("EHLO me.test", "250-mail.example.test", "QUIT"),
+    "lmtp": ("LHLO me.test", "250-mail.example.test", "QUIT"),
+    "imap": ("a NOOP", "a OK NOOP completed", "b LOGOUT"),
+    "pop3": ("USER alice", "+OK", "QUIT"),
+    "sieve": ("NOOP", 'OK "NOOP Completed', "LOGOUT"),
+}
+
+
+def talk(peer, protocol):
+    """Read the greeting, say the command, await its answer."""
+    greeting = b""
+    while not greeting.endswith(b"\r\n") or (protocol == "sieve" and b"\r\nOK " not in greeting):
+        some = peer.some()
+        assert some, f"the end after {greeting!r}"
+        greeting += some
+    command, answer, _ = TALKS[protocol]
+    peer.send(f"{command}\r\n".encode())
+    assert peer.recv(len(answer)).decode() == answer
+
+
+@pytest.mark.parametrize("protocol", ["smtp", *NAMES])
+def test_openssl_begins_tls_with_a_server(protocol, mail, scene, pki):
+    port = server(scene, protocol, port_of(mail, protocol, False))
+    command, answer, farewell = TALKS[protocol]
+    done = HERE.run("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-starttls", protocol, "-CAfile",
+                    pki.ca.path, "-verify_return_error", "-quiet", stdin=f"{command}\r\n{farewell}\r\n")
+    assert done.returncode == 0 and "\n" + answer in "\n" + done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("protocol", ["smtp", *NAMES])
+def test_a_client_begins_tls_with_a_real_server(protocol, mail, scene, pki):
+    near = scene.connect(client(scene, pki, protocol, port_of(mail, protocol, True)))
+    talk(near, protocol)
+
+
+@pytest.mark.parametrize("protocol", ["smtp", *NAMES])
+def test_a_client_begins_tls_with_a_server(protocol, mail, scene, pki):
+    port = server(scene, protocol, port_of(mail, protocol, False))
+    near = scene.connect(client(scene, pki, protocol, port))
+    talk(near, protocol)
+
+
+@pytest.mark.parametrize("protocol", ["smtp", "imap"])
+def test_a_client_that_begins_with_tls_is_let_through(protocol, mail, scene, pki):
+    port = server(scene, protocol, port_of(mail, protocol, False))
+    talk(scene.tls(port), protocol)
+
+
+# --- real clients
+
+
+def context(pki):
+    return ssl.create_default_context(cafile=pki.ca.path)
+
+
+def test_smtplib_delivers(mail, scene, pki):
+    token = uuid.uuid4().hex
+    with smtplib.SMTP("localhost", server(scene, "smtp", mail.smtp_plain)) as smtp:
+        assert smtp.ehlo()[0] == 250 and smtp.has_extn("starttls") and smtp.has_extn("size")
+        assert not smtp.has_extn("auth")
+        assert smtp.starttls(context=context(pki))[0] == 220
+        smtp.sendmail("bob@client.test", [f"alice@{DOMAIN}"], f"Subject: x\r\n\r\n{token}\r\n")
+    mail.postfix.await_message("alice", token)
+
+
+def test_swaks_delivers_by_lmtp(mail, scene, pki):
+    token = uuid.uuid4().hex
+    done = HERE.run("swaks", "--server", f"127.0.0.1:{server(scene, 'lmtp', mail.plain.ports['lmtp'])}", "--protocol",
+                    "LMTP", "--tls", "--tls-verify", "--tls-ca-path", pki.ca.path, "--from", "bob@client.test",
+                    "--to", f"alice@{DOMAIN}", "--body", token)
+    assert done.returncode == 0, done.stdout + done.stderr
+    mail.postfix.await_message("alice", token)
+
+
+def test_imaplib_logs_in(mail, scene, pki):
+    with imaplib.IMAP4("localhost", server(scene, "imap", mail.plain.ports["imap"])) as imap:
+        assert "STARTTLS" in imap.capabilities and "LOGINDISABLED" in imap.capabilities
+        assert "IDLE" in imap.capabilities and not any(word.startswith("AUTH=") for word in imap.capabilities)
+        imap.starttls(context(pki))
+        assert "LOGINDISABLED" not in imap.capabilities
+        assert imap.login("alice", PASSWORD)[0] == "OK"
+
+
+def test_poplib_logs_in(mail, scene, pki):
+    pop = poplib.POP3("localhost", server(scene, "pop3", mail.plain.ports["pop3"]))
+    assert "STLS" in pop.capa()
+    pop.stls(context(pki))
+    pop.user("alice")
+    assert pop.pass_(PASSWORD).startswith(b"+OK")
+    pop.quit()
+
+
+@pytest.mark.parametrize("how", ["plain", "LOGIN"])
+def test_the_client_logs_in_for_the_local_one(how, mail, scene, pki):
+    token = uuid.uuid4().hex
+    port = client(scene, pki, "smtp", mail.smtp_secure, "protocolUsername = alice", f"protocolPassword = {PASSWORD}",
+                  f"protocolAuthentication = {how}", "protocolHost = client.test")
+    with smtplib.SMTP("localhost", port) as smtp:
+        smtp.sendmail("bob@client.test", [f"alice@{DOMAIN}"], f"Subject: x\r\n\r\n{token}\r\n")
+    mail.postfix.await_message("alice", token)
+    assert PASSWORD not in scene.daemons[0].log()
+
+
+def test_a_wrong_password_is_named(mail, scene, pki):
+    port = client(scene, pki, "smtp", mail.smtp_secure, "protocolUsername = alice", "protocolPassword = wrong-one")
+    with pytest.raises((smtplib.SMTPServerDisconnected, ConnectionResetError)):
+        with smtplib.SMTP("localhost", port) as smtp:
+            smtp.sendmail("bob@client.test", [f"alice@{DOMAIN}"], "x")
+    scene.daemons[0].wait_end(end="proto_auth")
+    assert "wrong-one" not in scene.daemons[0].log()
+
+
+# --- news, with a scripted server: Debian's inn2 wants a host name of its own
+
+
+def news(peer):
+    """A server of NNTP that knows a group."""
+    peer.send(b"201 news.test\r\n")
+    answers = {b"CAPABILITIES": b"101 list\r\nVERSION 2\r\nREADER\r\n.\r\n", b"GROUP": b"211 3 1 3 test.group\r\n",
+               b"MODE": b"201 reader\r\n", b"QUIT": b"205 bye\r\n"}
+    word = line = b""
+    while word != b"QUIT" and (some := peer.some(1)):
+        line += some
+        if some == b"\n":
+            word, line = line.split()[0].upper(), b""
+            peer.send(answers.get(word, b"500 what\r\n"))
+
+
+def secure_news(context):
+    """The same behind STARTTLS of its own."""
+
+    def script(peer):
+        peer.send(b"201 news.test\r\n")
+        assert peer.recv(10) == b"STARTTLS\r\n"
+        peer.send(b"382 go\r\n")
+        tls = TlsPeer(peer.sock, context, server=True)
+        while line := tls.some():
+            tls.send(b"211 3 1 3 test.group\r\n" if line.startswith(b"GROUP") else b"500 what\r\n")
+
+    return script
+
+
+def test_nntplib_reads_news(scene, pki):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a child of its time
+        import nntplib
+    port = server(scene, "nntp", scene.server(news).port)
+    reader = nntplib.NNTP("localhost", port)
+    assert "STARTTLS" in reader.getcapabilities()
+    reader.starttls(context(pki))
+    assert "READER" in reader.getcapabilities()
+    assert reader.group("test.group")[1] == 3
+    reader.quit()
+
+
+def test_openssl_reads_news(scene, pki):
+    port = server(scene, "nntp", scene.server(news).port)
+    done = HERE.run("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-starttls", "nntp", "-CAfile",
+                    pki.ca.path, "-verify_return_error", "-quiet", stdin="GROUP test.group\r\nQUIT\r\n")
+    assert "211 3 1 3 test.group" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_client_reads_news(scene, pki):
+    far = scene.server(secure_news(pki.server_context()))
+    near = scene.connect(client(scene, pki, "nntp", far.port))
+    assert near.recv(15) == b"201 news.test\r\n"
+    near.send(b"GROUP test.group\r\n")
+    assert near.recv(22) == b"211 3 1 3 test.group\r\n"
