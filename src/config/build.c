@@ -48,7 +48,7 @@ check_endpoints(const struct service_conf *conf, struct sink *sink)
 		    "%s is looked for in the working directory, which is / for a daemon; write "
 		    "the full path",
 		    conf->exec.path);
-	if (service_accepts_tls(conf) && conf->near.cert == NULL)
+	if (service_accepts_tls(conf) && conf->near.cert == NULL && conf->near.psk_secrets == NULL)
 		sink_error(sink, NULL,
 		    "TLS server needs a certificate; write cert = FILE, or client = yes if plain "
 		    "clients come in here");

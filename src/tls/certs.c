@@ -515,7 +515,7 @@ certs_load_own(struct tls_context *tc, struct files *files, bool may_ask, struct
 	struct file f;
 
 	if (path == NULL) {
-		if (tc->role == TLS_SERVER)
+		if (tc->role == TLS_SERVER && tc->conf->psk_secrets == NULL)
 			sink_error(
 			    sink, "cert", "TLS server needs a certificate; write cert = FILE");
 		else if (tc->conf->key != NULL)

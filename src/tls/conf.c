@@ -575,10 +575,25 @@ const struct option tls_options[] = {
 	{ LATER("engineNum", "NUMBER"),
 	    .doc =
 		"The OpenSSL engine that holds cert and key, by the number of its engine line." },
-	{ LATER("PSKidentity", "IDENTITY"),
-	    .doc = "The identity that a client uses out of PSKsecrets." },
-	{ LATER("PSKsecrets", "FILE"),
-	    .doc = "File with pre-shared keys, IDENTITY:KEY on each line." },
+	{ .name = "PSKidentity",
+	    .parse = option_text,
+	    .offset = AT(psk_identity),
+	    .scope = OPTION_SERVICE,
+	    .arg = "IDENTITY",
+	    .doc = "The identity of PSKsecrets that a client uses. If it is not set, that is the "
+		   "first one. A server accepts all of them." },
+	{ .name = "PSKsecrets",
+	    .parse = option_text,
+	    .offset = AT(psk_secrets),
+	    .scope = OPTION_SERVICE,
+	    .reads = OPTION_READS_FILE,
+	    .arg = "FILE",
+	    .doc = "File with pre-shared keys: IDENTITY:KEY on each line, without comments or "
+		   "blanks. A KEY of hexadecimal digits is the bytes that they say, any other is "
+		   "its own bytes; it has 16 to 512 bytes. Others must not be able to read the "
+		   "file, see strictPermissions. A server then needs no cert, and with one, "
+		   "verifyChain or verifyPeer to keep clients without a key out. A client that "
+		   "verifies no certificate accepts only a server that has its key." },
 	{ .name = "renegotiation",
 	    .parse = option_yesno,
 	    .offset = AT(renegotiation),

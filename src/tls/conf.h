@@ -51,6 +51,8 @@ struct tls_conf {
 	int session_timeout_ms;
 	int ticket_rotation_ms;
 	struct tls_secret ticket_key, ticket_mac; /* in place of random ones */
+	const char *psk_secrets;		  /* file; pre-shared keys */
+	const char *psk_identity;		  /* client: which of them; NULL the first */
 	struct strv config;			  /* for SSL_CONF_cmd() */
 	bool renegotiation;			  /* asked for; nothing obeys it */
 	bool strict_permissions;		  /* refuse a key file that others can read */

@@ -7,7 +7,9 @@
 #include "tls/alert.h"
 #include "tls/certs.h"
 #include "tls/errors.h"
+#include "tls/library.h"
 #include "tls/ocsp.h"
+#include "tls/psk.h"
 #include "tls/resume.h"
 #include "tls/staple.h"
 #include "tls/verify.h"
@@ -24,9 +26,14 @@ enum { TLS_CONTEXT_MAGIC = 0x48c1e9f5 };
 #define DEFAULT_CIPHERSUITES \
 	"TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
 #define DEFAULT_CURVES "X25519:P-256:X448:P-521:P-384"
+#define FIPS_CIPHERS "FIPS:!DH:!kDHEPSK"
+#define FIPS_CURVES "P-256:P-521:P-384"
+#define KEY_CIPHERSUITES \
+	"TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384"
 
 enum {
 	WORDS = 256,
+	LIST_ROOM = 4096,  /* for a list of ciphers */
 	DEFAULT_LEVEL = 2, /* 112 bits of security */
 	SNI_LONGEST = 255, /* RFC 6066 section 3, as OpenSSL has it */
 };
@@ -241,10 +248,30 @@ set_level(struct build *b)
 	SSL_CTX_set_security_level(b->tc->ctx, level);
 }
 
+/* The value; where it is the default, `special` if there is one. */
 static const char *
-or_default(const char *value, const char *def)
+or_default(const char *value, const char *def, const char *special)
 {
-	return value != NULL ? value : def;
+	if (value != NULL && strcmp(value, def) != 0)
+		return value;
+	return special != NULL ? special : def;
+}
+
+static const char *
+cipher_list(const struct tls_conf *conf)
+{
+	return or_default(conf->ciphers, DEFAULT_CIPHERS, library_is_fips() ? FIPS_CIPHERS : NULL);
+}
+
+/*
+ * Pre-shared keys go with SHA-256 only (RFC 8446 4.2.11), and a server chooses the suite before it
+ * looks at keys: one that has a certificate, too, would never come to use them.
+ */
+static const char *
+suite_list(const struct tls_conf *conf, enum tls_role role)
+{
+	return or_default(conf->ciphersuites, DEFAULT_CIPHERSUITES,
+	    role == TLS_SERVER && conf->psk_secrets != NULL ? KEY_CIPHERSUITES : NULL);
 }
 
 static void
@@ -254,10 +281,10 @@ set_ciphers(struct build *b)
 	char why[WORDS];
 
 	ERR_clear_error();
-	if (!SSL_CTX_set_cipher_list(ctx, or_default(b->conf->ciphers, DEFAULT_CIPHERS)))
+	if (!SSL_CTX_set_cipher_list(ctx, cipher_list(b->conf)))
 		sink_error(b->sink, "ciphers", "%s in \"%s\"; \"openssl ciphers\" lists the names",
 		    errors_take(why, sizeof(why)), b->conf->ciphers);
-	if (!SSL_CTX_set_ciphersuites(ctx, or_default(b->conf->ciphersuites, DEFAULT_CIPHERSUITES)))
+	if (!SSL_CTX_set_ciphersuites(ctx, suite_list(b->conf, b->tc->role)))
 		sink_error(b->sink, "ciphersuites",
 		    "%s in \"%s\"; \"openssl ciphers -s -tls1_3\" lists the names",
 		    errors_take(why, sizeof(why)), b->conf->ciphersuites);
@@ -266,12 +293,48 @@ set_ciphers(struct build *b)
 	SSL_CTX_set_dh_auto(ctx, 1);
 }
 
+/*
+ * A client that has a key and verifies no certificate trusts its key alone.  So it does not offer
+ * TLS 1.2's suites without one, and the verdict refuses whoever answers with a certificate in TLS
+ * 1.3.
+ */
+static void
+offer_key_alone(struct build *b)
+{
+	char list[LIST_ROOM];
+	int n = snprintf(
+	    list, sizeof(list), "%s:!kECDHE:!kDHE:!kRSA:!kSRP:!kGOST", cipher_list(b->conf));
+
+	/* A list without any such suite is left as it is: then only TLS 1.3 can succeed. */
+	if (n < (int)sizeof(list))
+		(void)!SSL_CTX_set_cipher_list(b->tc->ctx, list);
+	ERR_clear_error();
+}
+
+static void
+set_keys(struct build *b)
+{
+	const struct tls_conf *conf = b->conf;
+	bool verified = conf->verify.chain || conf->verify.peer;
+
+	if (conf->psk_secrets == NULL)
+		return;
+	b->tc->psk = psk_load(conf, b->tc->role, b->files, b->sink);
+	if (b->tc->role == TLS_CLIENT && !verified)
+		offer_key_alone(b);
+	else if (b->tc->role == TLS_SERVER && !verified && conf->cert != NULL)
+		sink_warn(b->sink, "PSKsecrets",
+		    "clients without a key get in too, as there is a certificate and none is "
+		    "asked of them; leave cert out, or set verifyChain");
+}
+
 static void
 set_curves(struct build *b)
 {
 	SSL_CTX *ctx = b->tc->ctx;
 
-	if (!SSL_CTX_set1_groups_list(ctx, or_default(b->conf->curves, DEFAULT_CURVES)))
+	if (!SSL_CTX_set1_groups_list(ctx, or_default(b->conf->curves, DEFAULT_CURVES,
+					       library_is_fips() ? FIPS_CURVES : NULL)))
 		sink_error(b->sink, "curves",
 		    "Invalid groups list in 'curves': \"%s\"; write for instance " DEFAULT_CURVES,
 		    b->conf->curves);
@@ -350,12 +413,12 @@ check_verify(struct build *b)
 			    "Either \"verifyChain\" or \"verifyPeer\" has to be enabled");
 	}
 	check_ips(b);
-	if (b->tc->role == TLS_CLIENT && !verified)
+	if (b->tc->role == TLS_CLIENT && !verified && conf->psk_secrets == NULL)
 		sink_warn(b->sink, NULL,
 		    "Service [%s] needs authentication to prevent MITM attacks; set verifyChain "
 		    "and checkHost, or verifyPeer",
 		    b->tc->service);
-	else if (b->tc->role == TLS_CLIENT && !conf->verify.peer && !checked)
+	else if (b->tc->role == TLS_CLIENT && conf->verify.chain && !conf->verify.peer && !checked)
 		sink_warn(b->sink, NULL,
 		    "Service [%s] uses \"verifyChain\" without subject checks; use \"checkHost\" "
 		    "or \"checkIP\" to restrict trusted certificates",
@@ -465,6 +528,8 @@ hash_rules(EVP_MD_CTX *md, const struct tls_context *tc)
 	       hash_bytes(md, numbers, sizeof(numbers)) && hash_list(md, &conf->check_host) &&
 	       hash_list(md, &conf->check_email) && hash_list(md, &conf->check_ip) &&
 	       hash_text(md, conf->ca_path) && hash_text(md, conf->crl_path) &&
+	       hash_bytes(md, tc->psk != NULL ? psk_digest(tc->psk) : tc->trust,
+		   tc->psk != NULL ? PSK_DIGEST_SIZE : 0) &&
 	       hash_text(md, conf->crl_file) && hash_list(md, &conf->config) &&
 	       hash_text(md, conf->ocsp.url);
 }
@@ -490,6 +555,7 @@ static void (*const steps[])(struct build *) = {
 	set_versions,
 	set_options,
 	set_ciphers,
+	set_keys,
 	run_config,
 	set_curves,
 	forbid_hidden_ends,
@@ -516,6 +582,8 @@ finish(struct build *b)
 {
 	verify_install(b->tc);
 	if (!ocsp_install(b->tc, b->sink) || !hash_trust(b->tc))
+		return false;
+	if (b->tc->psk != NULL && !psk_install(b->tc))
 		return false;
 	keep_tickets(b);
 	if (!resume_install(b->tc))
@@ -568,6 +636,7 @@ tls_context_free(struct tls_context *tc)
 	ticket_ring_release(tc->tickets);
 	ocsp_kept_free(tc->ocsp);
 	staple_free(tc->staple);
+	psk_free(tc->psk);
 	OBJ_FREE(tc);
 }
 

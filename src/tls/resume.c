@@ -261,6 +261,7 @@ on_ticket_key(SSL *ssl, unsigned char name[KEY_NAME], unsigned char iv[EVP_MAX_I
 struct stamp {
 	unsigned char trust[TLS_TRUST_SIZE];
 	int64_t full_ms; /* age_clock() at the full handshake */
+	int64_t by_psk;	 /* that one was by a pre-shared key, and so without a certificate */
 };
 
 static bool
@@ -297,13 +298,12 @@ on_ticket_write(SSL *ssl, void *arg)
 	const struct tls_context *tc = arg;
 	SSL_SESSION *session = SSL_get_session(ssl);
 	int64_t now = age_clock(tc);
-	struct stamp stamp = { .full_ms = now }, old;
+	struct stamp stamp = { .full_ms = now };
 
-	memcpy(stamp.trust, tc->trust, TLS_TRUST_SIZE);
 	if (SSL_session_reused(ssl)) {
 		/* Without a stamp its age is unknown: let this one be the last. */
-		stamp.full_ms =
-		    stamp_read(session, &old) ? old.full_ms : now - tc->conf->session_timeout_ms;
+		if (!stamp_read(session, &stamp))
+			stamp.full_ms = now - tc->conf->session_timeout_ms;
 		/*
 		 * TLS 1.3 has just set the time of the renewed session to now; sessions kept here
 		 * are judged by it.
@@ -311,7 +311,28 @@ on_ticket_write(SSL *ssl, void *arg)
 		SSL_SESSION_set_time(
 		    session, (long)(time(NULL) - (now - stamp.full_ms + 999) / 1000));
 	}
+	memcpy(stamp.trust, tc->trust, TLS_TRUST_SIZE);
 	return SSL_SESSION_set1_ticket_appdata(session, &stamp, sizeof(stamp));
+}
+
+bool
+resume_mark_psk(SSL_SESSION *session, const struct tls_context *tc)
+{
+	struct stamp stamp = { .full_ms = age_clock(tc), .by_psk = 1 };
+
+	memcpy(stamp.trust, tc->trust, TLS_TRUST_SIZE);
+	return SSL_SESSION_set1_id_context(session, tc->trust, TLS_TRUST_SIZE) &&
+	       SSL_SESSION_set1_ticket_appdata(session, &stamp, sizeof(stamp));
+}
+
+bool
+resume_has_psk_mark(const SSL *ssl, const struct tls_context *tc)
+{
+	SSL_SESSION *session = SSL_get_session(ssl);
+	struct stamp stamp;
+
+	return session != NULL && stamp_read(session, &stamp) && stamp.by_psk == 1 &&
+	       trust_is_ours(tc, stamp.trust, sizeof(stamp.trust));
 }
 
 /* May it be taken up?  Its age and its certificate's end count; the rest is in trust. */
@@ -470,12 +491,16 @@ static int
 on_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct offer *offer = offer_of(ssl);
+	struct stamp stamp;
 
 	if (offer == NULL || offer->kept->cache == NULL || !SSL_SESSION_is_resumable(session))
 		return 0;
 	SSL_SESSION_free(offer->kept->session);
 	offer->kept->session = session;
-	offer->kept->full_ms = SSL_session_reused(ssl) ? offer->full_ms : offer->began_ms;
+	if (stamp_read(session, &stamp)) /* it began with a pre-shared key, in TLS 1.3 */
+		offer->kept->full_ms = stamp.full_ms;
+	else
+		offer->kept->full_ms = SSL_session_reused(ssl) ? offer->full_ms : offer->began_ms;
 	return 1;
 }
 
@@ -626,13 +651,13 @@ full_handshake_time(SSL *ssl, const struct tls_context *tc, SSL_SESSION *session
 	struct offer *offer = offer_of(ssl);
 	struct stamp stamp;
 
-	if (tc->role == TLS_CLIENT) {
-		*out = offer == NULL ? 0 : offer->full_ms;
-		return offer != NULL;
-	}
 	if (stamp_read(session, &stamp)) {
 		*out = stamp.full_ms;
 		return trust_is_ours(tc, stamp.trust, sizeof(stamp.trust));
+	}
+	if (tc->role == TLS_CLIENT) {
+		*out = offer == NULL ? 0 : offer->full_ms;
+		return offer != NULL;
 	}
 	/* TLS 1.2 by session id has no stamp; its time is never renewed. */
 	*out = age_clock(tc) - ((int64_t)time(NULL) - SSL_SESSION_get_time(session)) * 1000;
@@ -647,8 +672,11 @@ resume_is_ours(SSL *ssl, const struct tls_context *tc)
 	int64_t full_ms;
 	unsigned n;
 
-	if (session == NULL || !tc->conf->session_resume)
+	if (session == NULL)
 		return false;
+	/* A pre-shared key looks like a session; then no other is there. */
+	if (!tc->conf->session_resume)
+		return resume_has_psk_mark(ssl, tc);
 	trust = SSL_SESSION_get0_id_context(session, &n);
 	return trust_is_ours(tc, trust, n) && full_handshake_time(ssl, tc, session, &full_ms) &&
 	       is_young(tc, full_ms, HANDSHAKE_MS);

@@ -25,6 +25,13 @@ bool resume_install(struct tls_context *tc) MUST_CHECK;
  * enough? */
 bool resume_is_ours(SSL *, const struct tls_context *);
 
+/*
+ * TLS 1.3 takes a pre-shared key for a session.  The mark says that it is one, and is kept by every
+ * ticket that follows from it.
+ */
+bool resume_mark_psk(SSL_SESSION *, const struct tls_context *) MUST_CHECK;
+bool resume_has_psk_mark(const SSL *, const struct tls_context *);
+
 struct resume_cache; /* client sessions of one worker */
 struct resume_cache *resume_cache_new(void);
 void resume_cache_free(struct resume_cache *);

@@ -14,6 +14,7 @@
 #include "tls/alert.h"
 #include "tls/errors.h"
 #include "tls/ocsp.h"
+#include "tls/psk.h"
 #include "tls/verify.h"
 
 #include <errno.h>
@@ -209,8 +210,9 @@ outcome(struct stream *s, struct tls_stream *t, int ret, const char *what)
 static void
 log_handshake(const struct stream *s, const struct tls_stream *t)
 {
-	const char *how =
-	    SSL_session_reused(t->ssl) ? "previous session reused" : "new session negotiated";
+	const char *how = psk_is_fresh(t->ssl, t->tc)  ? "PSK"
+			  : SSL_session_reused(t->ssl) ? "previous session reused"
+						       : "new session negotiated";
 	const SSL_CIPHER *cipher = SSL_get_current_cipher(t->ssl);
 
 	log_info(s->log, "TLS %s: %s", t->tc->role == TLS_SERVER ? "accepted" : "connected", how);

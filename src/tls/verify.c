@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "tls/ocsp.h"
+#include "tls/psk.h"
 #include "tls/resume.h"
 
 #include <openssl/err.h>
@@ -319,6 +320,7 @@ verify_verdict(SSL *ssl, const struct tls_context *tc)
 	const struct log_ctx *log = log_of(ssl);
 	X509 *cert = SSL_get0_peer_certificate(ssl);
 	char subject[NAME_TEXT];
+	bool by_key;
 
 	if (!SSL_is_init_finished(ssl) || SSL_get_SSL_CTX(ssl) != tc->ctx) {
 		log_err(log, "CERT: No finished handshake of this service");
@@ -332,7 +334,12 @@ verify_verdict(SSL *ssl, const struct tls_context *tc)
 		log_warn(log, "OCSP: No answer about the resumed session's certificate is kept");
 		return VERDICT_REJECTED;
 	}
-	if (!v->request)
+	by_key = psk_proved(ssl, tc);
+	if (tc->psk != NULL && tc->role == TLS_CLIENT && !v->chain && !v->peer && !by_key) {
+		log_warn(log, "PSK: The server did not use our key, and nothing else is verified");
+		return VERDICT_REJECTED;
+	}
+	if (!v->request || (cert == NULL && by_key))
 		return VERDICT_PASS;
 	if (cert == NULL) {
 		/* A server that must be verified has no way to do without. */

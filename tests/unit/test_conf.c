@@ -334,7 +334,7 @@ static void
 what_is_to_come_is_known(void **state)
 {
 	static const char *const names[] = { "CAengine", "CAstore", "engineId", "engineNum",
-		"PSKidentity", "PSKsecrets", "sessiond" };
+		"sessiond" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(names); i++)
