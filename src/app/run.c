@@ -3,6 +3,7 @@
 #include "app/run.h"
 
 #include "app/exit_status.h"
+#include "app/inetd.h"
 #include "app/pid_file.h"
 #include "app/priv.h"
 #include "app/version.h"
@@ -40,7 +41,9 @@ struct server {
 	struct timer stop_timer;
 	bool reloading, reload_again;
 	bool stopping;
-	int status; /* to end with */
+	int status;    /* to end with */
+	bool is_inetd; /* one client, on standard input */
+	struct inetd inetd;
 };
 
 static void
@@ -234,6 +237,8 @@ catch_signals(struct server *s)
 		sigaddset(&set, numbers[i]);
 	}
 	(void)signal(SIGPIPE, SIG_IGN); /* a valid number: it cannot fail */
+	if (s->is_inetd)
+		return true; /* as with any program that inetd starts, they end it */
 	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
 		return false;
 	s->signal_task = (struct task){ .run = on_signal, .owner = s };
@@ -295,7 +300,7 @@ static bool
 leave_privileges(struct server *s, int *status)
 {
 	*status = EXIT_FAILED;
-	if (priv_is_needed(&s->conf) && (s->priv = priv_new()) == NULL) {
+	if (!s->is_inetd && priv_is_needed(&s->conf) && (s->priv = priv_new()) == NULL) {
 		log_err(&log_main, "Cannot start the privileged helper: %s (%d)", strerror(errno),
 		    errno);
 		return false;
@@ -331,12 +336,29 @@ remove_pid_file(struct server *s)
 	pid_file_close(&s->pid_file);
 }
 
+/* One client, and then the end; the status tells of its tunnel. */
+static int
+serve_inetd(struct server *s)
+{
+	bool failed;
+
+	if (!inetd_begin(&s->inetd) || !crew_serve(s->crew, s->inetd.fd, &s->inetd.peer))
+		return EXIT_FAILED;
+	crew_drain(s->crew); /* the mailbox keeps the order: the client comes first */
+	loop_run(s->loop);
+	failed = crew_has_failed(s->crew);
+	inetd_finish(&s->inetd);
+	return failed ? EXIT_FAILED : EXIT_DONE;
+}
+
 /* Everything from here on runs in the serving process; the parent learns the status. */
 static int
 serve(struct server *s, struct loaded *l)
 {
 	struct crew_events events = { .adopted = on_adopted, .drained = stop_now, .owner = s };
-	unsigned workers = s->conf.workers != 0 ? (unsigned)s->conf.workers : count_cores();
+	unsigned workers = s->is_inetd		  ? 1
+			   : s->conf.workers != 0 ? (unsigned)s->conf.workers
+						  : count_cores();
 	struct limits limits = count_limits(workers, l->plan->door_count);
 	int status;
 
@@ -366,6 +388,8 @@ serve(struct server *s, struct loaded *l)
 	l->config = NULL;
 	log_info(&log_main, "%u worker(s), at most %u connections", workers, limits.sessions);
 	certs_stop_asking(); /* nobody sits at the terminal when a reload meets a locked key */
+	if (s->is_inetd)
+		return serve_inetd(s);
 	log_info(&log_main, "Accepting new connections");
 	if (s->conf.foreground == FOREGROUND_NO)
 		snprintf(log_main.id, sizeof(log_main.id), "main");
@@ -378,10 +402,13 @@ serve(struct server *s, struct loaded *l)
 static bool
 keep_conf(struct server *s, const struct process_conf *conf)
 {
+	/* Who serves one client is no daemon. */
+	const char *pid = s->is_inetd ? NULL : conf->pid;
+
 	s->conf = *conf;
-	s->conf.pid = conf->pid != NULL ? strdup(conf->pid) : NULL;
+	s->conf.pid = pid != NULL ? strdup(pid) : NULL;
 	s->conf.chroot = conf->chroot != NULL ? strdup(conf->chroot) : NULL;
-	return (s->conf.pid == NULL) == (conf->pid == NULL) &&
+	return (s->conf.pid == NULL) == (pid == NULL) &&
 	       (s->conf.chroot == NULL) == (conf->chroot == NULL);
 }
 
@@ -405,10 +432,13 @@ prepare(struct server *s, struct loaded *l)
 		return EXIT_BAD_CONFIG;
 	}
 	log_notice(&log_main, "Configuration successful");
+	s->is_inetd = l->plan->inetd;
 	if (!keep_conf(s, &l->globals->process))
 		return EXIT_FAILED;
 	if (!plan_open_doors(l->plan, NULL))
 		return errno == EACCES || errno == EPERM ? EXIT_NO_PERMISSION : EXIT_FAILED;
+	if (l->plan->inetd)
+		return inetd_take(&s->inetd) ? EXIT_DONE : EXIT_FAILED;
 	if (s->conf.foreground == FOREGROUND_NO && !process_daemonise()) {
 		log_err(&log_main, "Cannot become a daemon: %s (%d)", strerror(errno), errno);
 		return EXIT_FAILED;

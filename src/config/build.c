@@ -2,6 +2,8 @@
 /* config/build.c -- from a configuration to a plan. */
 #include "config/build.h"
 
+#include "config/endpoints.h"
+
 /* Complaints of the lower layers about one section. */
 struct section_sink {
 	struct sink sink;
@@ -19,35 +21,8 @@ say(struct sink *sink, bool fatal, const char *option, const char *text)
 
 /* What a service needs before anything is loaded for it. */
 static void
-check_endpoints(const struct service_conf *conf, struct sink *sink)
+check_certificate(const struct service_conf *conf, struct sink *sink)
 {
-	const struct proto_role *role = proto_role(&conf->proto, conf->client);
-	bool named = role != NULL && role->names_target; /* the client says where to go */
-	bool connects = conf->connect.n > 0, runs = conf->exec.path != NULL;
-	unsigned ways_out = (unsigned)named + connects + runs;
-
-	if (conf->accept.n == 0 && !service_starts_itself(conf))
-		sink_error(sink, NULL,
-		    "Each service must define two endpoints: it does not say where clients come "
-		    "in; write accept = [HOST:]PORT");
-	if (ways_out == 0)
-		sink_error(sink, NULL,
-		    "Each service must define two endpoints: it does not say where they go; "
-		    "write connect = [HOST:]PORT, or exec = PROGRAM");
-	if (named && ways_out > 1)
-		sink_error(sink, connects ? "connect" : "exec",
-		    "Each service must define two endpoints: with protocol = %s the client says "
-		    "where to go; remove this line",
-		    conf->proto.proto->name);
-	else if (conf->accept.n > 0 && ways_out > 1)
-		sink_error(sink, NULL,
-		    "Each service must define two endpoints: accept, connect and exec are three; "
-		    "remove one of them");
-	if (runs && conf->exec.path[0] != '/')
-		sink_warn(sink, "exec",
-		    "%s is looked for in the working directory, which is / for a daemon; write "
-		    "the full path",
-		    conf->exec.path);
 	if (service_accepts_tls(conf) && conf->near.cert == NULL && conf->near.psk_secrets == NULL)
 		sink_error(sink, NULL,
 		    "TLS server needs a certificate; write cert = FILE, or client = yes if plain "
@@ -119,32 +94,35 @@ free_source(void *config)
 struct plan *
 config_build(struct config *c, const struct plan *previous, struct files *files)
 {
-	struct plan *plan = plan_new(c->section_count);
+	/* Without a section, the global part is a service, and its client is standard input. */
+	bool inetd = c->section_count == 0;
+	struct plan *plan = plan_new(inetd ? 1 : c->section_count);
 	unsigned i = 0;
 
 	if (plan == NULL) {
 		config_complain(c, NULL, true, NULL, "out of memory");
 		return NULL;
 	}
-	if (c->section_count == 0 && c->errors == 0)
-		config_complain(c, NULL, true, NULL,
-		    "there is no [service] in this file; begin one with a line such as [https] "
-		    "(serving "
-		    "standard input without a section is known, not supported yet)");
-	for (const struct section *s = c->sections; s != NULL; s = s->next, i++) {
+	plan->inetd = inetd;
+	if (inetd && c->global->conf->name == NULL)
+		c->global->conf->name = "ginnel";
+	for (const struct section *s = inetd ? c->global : c->sections; s != NULL;
+	     s = s->next, i++) {
 		struct section_sink sink = { .sink.say = say, .config = c, .section = s };
 
 		if (!sock_split_inherited(c->arena, &s->conf->sock.side[SOCK_LOCAL],
 			&s->conf->sock.on_listener, &s->conf->sock.on_accepted))
 			sink_error(&sink.sink, "socket", "out of memory");
-		check_endpoints(s->conf, &sink.sink);
+		endpoints_check(s->conf, inetd, &sink.sink);
+		check_certificate(s->conf, &sink.sink);
 		proto_check(&s->conf->proto, s->conf->client,
 		    s->conf->client ? service_connects_tls(s->conf) : service_accepts_tls(s->conf),
 		    &sink.sink);
 		warn_of_no_effect(s->conf, &sink.sink);
 		check_password(s->conf, &sink.sink);
 		check_loops(s->conf, &sink.sink);
-		check_accepts(c, s, &sink.sink);
+		if (!inetd)
+			check_accepts(c, s, &sink.sink);
 		/* All faults are in c->problems; what can still be found out, is. */
 		(void)!plan_add_service(plan, i, s->conf, previous, files, &sink.sink);
 	}

@@ -4,6 +4,7 @@
 
 #include "tunnel/gate.h"
 #include "tunnel/session.h"
+#include "tunnel/starter.h"
 
 #include <errno.h>
 #include <string.h>
@@ -83,6 +84,10 @@ adopt(struct worker *w, struct plan *plan, struct gate **gates)
 
 	w->plan = plan_hold(plan);
 	gates_adopt(w, plan, gates);
+	if (w->number == 0) {
+		starter_stop_all(old);
+		starter_begin_all(w, plan);
+	}
 	stapler_stop(&w->staplers);
 	for (unsigned i = 0; w->number == 0 && i < plan->service_count; i++)
 		stapler_start(&w->staplers, plan->services[i].near, w->loop, w->pool, w->resolver);
@@ -268,13 +273,62 @@ main_drained(struct message *m, void *crew)
 }
 
 static void
+stop_starters(struct worker *w)
+{
+	if (w->number == 0)
+		starter_stop_all(w->plan);
+}
+
+static void
 worker_take_drain(struct message *m, void *worker)
 {
 	struct worker *w = worker;
 
 	w->draining = true;
 	gates_drain(w);
+	stop_starters(w);
 	answer((struct order *)m, main_drained);
+}
+
+/* A client from elsewhere than a door, to the first worker. */
+struct guest {
+	struct message message;
+	int fd;
+	struct addr peer;
+};
+
+static void
+worker_take_guest(struct message *m, void *worker)
+{
+	struct guest *g = (struct guest *)m;
+	struct worker *w = worker;
+	uint64_t seq = atomic_fetch_add_explicit(&w->common->seq, 1, memory_order_relaxed);
+
+	session_start(w, &w->plan->services[0], g->fd, &g->peer, seq);
+	free(g);
+}
+
+bool
+crew_serve(struct crew *c, int fd, const struct addr *peer)
+{
+	struct guest *g = malloc(sizeof(*g));
+
+	if (g == NULL)
+		return false;
+	*g = (struct guest){ .message.take = worker_take_guest, .fd = fd, .peer = *peer };
+	mailbox_post(c->common.workers[0]->mailbox, &g->message);
+	return true;
+}
+
+bool
+crew_has_failed(const struct crew *c)
+{
+	for (unsigned i = 0; i < c->common.worker_count; i++)
+		for (unsigned r = 0; r < REASON_COUNT; r++)
+			if (c->common.workers[i]->counters.ended[r] > 0 &&
+			    !reason_info((enum reason)r)->clean)
+				return true;
+	return false;
 }
 
 void
@@ -293,6 +347,7 @@ worker_take_stop(struct message *m, void *worker)
 	w->draining = false; /* nobody waits any more */
 	w->stopping = true;
 	gates_close(w);
+	stop_starters(w);
 	while (w->standing != NULL)
 		session_abort(w->standing, R_SHUTDOWN);
 	while (w->pending != NULL)

@@ -26,6 +26,13 @@ bool crew_start(struct crew *, struct plan *) MUST_CHECK;
  * at a time: wait for ->adopted.
  */
 bool crew_adopt(struct crew *, struct plan *) MUST_CHECK;
+/*
+ * Serve the client on `fd`, which is the crew's from now on, by the first service of the plan.
+ * False: no memory, and `fd` is still the caller's.
+ */
+bool crew_serve(struct crew *, int fd, const struct addr *peer) MUST_CHECK;
+/* After ->drained: did any tunnel end by a failure? */
+bool crew_has_failed(const struct crew *);
 void crew_list(struct crew *);	/* SIGUSR2: every session, one line each */
 void crew_drain(struct crew *); /* accept no more, let the rest end */
 void crew_free(struct crew *);	/* end every session, join the threads; NULL is fine */

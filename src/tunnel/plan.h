@@ -13,6 +13,7 @@
 #include "tls/context.h"
 #include "tunnel/listener.h"
 #include "tunnel/service.h"
+#include "tunnel/starter.h"
 
 #include <stdatomic.h>
 
@@ -22,8 +23,9 @@ struct service {
 	struct tls_context *near, *far; /* NULL: that side is plain */
 	const struct proto_role *role;	/* what is said around TLS; NULL: nothing */
 	struct dial_plan dial;
-	char **environment;    /* for exec, as it was when the plan was made; NULL without exec */
-	_Atomic unsigned turn; /* failover = rr: whose turn it is */
+	char **environment;	/* for exec, as it was when the plan was made; NULL without exec */
+	struct starter starter; /* exec and connect: how it starts itself */
+	_Atomic unsigned turn;	/* failover = rr: whose turn it is */
 };
 
 /* A way in: a listening socket and the service behind it. */
@@ -39,6 +41,7 @@ struct plan {
 	unsigned service_count;
 	struct door *doors;
 	unsigned door_count;
+	bool inetd; /* no door: the one client is on standard input */
 	/* The configuration that it was made from, freed with it. */
 	void *source;
 	void (*source_free)(void *source);

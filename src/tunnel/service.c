@@ -9,11 +9,13 @@
 #include <limits.h>
 #include <pwd.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
 	SECONDS_MAX = INT_MAX / 1000, /* option_secs keeps milliseconds in an int */
 	ACCOUNT_BUFFER = 64 * 1024,   /* a large group is a long line of /etc/group */
 	LOOKUP_MAX = 16,
+	RETRY_MS = 1000,
 };
 
 /* Append to a copy: the list of the global part stays as it is for the other sections. */
@@ -216,6 +218,27 @@ parse_exec_args(struct option_ctx *ctx, const struct option *o, void *field, con
 	return conf->argv != NULL || option_refuse(ctx, "out of memory");
 }
 
+/* Field: int, milliseconds, or -1. */
+static bool
+parse_retry(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	int *ms = field;
+	long n = 0;
+
+	(void)o;
+	if (strcasecmp(value, "no") == 0)
+		*ms = -1;
+	else if (strcasecmp(value, "yes") == 0)
+		*ms = RETRY_MS;
+	else if (text_number(value, 0, INT_MAX, &n))
+		*ms = (int)n;
+	else
+		return option_refuse(ctx,
+		    "Illegal retry delay \"%s\"; write yes, no, or a number of milliseconds",
+		    value);
+	return true;
+}
+
 static const struct option_word tri_words[] = { { "yes", TRI_YES }, { "no", TRI_NO }, { NULL, 0 } };
 static const struct option_word failover_words[] = {
 	{ "prio", FAILOVER_PRIO },
@@ -279,6 +302,15 @@ static const struct option tunnel_options[] = {
 	    .arg = "yes|no",
 	    .doc = "Give the program of exec a terminal instead of a socket. A terminal knows no "
 		   "half-close: the end of one direction is the end of the tunnel." },
+	{ .name = "retry",
+	    .parse = parse_retry,
+	    .offset = AT(retry_ms),
+	    .scope = OPTION_SERVICE,
+	    .def = "no",
+	    .arg = "yes|no|MILLISECONDS",
+	    .doc = "In a service with exec and connect and without accept: whether to start the "
+		   "program again when its tunnel has ended, and after how many milliseconds; yes "
+		   "means 1000." },
 	{ .name = "client",
 	    .parse = option_yesno,
 	    .offset = AT(client),
@@ -446,8 +478,6 @@ static const struct option tunnel_options[] = {
 	{ LATER("libwrap", "yes|no"), .doc = "Ask hosts.allow and hosts.deny about each client." },
 	{ LATER("redirect", "[HOST:]PORT"),
 	    .doc = "Where clients without a valid certificate are connected to." },
-	{ LATER("retry", "yes|no|MILLISECONDS"),
-	    .doc = "Start the program of exec again when it has ended." },
 	{ .name = "stack",
 	    .parse = option_long,
 	    .offset = AT(stack),

@@ -24,6 +24,7 @@ struct service_conf {
 	const char *name; /* the section's, or what `service =` made of it */
 	struct targets accept, connect;
 	struct exec_conf exec;
+	int retry_ms; /* exec and connect: until the next run; -1: there is none */
 	bool client;
 	int accept_tls, connect_tls; /* enum tri; unset: as `client` says */
 	int failover;

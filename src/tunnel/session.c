@@ -264,8 +264,6 @@ static void
 session_end(struct session *s, enum reason reason)
 {
 	struct worker *w = s->worker;
-	void (*ended)(void *) = s->ended;
-	void *owner = s->owner;
 	bool clean = reason_info(reason)->clean, may_reset = s->service->conf->reset;
 	bool near_reset = may_reset && !has_alert(&s->near) && !talk_took_leave(s->talk) &&
 			  (!clean || is_owed(&s->near, &s->down));
@@ -283,10 +281,10 @@ session_end(struct session *s, enum reason reason)
 	stream_close(&s->far, far_reset);
 	stream_close(&s->near, near_reset);
 	loop_cancel(w->loop, &s->task);
+	if (s->ended != NULL)
+		s->ended(s->owner); /* which belongs to the plan */
 	plan_release(s->service->plan);
 	OBJ_FREE(s);
-	if (ended != NULL)
-		ended(owner);
 	worker_session_gone(w);
 }
 
@@ -641,6 +639,13 @@ session_step_talk(struct session *s)
 	return finish(s, fault_reason(s, s->near.fault != FAULT_NONE ? &s->near : &s->far));
 }
 
+/* The ends of programs and terminals have rules of their own, which splice() does not know. */
+static bool
+is_plain_socket(const struct stream *s)
+{
+	return s->filter == NULL && s->kind == STREAM_SOCKET;
+}
+
 /* The tunnel stands: from here on, time counts silence, and the session runs before new ones. */
 static void
 begin_relay(struct session *s)
@@ -649,7 +654,7 @@ begin_relay(struct session *s)
 	DL_APPEND(s->worker->standing, s);
 	s->log.level = s->service->conf->log_level;
 	s->relayed = loop_now(s->worker->loop);
-	if (s->near.filter == NULL && s->far.filter == NULL)
+	if (is_plain_socket(&s->near) && is_plain_socket(&s->far))
 		s->up.conduits = s->down.conduits = s->worker->conduits;
 	s->up.strict = s->down.strict = s->service->conf->strict_close;
 	s->task.lane = LANE_RELAY;
@@ -792,8 +797,8 @@ greet_near(struct session *s)
 		option = sock_apply(s->near.watch.fd, &conf->sock.on_accepted);
 	if (option != NULL)
 		log_warn(&s->log, "Failed to set local socket options: %s", option);
-	log_notice(&s->log, "Service [%s] accepted connection from %s", conf->name,
-	    addr_text(&s->peer, text));
+	log_notice(&s->log, "Service [%s] accepted connection%s%s", conf->name,
+	    s->peer.len == 0 ? "" : " from ", s->peer.len == 0 ? "" : addr_text(&s->peer, text));
 }
 
 /* NULL without memory.  It counts only from begin() on. */

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import resource
+import select
 import signal
 import stat
 
@@ -273,6 +274,86 @@ def test_a_running_program_survives_a_reload(scene):
     daemon.wait_log("Child process [0-9]+ finished with code 0")
     assert scene.tls(daemon.port("tls")).rest() == (b"", END)
     daemon.wait_log("Child process [0-9]+ finished with code 1")
+
+
+# --- services that start themselves
+
+
+def starter(scene, target, *lines, program="/bin/cat", **how):
+    text = "\n".join(["[job]", "client = yes", f"connect = {target.address}", f"exec = {program}", *lines, ""])
+    return scene.daemon(text, **how)
+
+
+@pytest.mark.sanitize
+def test_a_program_takes_the_place_of_the_client(scene):
+    """exec and connect without accept: once, at the start."""
+    backend = scene.backend(scene.pki.server_context())
+    daemon = starter(scene, backend, program=script(scene, "program", 'env >"$0.env"; exec cat'))
+    far = scene.keep(backend.accept()).send(b"hello")
+    assert far.recv(5) == b"hello"
+    assert far.shut().rest() == (b"", END)
+    daemon.wait_end(end="done", peer="-")
+    daemon.wait_log(r"LOG7\[ui\]: Starting exec\+connect service \[job\]")
+    daemon.wait_log(r"LOG5\[0\]: Service \[job\] accepted connection$")
+    daemon.wait_log("Child process [0-9]+ finished with code 0")
+    assert "REMOTE_" not in (scene.folder / "program.env").read_text(encoding="utf-8")
+    assert "Retrying" not in daemon.log()
+
+
+@pytest.mark.sanitize
+def test_retry(scene):
+    """Again and again, whether the target was there or not; each run has a name of its own."""
+    backend = scene.backend(scene.pki.server_context())
+    daemon = starter(scene, backend, "retry = 50")
+    for i in range(3):
+        scene.keep(backend.accept()).shut().close()
+        daemon.wait_log(rf"LOG6\[0_{i}\]: Retrying an exec\+connect section")
+    backend.close()
+    daemon.wait_end(end="connect", count=2)
+    daemon.wait_log("Retrying", count=6)
+
+
+def test_retry_of_a_program_that_cannot_be_started(scene):
+    backend = scene.backend()
+    daemon = starter(scene, backend, "retry = 0", program="/nonexistent")
+    daemon.wait_end(end="exec", count=5)
+    assert daemon.cpu_seconds() < 2
+
+
+def test_a_reload_starts_anew_and_lets_the_old_run_end(scene):
+    backend, other = scene.backend(scene.pki.server_context()), scene.backend(scene.pki.server_context())
+    daemon = starter(scene, backend, "retry = yes")
+    old = scene.keep(backend.accept())
+    text = "\n".join(["[job]", "client = yes", f"connect = {other.address}", "exec = /bin/cat", "retry = 10", ""])
+    daemon.write(text)
+    daemon.reload()
+    new = scene.keep(other.accept())
+    for far in (old, new):
+        assert far.send(b"x").recv(1) == b"x"
+    mark = daemon.mark()
+    assert old.shut().rest() == (b"", END)
+    daemon.wait_end(after=mark)
+    new.shut().close()
+    scene.keep(other.accept())
+    assert not backend_has_more(backend), "the old service started once more"
+
+
+def backend_has_more(backend):
+    return bool(select.select([backend.sock], [], [], 0)[0])
+
+
+def test_a_stop_waits_for_no_retry(scene):
+    backend = scene.backend(scene.pki.server_context())
+    daemon = starter(scene, backend, "retry = 3600000")
+    scene.keep(backend.accept()).shut().close()
+    daemon.wait_log("Retrying")
+    daemon.stop(deadline=1)
+
+
+@pytest.mark.parametrize("value", ["-1", "maybe", "1.5", "99999999999"])
+def test_an_illegal_retry_delay(scene, value):
+    done = scene.run("check", scene.file("x.conf", f"[x]\nclient = yes\nconnect = 1\nexec = /bin/cat\nretry = {value}\n"))
+    assert done.returncode == 78 and "Illegal retry delay" in done.stderr
 
 
 # --- two endpoints, not more and not fewer

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tunnel/starter.c -- services without a client: exec and connect, and no accept. */
+#include "tunnel/starter.h"
+
+#include "tunnel/session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Again after a while, if it is wanted. */
+static void
+rest(struct starter *t)
+{
+	int wait = t->service->conf->retry_ms;
+
+	if (t->stopped || wait < 0)
+		return;
+	log_info(&t->log, "Retrying an exec+connect section");
+	loop_timer(t->worker->loop, &t->timer, wait);
+}
+
+static void
+on_ended(void *arg)
+{
+	rest(arg);
+}
+
+/* The incumbent's names: "7", or with retry "7_0", "7_1" and so on. */
+static void
+name_run(struct starter *t)
+{
+	const struct service_conf *conf = t->service->conf;
+	size_t len;
+
+	t->log.level = conf->log_level;
+	log_make_id(&t->log, (enum log_id)conf->log_id, t->seq);
+	len = strlen(t->log.id);
+	if (conf->retry_ms >= 0)
+		(void)snprintf(t->log.id + len, sizeof(t->log.id) - len, "_%u", t->runs);
+	t->runs++;
+}
+
+static void
+starter_run(void *arg)
+{
+	struct starter *t = arg;
+
+	loop_untimer(t->worker->loop, &t->timer);
+	if (t->stopped)
+		return;
+	name_run(t);
+	if (session_start_program(t->worker, t->service, &t->log, on_ended, t))
+		return;
+	log_err(&t->log, "Cannot start the program: out of memory");
+	rest(t);
+}
+
+static void
+begin(struct worker *w, struct service *s)
+{
+	struct starter *t = &s->starter;
+
+	log_debug(&log_main, "Starting exec+connect service [%s]", s->conf->name);
+	*t = (struct starter){ .service = s,
+		.worker = w,
+		.task = { .run = starter_run, .owner = t, .lane = LANE_SETUP },
+		.seq = atomic_fetch_add_explicit(&w->common->seq, 1, memory_order_relaxed) };
+	t->timer.task = &t->task;
+	loop_queue(w->loop, &t->task);
+}
+
+void
+starter_begin_all(struct worker *w, struct plan *p)
+{
+	for (unsigned i = 0; i < p->service_count; i++)
+		if (service_starts_itself(p->services[i].conf))
+			begin(w, &p->services[i]);
+}
+
+void
+starter_stop_all(struct plan *p)
+{
+	for (unsigned i = 0; p != NULL && i < p->service_count; i++) {
+		struct starter *t = &p->services[i].starter;
+
+		if (t->worker == NULL)
+			continue;
+		t->stopped = true;
+		loop_untimer(t->worker->loop, &t->timer);
+		loop_cancel(t->worker->loop, &t->task);
+	}
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tunnel/starter.h -- services without a client: exec and connect, and no accept.
+ *
+ * Their program is started as soon as a plan is in force, and with `retry` again whenever it has
+ * ended.  The first worker does it.
+ */
+#ifndef GINNEL_TUNNEL_STARTER_H
+#define GINNEL_TUNNEL_STARTER_H
+
+#include "base/log.h"
+#include "loop/loop.h"
+
+#include <stdbool.h>
+
+struct plan;
+struct service;
+struct worker;
+
+/* Embedded in each service; the first worker's alone. */
+struct starter {
+	struct service *service;
+	struct worker *worker; /* NULL: not begun */
+	struct task task;
+	struct timer timer; /* until the next run */
+	uint64_t seq;	    /* one number for all runs */
+	unsigned runs;
+	struct log_ctx log; /* of the current run */
+	bool stopped;
+};
+
+/* In the first worker's thread, or before it runs. */
+void starter_begin_all(struct worker *, struct plan *);
+/* What runs goes on to its end, and nothing is started any more.  NULL is fine. */
+void starter_stop_all(struct plan *);
+
+#endif
