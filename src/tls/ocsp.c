@@ -498,6 +498,26 @@ on_chain(X509_STORE_CTX *ctx, void *arg)
 
 /* ---- a context ---- */
 
+/* Without these checks whoever is on the way to the responder can say "good". */
+static void
+warn_of_flags(const struct tls_conf *conf, struct sink *sink)
+{
+	static const struct {
+		unsigned long flag;
+		const char *name;
+	} blind[] = {
+		{ OCSP_NOSIGS, "NOSIGS" },
+		{ OCSP_NOVERIFY, "NOVERIFY" },
+		{ OCSP_NOCHECKS, "NOCHECKS" },
+	};
+
+	for (size_t i = 0; asks(conf) && i < COUNT_OF(blind); i++)
+		if ((conf->ocsp.flags & blind[i].flag) != 0)
+			sink_warn(sink, "OCSPflag",
+			    "%s lets answers count that others than the CA have made; remove it",
+			    blind[i].name);
+}
+
 bool
 ocsp_install(struct tls_context *tc, struct sink *sink)
 {
@@ -509,6 +529,7 @@ ocsp_install(struct tls_context *tc, struct sink *sink)
 		    "\"verifyChain\" has to be enabled for OCSP support");
 		return false;
 	}
+	warn_of_flags(conf, sink);
 	if (!conf->verify.chain || (tc->role == TLS_SERVER && !asks(conf)))
 		return true;
 	if (check_slot() < 0 || OBJ_NEW(k, OCSP_KEPT_MAGIC) == NULL)

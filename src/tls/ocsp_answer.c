@@ -112,6 +112,7 @@ single_answer(const struct log_ctx *log, OCSP_BASICRESP *basic, OCSP_CERTID *nam
 	answer.until = time_of(next_update);
 	switch (status) {
 	case V_OCSP_CERTSTATUS_GOOD:
+		log_notice(log, "OCSP: Certificate accepted");
 		answer.status = OCSP_GOOD;
 		return answer;
 	case V_OCSP_CERTSTATUS_REVOKED:

@@ -267,10 +267,12 @@ make_room(struct http_reply *r, size_t n)
 static enum http_result
 take_body(struct http_reply *r, const uint8_t *bytes, size_t n)
 {
-	size_t most = r->has_length ? r->length : OCSP_BODY_MAX;
+	size_t most = (r->has_length ? r->length : OCSP_BODY_MAX) - r->body_len;
 
-	if (n > most - r->body_len)
-		return bad(r, r->has_length ? "more bytes than it announced" : "more than 64 KiB");
+	if (n > most && !r->has_length)
+		return bad(r, "more than 64 KiB");
+	if (n > most) /* what lies behind the announced length is no part of the answer */
+		n = most;
 	if (n > 0 && !make_room(r, n))
 		return bad(r, "no memory for its bytes");
 	if (n > 0)

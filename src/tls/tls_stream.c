@@ -332,6 +332,8 @@ tls_start(struct stream *s)
 		return got;
 	if (must_ask(t) && (got = ask_revocation(s, t)) != IO_OK)
 		return got;
+	if (t->tc->ocsp != NULL && t->tc->role == TLS_CLIENT && SSL_session_reused(t->ssl))
+		log_info(s->log, "OCSP: Skipped OCSP stapling (previous session reused)");
 	ocsp_check_free(t->check);
 	t->check = NULL;
 	log_handshake(s, t);

@@ -241,6 +241,21 @@ def test_nobody_to_ask_is_no_reason_to_refuse(scene, pki):
     assert passes(daemon.port("tls"), pki.client_context(pki.client))
 
 
+def test_a_responder_may_have_a_name(scene, pki):
+    responder = scene.keep(Responder(http(answer(pki.ca, pki.client))))
+    daemon = server_of(scene, pki, f"http://localhost:{responder.port}")
+    assert passes(daemon.port("tls"), pki.client_context(pki.client))
+    assert responder.requests[0][0].startswith(b"POST / HTTP/1.0\r\nHost: localhost:")
+
+
+def test_aia_leads_to_no_cloud_secrets(scene, pki):
+    """169.254.169.254 hands out a machine's credentials in most clouds."""
+    client = pki.ca.issue("cloud.test", responder="http://169.254.169.254/latest/", label="cloud")
+    daemon = scene.server_mode(scene.server(echo), f"CAfile = {pki.ca.path}", "verifyChain = yes", "OCSPaia = yes")
+    assert not passes(daemon.port("tls"), pki.client_context(client))
+    daemon.wait_log("Not connecting 169.254.169.254:80")
+
+
 def test_the_request_is_plain_http(scene, pki):
     responder = scene.keep(Responder(http(answer(pki.ca, pki.client))))
     daemon = server_of(scene, pki, responder.url)
@@ -507,6 +522,14 @@ def test_ginnel_staples_to_ginnel(scene, pki, version):
 
 
 # --- what the configuration may say
+
+
+def test_a_flag_that_blinds_is_warned_of(scene, pki):
+    """And it does what it says: an answer of another CA counts."""
+    responder = scene.keep(Responder(http(answer(pki.ca, pki.client, signer=pki.other_ca))))
+    daemon = server_of(scene, pki, responder.url, "OCSPflag = NOVERIFY", "OCSPflag = TRUSTOTHER")
+    daemon.wait_log(r"OCSPflag: NOVERIFY lets answers count that others than the CA have made")
+    assert passes(daemon.port("tls"), pki.client_context(pki.client))
 
 
 @pytest.mark.parametrize(
