@@ -441,7 +441,7 @@ put_all_options(void)
 	put_heading("Options that are refused");
 	put_text(
 	    "These options of stunnel are known but not supported yet. A file with one of them "
-	    "is refused, whatever its value; so are the form SERVICE:PATTERN of sni, and a file "
+	    "is refused, whatever its value; so is a file "
 	    "without a section (inetd):");
 	puts(".PP");
 	if (put_refused(service_sets, put_refused(process_sets, false)))

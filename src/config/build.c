@@ -3,6 +3,7 @@
 #include "config/build.h"
 
 #include "config/endpoints.h"
+#include "config/vhost.h"
 
 /* Complaints of the lower layers about one section. */
 struct section_sink {
@@ -125,7 +126,9 @@ config_build(struct config *c, const struct plan *previous, struct files *files)
 			check_accepts(c, s, &sink.sink);
 		/* All faults are in c->problems; what can still be found out, is. */
 		(void)!plan_add_service(plan, i, s->conf, previous, files, &sink.sink);
+		vhost_attach(c, s, plan, i, &sink.sink);
 	}
+	vhost_check(c, plan);
 	if (c->errors > 0) {
 		plan_release(plan);
 		return NULL;

@@ -7,7 +7,7 @@
 
 /* The options that name an end, as the incumbent counts them. */
 struct ends {
-	bool accept, connect, exec, protocol;
+	bool accept, sni, connect, exec, protocol;
 	unsigned n;
 	char names[96];
 };
@@ -30,12 +30,15 @@ ends_of(const struct service_conf *conf)
 	const struct proto_role *role = proto_role(&conf->proto, conf->client);
 	struct ends e = {
 		.accept = conf->accept.n > 0,
+		/* Beside accept it may name the section itself; vhost.c knows. */
+		.sni = conf->accept.n == 0 && conf->near.hosts.n > 0,
 		.connect = conf->connect.n > 0,
 		.exec = conf->exec.path != NULL,
 		.protocol = role != NULL && role->names_target, /* the client says where to go */
 	};
 
 	count(&e, e.accept, "accept");
+	count(&e, e.sni, "sni");
 	count(&e, e.connect, "connect");
 	count(&e, e.exec, "exec");
 	count(&e, e.protocol, "protocol");
@@ -64,8 +67,8 @@ check_inetd(const struct ends *e, struct sink *sink)
 static void
 check_section(const struct ends *e, const struct service_conf *conf, struct sink *sink)
 {
-	bool way_in = e->accept || service_starts_itself(conf);
-	bool way_out = e->n - e->accept > 0;
+	bool way_in = e->accept || e->sni || service_starts_itself(conf);
+	bool way_out = e->n - e->accept - e->sni > 0;
 
 	if (!way_in && e->n == 2)
 		sink_error(sink, NULL,

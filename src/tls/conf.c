@@ -139,27 +139,52 @@ parse_ip(struct option_ctx *ctx, const struct option *o, void *field, const char
 	return option_list(ctx, o, field, value);
 }
 
-/* Field: const char *.  Empty means "send none", which differs from not being set. */
+/* A name, or a pattern of names without its "*". */
 static bool
-parse_sni(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+check_name(struct option_ctx *ctx, const char *name)
 {
-	if (strchr(value, ':') != NULL)
-		return option_refuse(ctx,
-		    "\"%s\" is the server's form SERVICE:PATTERN, which is known and not supported "
-		    "yet; a client writes a host name",
-		    value);
-	if (strlen(value) > NAME_MAX_BYTES)
+	if (strlen(name) > NAME_MAX_BYTES)
 		return option_refuse(
-		    ctx, "the name has %zu bytes; write at most %d", strlen(value), NAME_MAX_BYTES);
-	for (const char *p = value; *p != '\0'; p++)
+		    ctx, "the name has %zu bytes; write at most %d", strlen(name), NAME_MAX_BYTES);
+	for (const char *p = name; *p != '\0'; p++)
 		if (!isgraph((unsigned char)*p))
 			return option_refuse(ctx, "a server name holds no blank and only ASCII; "
 						  "write other scripts in their xn-- form");
+	return true;
+}
+
+/* The server's form, SERVICE:PATTERN; config/vhost.c looks for the service. */
+static bool
+parse_host(struct option_ctx *ctx, const struct option *o, struct tls_conf *conf, const char *value)
+{
+	const char *pattern = strchr(value, ':') + 1;
+	const char *name = pattern + (pattern[0] == '*');
+
+	if (pattern == value + 1 || pattern[0] == '\0' || strcmp(name, ".") == 0)
+		return option_refuse(ctx,
+		    "Invalid SNI parameter format: \"%s\"; write SERVICE:PATTERN, where SERVICE is "
+		    "the section that has accept and PATTERN a host name or *.domain",
+		    value);
+	return check_name(ctx, name) && option_list(ctx, o, &conf->hosts, value);
+}
+
+/*
+ * Field: struct tls_conf.  A colon tells the server's form from the client's, whatever the section
+ * turns out to be.  Empty means "send none", which differs from not being set.
+ */
+static bool
+parse_sni(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	struct tls_conf *conf = field;
+
+	if (strchr(value, ':') != NULL)
+		return parse_host(ctx, o, conf, value);
 	if (value[0] == '\0') {
-		*(const char **)field = "";
+		conf->sni = "";
+		conf->hosts = (struct strv){ 0 };
 		return true;
 	}
-	return option_text(ctx, o, field, value);
+	return check_name(ctx, value) && option_text(ctx, o, &conf->sni, value);
 }
 
 /* Field: struct tls_secret.  32 or 64 digits; bytes may have colons between them. */
@@ -445,11 +470,18 @@ const struct option tls_options[] = {
 		   "answer, in seconds." },
 	{ .name = "sni",
 	    .parse = parse_sni,
-	    .offset = AT(sni),
+	    .offset = CONF,
 	    .scope = OPTION_SERVICE,
-	    .arg = "HOST",
-	    .doc = "The name that a client asks the server for (SNI). If it is not set, that is "
-		   "the host of the first connect; an empty value sends none." },
+	    .arg = "HOST | SERVICE:PATTERN",
+	    .doc = "A service that connects with TLS: the name that it asks the server for (SNI). "
+		   "If it is not set, that is the host of the first connect; an empty value sends "
+		   "none. A service that accepts TLS: instead of accept, the names for which it "
+		   "serves the clients of another section, SERVICE, that has accept. PATTERN is a "
+		   "name, or a * and what names end in: *.example.com is for all names below "
+		   "example.com. Everything but the sockets in accept and their options is this "
+		   "section's own. May be given several times; the first pattern in the file that "
+		   "matches is taken, and sniUnmatched says what happens if none does. SERVICE may "
+		   "be the section itself." },
 	{ .name = "sslVersion",
 	    .parse = parse_version,
 	    .offset = CONF,

@@ -42,6 +42,8 @@ struct tls_conf {
 	struct tls_ocsp ocsp;
 	struct strv check_host, check_email, check_ip;
 	const char *sni; /* client: the name to ask for; "" none; NULL the target's host */
+	struct strv
+	    hosts; /* server: SERVICE:PATTERN, the names for which SERVICE's port leads here */
 	int version_min, version_max;	     /* TLS1_2_VERSION ...; 0: the library's limit */
 	uint64_t options_set, options_clear; /* SSL_OP_* */
 	const char *ciphers, *ciphersuites, *curves;

@@ -11,6 +11,7 @@
 #include "tls/ocsp.h"
 #include "tls/psk.h"
 #include "tls/resume.h"
+#include "tls/sni.h"
 #include "tls/staple.h"
 #include "tls/verify.h"
 
@@ -581,6 +582,7 @@ static bool
 finish(struct build *b)
 {
 	verify_install(b->tc);
+	sni_install(b->tc);
 	if (!ocsp_install(b->tc, b->sink) || !hash_trust(b->tc))
 		return false;
 	if (b->tc->psk != NULL && !psk_install(b->tc))

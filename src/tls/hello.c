@@ -158,9 +158,10 @@ gather(const uint8_t *p, size_t n, struct message *m)
  * One name, as OpenSSL insists too; bytes that no host name has are refused rather than read in one
  * way here and in another behind us.
  */
-static bool
-read_sni(struct rd body, struct hello *out)
+bool
+hello_read_sni(const uint8_t *p, size_t size, char out[SNI_MAX + 1])
 {
+	struct rd body = rd_of(p, size);
 	struct rd list = rd_block(&body, 2);
 	uint8_t type = rd_u8(&list);
 	struct rd name = rd_block(&list, 2);
@@ -174,10 +175,18 @@ read_sni(struct rd body, struct hello *out)
 
 		if (c <= ' ' || c > '~')
 			return false;
-		out->sni[i] = (char)tolower(c);
+		out[i] = (char)tolower(c);
 	}
-	out->sni[n] = '\0';
-	return true;
+	if (out[n - 1] == '.') /* RFC 6066 3 wants it without */
+		n--;
+	out[n] = '\0';
+	return n > 0;
+}
+
+static bool
+read_sni(struct rd body, struct hello *out)
+{
+	return hello_read_sni(body.p, rd_left(&body), out->sni);
 }
 
 /* Keeps the first names that fit; no client in use offers more. */

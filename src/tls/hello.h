@@ -4,6 +4,7 @@
 #ifndef GINNEL_TLS_HELLO_H
 #define GINNEL_TLS_HELLO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +22,7 @@ enum {
 };
 
 struct hello {
-	char sni[SNI_MAX + 1]; /* lower case; "" if none */
+	char sni[SNI_MAX + 1]; /* lower case, without a final dot; "" if none */
 	uint16_t version_max;  /* the highest the client offers; 0x0304 is TLS 1.3 */
 	/* ALPN's list as on the wire (RFC 7301 3.1: length-prefixed names), inside a copy; "" if
 	 * none */
@@ -31,5 +32,8 @@ struct hello {
 
 /* Look at `n` bytes; *out is filled when the result is HELLO_DONE.  Never keeps a pointer. */
 enum hello_result hello_read(const uint8_t *, size_t n, struct hello *out);
+
+/* The name in the body of a server_name extension, in the form of hello.sni.  False: malformed. */
+bool hello_read_sni(const uint8_t *, size_t n, char out[SNI_MAX + 1]);
 
 #endif

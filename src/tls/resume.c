@@ -3,7 +3,8 @@
  * tls/resume.c -- sessions that are taken up again.
  *
  * What keeps a session inside its trust domain, strongest first: tickets are under keys that no
- * other context has; OpenSSL compares the session-id context, which is the trust hash; each ticket
+ * other context has; OpenSSL compares the session-id context, which is the trust hash (in a server
+ * together with the name that the client asks for: sni_bind()); each ticket
  * carries the trust hash and the time of its full handshake; verify_verdict() asks for all of it
  * once more.
  */
@@ -11,6 +12,7 @@
 
 #include "base/log.h"
 #include "tls/ocsp.h"
+#include "tls/sni.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -668,7 +670,7 @@ bool
 resume_is_ours(SSL *ssl, const struct tls_context *tc)
 {
 	SSL_SESSION *session = SSL_get_session(ssl);
-	const unsigned char *trust;
+	const unsigned char *context;
 	int64_t full_ms;
 	unsigned n;
 
@@ -677,7 +679,8 @@ resume_is_ours(SSL *ssl, const struct tls_context *tc)
 	/* A pre-shared key looks like a session; then no other is there. */
 	if (!tc->conf->session_resume)
 		return resume_has_psk_mark(ssl, tc);
-	trust = SSL_SESSION_get0_id_context(session, &n);
-	return trust_is_ours(tc, trust, n) && full_handshake_time(ssl, tc, session, &full_ms) &&
+	context = SSL_SESSION_get0_id_context(session, &n);
+	return n == TLS_TRUST_SIZE && CRYPTO_memcmp(context, sni_context(ssl, tc), n) == 0 &&
+	       full_handshake_time(ssl, tc, session, &full_ms) &&
 	       is_young(tc, full_ms, HANDSHAKE_MS);
 }

@@ -15,6 +15,7 @@
 #include "tls/errors.h"
 #include "tls/ocsp.h"
 #include "tls/psk.h"
+#include "tls/sni.h"
 #include "tls/verify.h"
 
 #include <errno.h>
@@ -470,6 +471,13 @@ make_ssl(struct tls_stream *t, struct stream *s)
 }
 
 static bool
+prepare_server(struct tls_stream *t, const char *name)
+{
+	SSL_set_accept_state(t->ssl);
+	return sni_bind(t->ssl, t->tc, name);
+}
+
+static bool
 prepare_client(
     struct tls_stream *t, struct stream *s, struct resume_cache *cache, const struct addr *peer)
 {
@@ -490,40 +498,66 @@ prepare_client(
 	return true;
 }
 
-bool
-tls_stream_open(struct stream *s, const struct tls_context *tc, struct resolver *resolver,
-    struct resume_cache *cache, const struct addr *peer)
+/* A state with its SSL, not yet on the stream; NULL: no memory. */
+static struct tls_stream *
+state_new(struct stream *s, const struct tls_context *tc, struct resolver *resolver)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct tls_stream *t;
 
 	pthread_once(&once, make_bio_method);
 	if (bio_method == NULL || OBJ_NEW(t, TLS_STREAM_MAGIC) == NULL)
-		return false;
+		return NULL;
 	t->tc = tc;
 	t->resolver = resolver;
 	ERR_clear_error();
-	if (!make_ssl(t, s))
-		goto fail;
-	if (tc->role == TLS_SERVER)
-		SSL_set_accept_state(t->ssl);
-	else if (!prepare_client(t, s, cache, peer))
-		goto fail;
-	s->state = t;
-	s->filter = &tls_filter;
-	return true;
-fail:
+	if (make_ssl(t, s))
+		return t;
 	ERR_clear_error();
 	ocsp_check_free(t->check);
 	SSL_free(t->ssl);
 	OBJ_FREE(t);
-	return false;
+	return NULL;
+}
+
+/* Put it on the stream if it is `ready`, else give it back. */
+static bool
+put_on(struct stream *s, struct tls_stream *t, bool ready)
+{
+	if (!ready) {
+		ERR_clear_error();
+		ocsp_check_free(t->check);
+		SSL_free(t->ssl);
+		OBJ_FREE(t);
+		return false;
+	}
+	s->state = t;
+	s->filter = &tls_filter;
+	return true;
+}
+
+bool
+tls_stream_accept(
+    struct stream *s, const struct tls_context *tc, struct resolver *resolver, const char *name)
+{
+	struct tls_stream *t = state_new(s, tc, resolver);
+
+	return t != NULL && put_on(s, t, prepare_server(t, name));
+}
+
+bool
+tls_stream_connect(struct stream *s, const struct tls_context *tc, struct resolver *resolver,
+    struct resume_cache *cache, const struct addr *peer)
+{
+	struct tls_stream *t = state_new(s, tc, resolver);
+
+	return t != NULL && put_on(s, t, prepare_client(t, s, cache, peer));
 }
 
 const char *
 tls_stream_sni(const struct stream *s)
 {
-	return SSL_get_servername(state_of(s)->ssl, TLSEXT_NAMETYPE_host_name);
+	return sni_name(state_of(s)->ssl);
 }
 
 const char *

@@ -9,12 +9,16 @@
 #include "tls/resume.h"
 
 /*
- * Put TLS on an open stream; bytes already in stream->in are read first.  `cache` and `peer`:
- * client only, for resumption (cache NULL: none).  `resolver` finds OCSP responders.  False: no
- * memory; the stream is as it was.  After stream_start() has said IO_OK, the peer is verified as
- * `tc` demands, and whoever may know of its revocation has been asked.
+ * Put TLS on an open stream; bytes already in stream->in are read first.  `resolver` finds OCSP
+ * responders.  False: no memory; the stream is as it was.  After stream_start() has said IO_OK, the
+ * peer is verified as `tc` demands, and whoever may know of its revocation has been asked.
  */
-bool tls_stream_open(struct stream *, const struct tls_context *tc, struct resolver *,
+
+/* As a server; `name`: what the client's hello asks for, "" for nothing. */
+bool tls_stream_accept(
+    struct stream *, const struct tls_context *tc, struct resolver *, const char *name) MUST_CHECK;
+/* As a client; `cache` and `peer` are for resumption (cache NULL: none). */
+bool tls_stream_connect(struct stream *, const struct tls_context *tc, struct resolver *,
     struct resume_cache *cache, const struct addr *peer) MUST_CHECK;
 
 /* Of an accepted stream with TLS: the name that the client asked for (NULL: none), the version. */

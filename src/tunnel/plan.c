@@ -33,6 +33,7 @@ plan_free(struct plan *p)
 		tls_context_free(p->services[i].near);
 		tls_context_free(p->services[i].far);
 		free(p->services[i].environment);
+		hosts_free(p->services[i].hosts);
 	}
 	for (unsigned i = 0; i < p->door_count; i++)
 		listener_release(p->doors[i].listener);
@@ -126,6 +127,16 @@ plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf,
 	if (conf->exec.path != NULL && (s->environment = exec_environment()) == NULL)
 		sink_error(sink, "exec", "out of memory");
 	return sink->errors == errors;
+}
+
+bool
+plan_add_host(struct plan *p, unsigned primary, const char *pattern, unsigned i)
+{
+	struct service *s = &p->services[primary];
+
+	if (s->hosts == NULL && (s->hosts = hosts_new()) == NULL)
+		return false;
+	return hosts_add(s->hosts, pattern, &p->services[i]);
 }
 
 /* The socket that already listens there, if a reload can keep it. */
@@ -228,7 +239,7 @@ leads_back(const struct service *service, const struct addr *addr, unsigned hops
 
 		if (!listener_answers(p->doors[i].listener, addr))
 			continue;
-		if (s == service)
+		if (s == service || hosts_has(s->hosts, service))
 			return true;
 		for (unsigned k = 0; hops > 0 && k < s->conf->connect.n; k++) {
 			const struct addr *next = &s->conf->connect.v[k].numeric;

@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "net/dial.h"
 #include "tls/context.h"
+#include "tunnel/hosts.h"
 #include "tunnel/listener.h"
 #include "tunnel/service.h"
 #include "tunnel/starter.h"
@@ -24,6 +25,7 @@ struct service {
 	const struct proto_role *role;	/* what is said around TLS; NULL: nothing */
 	struct dial_plan dial;
 	char **environment;	/* for exec, as it was when the plan was made; NULL without exec */
+	struct hosts *hosts;	/* who else serves clients of this port, by name; or NULL */
 	struct starter starter; /* exec and connect: how it starts itself */
 	_Atomic unsigned turn;	/* failover = rr: whose turn it is */
 };
@@ -52,6 +54,11 @@ struct plan *plan_new(unsigned services);
 /* Make plan->services[i].  Faults go to the sink.  `previous`: the plan in force, or NULL. */
 bool plan_add_service(struct plan *, unsigned i, const struct service_conf *,
     const struct plan *previous, struct files *, struct sink *) MUST_CHECK;
+/*
+ * Give clients of plan->services[primary] that ask for a name of `pattern` to services[i].  False:
+ * no memory.
+ */
+bool plan_add_host(struct plan *, unsigned primary, const char *pattern, unsigned i) MUST_CHECK;
 /*
  * Open the listening sockets of all services, taking over those of `previous` that are the same.
  * False: some service could not be bound; the cause is logged, and nothing that was opened here

@@ -245,6 +245,11 @@ static const struct option_word failover_words[] = {
 	{ "rr", FAILOVER_RR },
 	{ NULL, 0 },
 };
+static const struct option_word unmatched_words[] = {
+	{ "primary", UNMATCHED_PRIMARY },
+	{ "reject", UNMATCHED_REJECT },
+	{ NULL, 0 },
+};
 static const struct option_word log_id_words[] = {
 	{ "sequential", LOG_ID_SEQUENTIAL },
 	{ "unique", LOG_ID_UNIQUE },
@@ -337,6 +342,17 @@ static const struct option tunnel_options[] = {
 	    .arg = "yes|no",
 	    .doc = "Speak TLS with the target of connect. If it is not set, client decides. With "
 		   "connect. before its name, a TLS option is for this side alone." },
+	{ .name = "sniUnmatched",
+	    .parse = option_keyword,
+	    .offset = AT(sni_unmatched),
+	    .scope = OPTION_SERVICE,
+	    .def = "primary",
+	    .words = unmatched_words,
+	    .arg = "primary|reject",
+	    .doc = "What becomes of a client that asks for a name that no sni pattern of this "
+		   "port has, or for none: with primary the section that has accept serves it, "
+		   "with reject it is refused by the alert unrecognized_name. It stands in the "
+		   "section that has accept, and has no effect without sni in others." },
 	{ .name = "failover",
 	    .parse = option_keyword,
 	    .offset = AT(failover),

@@ -19,6 +19,7 @@ struct targets {
 
 enum tri { TRI_UNSET, TRI_NO, TRI_YES };
 enum failover { FAILOVER_PRIO, FAILOVER_RR };
+enum unmatched { UNMATCHED_PRIMARY, UNMATCHED_REJECT };
 
 struct service_conf {
 	const char *name; /* the section's, or what `service =` made of it */
@@ -27,6 +28,7 @@ struct service_conf {
 	int retry_ms; /* exec and connect: until the next run; -1: there is none */
 	bool client;
 	int accept_tls, connect_tls; /* enum tri; unset: as `client` says */
+	int sni_unmatched;	     /* enum unmatched */
 	int failover;
 	bool delay;
 	const struct addr *local; /* NULL: any */

@@ -8,8 +8,8 @@
  */
 #include "tunnel/session.h"
 
-#include "base/text.h"
 #include "tls/hello.h"
+#include "tls/sni.h"
 #include "tls/tls_stream.h"
 #include "tunnel/talk.h"
 
@@ -47,7 +47,8 @@ struct session {
 	enum step_id step;
 	struct session *prev, *next;
 	struct worker *worker;
-	struct service *service; /* its plan is held */
+	struct service *service;   /* its plan is held; in STEP_PEEK the name may change it */
+	const enum step_id *order; /* of its steps */
 	struct task task;
 	struct timer timer; /* until the tunnel stands: the deadline; then: silence */
 	struct stream near, far;
@@ -148,7 +149,7 @@ wanted(const struct service *service, enum step_id step)
 	return true;
 }
 
-/* The first wanted one of an order. */
+/* The first wanted one of an order, or of its rest. */
 static enum step_id
 first_wanted(const struct service *service, const enum step_id *order)
 {
@@ -166,11 +167,11 @@ go(struct session *s, enum step_id to)
 	return MORE;
 }
 
-/* On to the next step of this service's order. */
+/* On to the next step of the tunnel's order. */
 static enum next
 go_on(struct session *s)
 {
-	const enum step_id *order = order_of(s->service);
+	const enum step_id *order = s->order;
 
 	while (*order != s->step)
 		order++;
@@ -327,6 +328,59 @@ fault_reason(const struct session *s, const struct stream *at)
 	return near ? R_IO_NEAR : R_IO_FAR;
 }
 
+/* In a flood of bad connections new ones are quiet until they stand, or end. */
+static int
+setup_level(const struct session *s)
+{
+	return s->worker->flood_second == s->started / 1000 ? LOG_CRIT
+							    : s->service->conf->log_level;
+}
+
+/* The deadline for everything before the tunnel stands counts from accept. */
+static void
+set_deadline(struct session *s)
+{
+	int64_t spent = loop_now(s->worker->loop) - s->started;
+	int busy_ms = s->service->conf->busy_ms;
+
+	loop_timer(s->worker->loop, &s->timer, spent < busy_ms ? busy_ms - (int)spent : 0);
+}
+
+/*
+ * Give the tunnel to another service of this port.  What has been done before anybody knew the name
+ * (to connect, with some protocols) is not done again, so the order stays if it began with that.
+ */
+static void
+hand_to(struct session *s, struct service *service)
+{
+	const enum step_id *order = order_of(service);
+
+	if (service->role != s->service->role) {
+		talk_free(s->talk);
+		s->talk = NULL;
+	}
+	if (s->order != connect_first && order != connect_first)
+		s->order = order;
+	s->service = service;
+	s->log.level = setup_level(s);
+	set_deadline(s);
+}
+
+/* Find the service that has the name.  False: none has, and the client is told so. */
+static bool
+choose_service(struct session *s, const char *name)
+{
+	struct service *chosen = hosts_choose(s->service, name, &s->log);
+
+	if (chosen == NULL) {
+		sni_refuse(&s->near);
+		return false;
+	}
+	if (chosen != s->service)
+		hand_to(s, chosen);
+	return true;
+}
+
 /* Look at the ClientHello before anything is spent on the client: no SSL is made for a silent one.
  */
 static enum next
@@ -339,7 +393,6 @@ session_step_peek(struct session *s)
 	};
 	struct hello hello;
 	enum hello_result result;
-	char safe[TEXT_SAFE_MAX + 4];
 	enum io got = stream_peek(&s->near, HELLO_MAX);
 
 	switch (got) {
@@ -366,10 +419,9 @@ session_step_peek(struct session *s)
 		log_err(&s->log, "SSL_accept: %s", reason_info(refusals[result])->words);
 		return finish(s, refusals[result]);
 	}
-	if (*hello.sni != '\0')
-		log_info(&s->log, "SNI: requested servername: %s",
-		    text_safe(hello.sni, strlen(hello.sni), safe, sizeof(safe)));
-	if (!tls_stream_open(&s->near, s->service->near, s->worker->resolver, NULL, NULL))
+	if (!choose_service(s, hello.sni))
+		return finish(s, R_SNI_UNKNOWN);
+	if (!tls_stream_accept(&s->near, s->service->near, s->worker->resolver, hello.sni))
 		return finish(s, R_NO_MEMORY);
 	return go_on(s);
 }
@@ -566,7 +618,7 @@ open_far_tls(struct session *s)
 	/* The worker has forgotten the sessions of an older plan; they must not come back. */
 	if (s->service->plan == s->worker->plan)
 		cache = s->worker->resume;
-	return tls_stream_open(
+	return tls_stream_connect(
 	    &s->far, s->service->far, s->worker->resolver, cache, dial_address(s->dial));
 }
 
@@ -823,12 +875,13 @@ begin(struct session *s)
 {
 	struct worker *w = s->worker;
 
-	s->step = first_wanted(s->service, order_of(s->service));
+	s->order = order_of(s->service);
+	s->step = first_wanted(s->service, s->order);
 	plan_hold(s->service->plan);
 	DL_PREPEND(w->pending, s); /* the newest first: gate.c looks at those */
 	w->pending_count++;
 	worker_session_came(w);
-	loop_timer(w->loop, &s->timer, s->service->conf->busy_ms);
+	set_deadline(s);
 	loop_queue(w->loop, &s->task);
 }
 
@@ -844,8 +897,7 @@ session_start(
 		return;
 	}
 	s->peer = *peer;
-	/* In a flood of bad connections new ones are quiet until they stand, or end. */
-	s->log.level = w->flood_second == s->started / 1000 ? LOG_CRIT : conf->log_level;
+	s->log.level = setup_level(s);
 	log_make_id(&s->log, (enum log_id)conf->log_id, seq);
 	if (!stream_open(&s->near, w->loop, w->pool, &s->log, fd, &s->task)) {
 		OBJ_FREE(s);

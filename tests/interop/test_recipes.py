@@ -7,10 +7,11 @@ import pytest
 
 from interop.recipes import RECIPES, let_nobody_log
 from lib.daemon import INCUMBENT
-from lib.peer import END, echo
+from lib.peer import END, connect_tls, echo, greeter
 
 ALL = sorted(path.name for path in RECIPES.glob("*.conf"))
 EXTRA_FILES = {"smtp-listed.conf": "listed.pem", "smtp-pinned.conf": "pinned.pem"}
+SHOWN_BY_NAME = ("shop", "admin")  # sni-hosting.conf
 THROUGH_CHECK = pytest.mark.skipif(INCUMBENT, reason="the incumbent has no check command")
 
 
@@ -19,6 +20,8 @@ def prepared(machine, pki):
     """The machine with the certificates that only some recipes have."""
     machine.install("listed.pem", pki.ca.path, pki.client.path)
     machine.install("pinned.pem", pki.client.path)
+    for name in SHOWN_BY_NAME:
+        machine.identity(name, pki.ca.issue(f"{name}.example.com", sans=[f"{name}.example.com"], label=f"host-{name}"))
     return machine
 
 
@@ -106,6 +109,28 @@ def test_client_side(name, host, prepared, scene, pki):
     daemon = scene.daemon(connected_to(on_free_ports(text), *targets))
     say_hello(scene.connect(daemon.port(service(text))))
     daemon.wait_end(end="done")
+
+
+@pytest.mark.skipif(INCUMBENT, reason="the incumbent refuses nobody for an unknown name")
+def test_sni_hosting(prepared, scene, pki):
+    servers = [scene.server(greeter(name)) for name in (b"port", b"shop", b"admin", b"legacy")]
+    text = connected_to(on_free_ports(prepared.recipe("sni-hosting.conf")), *(s.address for s in servers))
+    daemon = scene.daemon(text)
+
+    def ask(name, identity=None, **how):
+        context = pki.client_context(identity, **how)
+        context.check_hostname = name.split(".")[0] in SHOWN_BY_NAME
+        with connect_tls(daemon.port("port"), context, name=name) as near:
+            return near.rest()[0]
+
+    assert ask("shop.example.com") == b"shop"
+    assert ask("legacy.example.com", version="TLSv1.2") == b"legacy"
+    assert ask("admin.example.com", pki.client) == b"admin"
+    with pytest.raises(ssl.SSLError):
+        ask("admin.example.com")
+    with pytest.raises(ssl.SSLError, match="(?i)unrecognized"):
+        ask("unknown.example.com")
+    assert [server.served for server in servers] == [0, 1, 1, 1]
 
 
 @pytest.mark.skipif(INCUMBENT, reason="the incumbent has no bridge")

@@ -212,6 +212,21 @@ sni_may_be_empty_and_that_is_not_unset(void **state)
 }
 
 static void
+a_colon_makes_it_a_pattern_and_patterns_add_up(void **state)
+{
+	(void)state;
+	must("sni", "my section:host.test");
+	must("sni", "primary:*.test");
+	must("sni", "primary:*");
+	assert_null(conf.sni);
+	assert_int_equal(conf.hosts.n, 3);
+	assert_string_equal(conf.hosts.v[0], "my section:host.test");
+	assert_string_equal(conf.hosts.v[2], "primary:*");
+	must("sni", "");
+	assert_int_equal(conf.hosts.n, 0);
+}
+
+static void
 numbers_and_aliases(void **state)
 {
 	(void)state;
@@ -267,7 +282,12 @@ bad_values_say_what_to_write(void **state)
 		{ "checkIP", "", "not an IP address" },
 		{ "checkHost", "", "write one" },
 		{ "checkEmail", "", "write one" },
-		{ "sni", "primary:*.test", "not supported yet" },
+		{ "sni", "primary:", "Invalid SNI parameter format" },
+		{ "sni", ":host.test", "Invalid SNI parameter format" },
+		{ "sni", "primary:.", "Invalid SNI parameter format" },
+		{ "sni", "primary:*.", "Invalid SNI parameter format" },
+		{ "sni", "primary:two words", "no blank" },
+		{ "sni", "primary:h\xc3\xb6st", "xn--" },
 		{ "sni", "two words", "no blank" },
 		{ "sni", "h\xc3\xb6st", "xn--" },
 		{ "securityLevel", "6", "0 to 5" },
@@ -310,6 +330,9 @@ a_name_has_at_most_255_bytes(void **state)
 	assert_false(line("sni", name));
 	assert_non_null(strstr(ctx.why, "256 bytes"));
 	must("sni", name + 1);
+	memcpy(name, "p:*", 3);
+	assert_int_equal(strlen(name + 3), 253);
+	must("sni", name);
 }
 
 static void
@@ -371,6 +394,7 @@ main(void)
 		CASE(options_set_and_clear_bits),
 		CASE(lists_grow_and_texts_are_replaced),
 		CASE(sni_may_be_empty_and_that_is_not_unset),
+		CASE(a_colon_makes_it_a_pattern_and_patterns_add_up),
 		CASE(numbers_and_aliases),
 		CASE(secrets_are_hexadecimal),
 		CASE(bad_values_say_what_to_write),

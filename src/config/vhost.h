@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config/vhost.h -- sections that serve clients of another section's port: sni = SERVICE:PATTERN.
+ */
+#ifndef GINNEL_CONFIG_VHOST_H
+#define GINNEL_CONFIG_VHOST_H
+
+#include "config/config.h"
+#include "tunnel/plan.h"
+
+/* Check what `section`, services[number] of the plan, says about names, and attach it by them. */
+void vhost_attach(
+    struct config *, const struct section *, struct plan *, unsigned number, struct sink *);
+/* Once all are attached: what can only be seen then. */
+void vhost_check(struct config *, const struct plan *);
+
+#endif

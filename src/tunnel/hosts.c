@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tunnel/hosts.c -- who serves a client that asks for a name.
+ *
+ * The first pattern in the order of the file wins, but no list is walked for that: whole names are
+ * in one hash table and ends of names in another, each pattern with its place in the order.  Ends
+ * are looked up once for each length that some pattern has.
+ */
+#include "tunnel/hosts.h"
+
+#include "base/text.h"
+#include "tls/hello.h"
+#include "tunnel/plan.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Without this, a hash table that finds no memory ends the process. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+struct host {
+	char *text; /* lower case, without the "*" and a final dot */
+	unsigned order;
+	struct service *service;
+	UT_hash_handle hh;
+};
+
+struct hosts {
+	unsigned magic;
+	unsigned count;
+	struct host *names, *ends;
+	bool has_end[SNI_MAX + 1]; /* is there an end of so many bytes? */
+};
+enum { HOSTS_MAGIC = 0x36d18bc7 };
+
+/* A name or an end of names in the form in which they are compared.  Returns its length. */
+static size_t
+normal(const char *text, char out[SNI_MAX + 1])
+{
+	size_t n = strlen(text);
+
+	if (n > 0 && text[n - 1] == '.')
+		n--;
+	if (n > SNI_MAX)
+		n = SNI_MAX;
+	for (size_t i = 0; i < n; i++)
+		out[i] = (char)tolower((unsigned char)text[i]);
+	out[n] = '\0';
+	return n;
+}
+
+struct hosts *
+hosts_new(void)
+{
+	struct hosts *h;
+
+	return OBJ_NEW(h, HOSTS_MAGIC);
+}
+
+static void
+table_free(struct host *table)
+{
+	struct host *host, *next;
+
+	HASH_ITER (hh, table, host, next) {
+		HASH_DEL(table, host);
+		free(host->text);
+		free(host);
+	}
+}
+
+void
+hosts_free(struct hosts *h)
+{
+	if (h == NULL)
+		return;
+	CHECK_OBJ(h, HOSTS_MAGIC);
+	table_free(h->names);
+	table_free(h->ends);
+	OBJ_FREE(h);
+}
+
+/* The earlier of two, either of which may be missing. */
+static const struct host *
+earlier(const struct host *a, const struct host *b)
+{
+	if (a == NULL || b == NULL)
+		return a == NULL ? b : a;
+	return a->order < b->order ? a : b;
+}
+
+static const struct host *
+find_name(const struct hosts *h, const char *name, size_t n)
+{
+	struct host *found;
+
+	HASH_FIND(hh, h->names, name, n, found);
+	return found;
+}
+
+static const struct host *
+find_end(const struct hosts *h, const char *name, size_t n)
+{
+	const struct host *best = NULL;
+	struct host *found;
+
+	for (size_t end = 0; end <= n; end++) {
+		if (!h->has_end[end])
+			continue;
+		HASH_FIND(hh, h->ends, name + n - end, end, found);
+		best = earlier(best, found);
+	}
+	return best;
+}
+
+bool
+hosts_add(struct hosts *h, const char *pattern, struct service *service)
+{
+	bool is_end = pattern[0] == '*';
+	struct host **table = is_end ? &h->ends : &h->names;
+	struct host *host, *found;
+	char text[SNI_MAX + 1];
+	size_t n = normal(pattern + is_end, text);
+
+	CHECK_OBJ(h, HOSTS_MAGIC);
+	HASH_FIND(hh, *table, text, n, found);
+	if (found != NULL)
+		return true; /* the first one has it */
+	if ((host = calloc(1, sizeof(*host))) == NULL || (host->text = strdup(text)) == NULL) {
+		free(host);
+		return false;
+	}
+	host->order = h->count;
+	host->service = service;
+	HASH_ADD_KEYPTR(hh, *table, host->text, n, host);
+	if (host->hh.tbl == NULL) {
+		free(host->text);
+		free(host);
+		return false;
+	}
+	h->count++;
+	if (is_end)
+		h->has_end[n] = true;
+	return true;
+}
+
+struct service *
+hosts_find(const struct hosts *h, const char *name)
+{
+	char text[SNI_MAX + 1];
+	size_t n = normal(name, text);
+	const struct host *found;
+
+	CHECK_OBJ(h, HOSTS_MAGIC);
+	found = earlier(find_name(h, text, n), find_end(h, text, n));
+	return found == NULL ? NULL : found->service;
+}
+
+struct service *
+hosts_owner(const struct hosts *h, const char *pattern)
+{
+	bool is_end = pattern[0] == '*';
+	char text[SNI_MAX + 1];
+	size_t n = normal(pattern + is_end, text);
+	const struct host *found;
+
+	CHECK_OBJ(h, HOSTS_MAGIC);
+	/* All names that end so: only another end has them, one that this end ends in. */
+	found = find_end(h, text, n);
+	if (!is_end)
+		found = earlier(found, find_name(h, text, n));
+	return found == NULL ? NULL : found->service;
+}
+
+static bool
+table_has(const struct host *table, const struct service *service)
+{
+	for (const struct host *host = table; host != NULL; host = host->hh.next)
+		if (host->service == service)
+			return true;
+	return false;
+}
+
+bool
+hosts_has(const struct hosts *h, const struct service *service)
+{
+	return h != NULL && (table_has(h->names, service) || table_has(h->ends, service));
+}
+
+struct service *
+hosts_choose(struct service *service, const char *name, const struct log_ctx *log)
+{
+	bool reject = service->conf->sni_unmatched == UNMATCHED_REJECT;
+	char safe[TEXT_SAFE_MAX + 4];
+	struct service *found;
+
+	if (*name != '\0')
+		log_info(log, "SNI: requested servername: %s",
+		    text_safe(name, strlen(name), safe, sizeof(safe)));
+	if (service->hosts == NULL)
+		return service;
+	if (*name == '\0') {
+		log_notice(log, "SNI: no servername received");
+		return reject ? NULL : service;
+	}
+	if ((found = hosts_find(service->hosts, name)) == NULL) {
+		log_err(log, "SNI: no pattern matched servername: %s", safe);
+		return reject ? NULL : service;
+	}
+	if (found != service)
+		log_notice(log, "SNI: switched to service [%s]", found->conf->name);
+	return found;
+}
