@@ -206,7 +206,10 @@ fetch(struct talk *t, const struct talk_side sides[2])
 	return got;
 }
 
-/* Send what was said.  IO_OK: all of it was taken. */
+/*
+ * Send what was said, and the end of a handshake that waited for something to leave with.  IO_OK:
+ * all of it was taken.
+ */
 static enum io
 deliver(struct talk *t, const struct talk_side sides[2])
 {
@@ -214,8 +217,12 @@ deliver(struct talk *t, const struct talk_side sides[2])
 		struct buf *out = &t->d.side[i].out;
 		enum io got = IO_OK;
 
-		if (buf_len(out) > 0 && stream_is_open(sides[i].stream))
+		if (!stream_is_open(sides[i].stream))
+			continue;
+		if (buf_len(out) > 0)
 			got = stream_write(sides[i].stream, out);
+		else if (buf_len(&sides[i].stream->out) > 0)
+			got = stream_flush(sides[i].stream);
 		if (got != IO_OK)
 			return got;
 	}

@@ -3,6 +3,7 @@
 import collections
 import imaplib
 import poplib
+import re
 import smtplib
 import ssl
 import uuid
@@ -81,13 +82,16 @@ def talk(peer, protocol):
     assert peer.recv(len(answer)).decode() == answer
 
 
-@pytest.mark.parametrize("protocol", ["smtp", *NAMES])
-def test_openssl_begins_tls_with_a_server(protocol, mail, scene, pki):
-    port = server(scene, protocol, port_of(mail, protocol, False))
+def openssl_talks(port, protocol, pki):
     command, answer, farewell = TALKS[protocol]
     done = HERE.run("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-starttls", protocol, "-CAfile",
                     pki.ca.path, "-verify_return_error", "-quiet", stdin=f"{command}\r\n{farewell}\r\n")
     assert done.returncode == 0 and "\n" + answer in "\n" + done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("protocol", ["smtp", *NAMES])
+def test_openssl_begins_tls_with_a_server(protocol, mail, scene, pki):
+    openssl_talks(server(scene, protocol, port_of(mail, protocol, False)), protocol, pki)
 
 
 @pytest.mark.parametrize("protocol", ["smtp", *NAMES])
@@ -171,6 +175,31 @@ def test_a_wrong_password_is_named(mail, scene, pki):
             smtp.sendmail("bob@client.test", [f"alice@{DOMAIN}"], "x")
     scene.daemons[0].wait_end(end="proto_auth")
     assert "wrong-one" not in scene.daemons[0].log()
+
+
+# --- the recipes
+
+
+def test_the_recipe_for_a_mail_server(mail, scene, pki, machine):
+    text = re.sub(r"(?m)^accept = .*$", "accept = 127.0.0.1:0", machine.recipe("mail-starttls.conf"))
+    ports = {"25": mail.smtp_plain, "10143": mail.plain.ports["imap"], "10110": mail.plain.ports["pop3"],
+             "14190": mail.plain.ports["sieve"]}
+    for old, new in ports.items():
+        text = text.replace(f"connect = 127.0.0.1:{old}\n", f"connect = 127.0.0.1:{new}\n")
+    daemon = scene.daemon(text)
+    for service, protocol in (("submission", "smtp"), ("imap", "imap"), ("pop3", "pop3"), ("sieve", "sieve")):
+        openssl_talks(daemon.port(service), protocol, pki)
+
+
+def test_the_recipe_for_a_smarthost(mail, scene, pki, machine):
+    token = uuid.uuid4().hex
+    text = machine.recipe(
+        "smarthost.conf", ("accept = 127.0.0.1:2525", "accept = 127.0.0.1:0"),
+        ("connect = mail.example.com:587", f"connect = localhost:{mail.smtp_secure}"),
+        ("checkHost = mail.example.com", "checkHost = localhost"))
+    with smtplib.SMTP("localhost", scene.daemon(text).port("smarthost")) as smtp:
+        smtp.sendmail("bob@client.test", [f"alice@{DOMAIN}"], f"Subject: x\r\n\r\n{token}\r\n")
+    mail.postfix.await_message("alice", token)
 
 
 # --- news, with a scripted server: Debian's inn2 wants a host name of its own

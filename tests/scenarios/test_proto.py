@@ -218,3 +218,60 @@ def test_client_does_not_go_on_without_tls(client):
     assert near.ended() == RESET
     assert far.rest()[0] == b""
     daemon.wait_end(end="no_starttls_far")
+
+
+# --- TLS on both sides
+
+
+def test_a_bridge_begins_tls_with_the_client(scene, pki):
+    """client = no: STARTTLS in front, and a backend that is reached by TLS at once."""
+    backend = scene.backend(pki.server_context())
+    daemon = scene.server_mode(backend, "protocol = pop3", "connectTLS = yes")
+    near, far = scene.plain_pair(daemon, backend, "tls")
+    far.send(WELCOME)
+    assert near.recv(len(WELCOME)) == WELCOME
+    near.send(b"STLS\r\n")
+    assert near.recv(len(GO_AHEAD)) == GO_AHEAD
+    tls = TlsPeer(near.sock, pki.client_context(), name="localhost")
+    tls.send(b"USER bob\r\n")
+    assert far.recv(10) == b"USER bob\r\n"
+    far.send(b"+OK\r\n")
+    assert tls.recv(5) == b"+OK\r\n"
+
+
+def test_a_bridge_begins_tls_with_the_server(scene, pki):
+    """client = yes: TLS at once in front, and STARTTLS behind."""
+    backend = scene.backend()
+    daemon = scene.client_mode(backend, "protocol = pop3", "acceptTLS = yes", f"accept.cert = {pki.server.bundle}")
+    near = scene.tls(daemon.port("plain"))
+    far = scene.keep(backend.accept())
+    far.send(WELCOME)
+    assert near.recv(len(WELCOME)) == WELCOME
+    near.send(b"USER bob\r\n")
+    assert far.recv(6) == b"STLS\r\n"
+    far.send(b"+OK go\r\n")
+    tls = TlsPeer(far.sock, pki.server_context(), server=True)
+    assert tls.recv(10) == b"USER bob\r\n"
+    tls.send(b"+OK\r\n")
+    assert near.recv(5) == b"+OK\r\n"
+
+
+# --- the configuration
+
+
+@pytest.mark.parametrize(
+    "lines, words",
+    [
+        ("protocol = gopher", 'protocol: Protocol not supported: "gopher"; write one of '),
+        ("protocol = pop3\nacceptTLS = no", "protocol: pop3 is about how TLS begins on the accepted side"),
+        ("client = yes\nprotocol = smtp\nprotocolHost = two words", "protocolHost: \"two words\" is no name"),
+        ("client = yes\nprotocol = smtp\nprotocolUsername = u\nprotocolPassword = p",
+         "protocolPassword: it is sent to a server that nobody verifies"),
+        ("client = yes\nprotocol = smtp\nprotocolAuthentication = ntlm",
+         "protocolAuthentication: smtp does not know this one, and uses plain"),
+    ],
+)
+def test_check_names_what_is_wrong(scene, pki, lines, words):
+    text = f"[x]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:9\ncert = {pki.server.bundle}\n{lines}\n"
+    done = scene.run("check", scene.file("x.conf", text))
+    assert words in done.stdout + done.stderr, done.stdout + done.stderr
