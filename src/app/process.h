@@ -16,6 +16,7 @@ struct process_conf {
 	const char *chroot;
 	int uid, gid;	 /* -1: leave */
 	int shutdown_ms; /* how long SIGTERM waits for tunnels to end */
+	int sandbox;	 /* enum sandbox */
 };
 
 /* The record of the global part. */

@@ -2,7 +2,15 @@
 /* app/process_options.c -- the global options, and their manual. */
 #include "app/process.h"
 
+#include "app/sandbox.h"
+
 #include "tunnel/service.h"
+
+static const struct option_word sandbox_words[] = {
+	{ "yes", SANDBOX_YES },
+	{ "no", SANDBOX_NO },
+	{ NULL, 0 },
+};
 
 #define AT(field) offsetof(struct process_conf, field)
 
@@ -81,6 +89,21 @@ static const struct option process_options[] = {
 	    .doc = "The group, by name or number, that the process becomes; 0 changes nothing. All "
 		   "other "
 		   "groups are given up." },
+	{ .name = "sandbox",
+	    .parse = option_keyword,
+	    .offset = AT(sandbox),
+	    .scope = OPTION_GLOBAL,
+	    .reload = OPTION_RESTART,
+	    .words = sandbox_words,
+	    .arg = "yes|no",
+	    .doc =
+		"Whether the serving process is confined: by seccomp to a list of system calls, "
+		"and by Landlock to the files that it needs. If it is not set, it is when the "
+		"process was started as root with setuid or chroot, since a helper then opens "
+		"files for it, and when there is no exec, engine or provider, which may need "
+		"anything. With yes, a system that cannot do it fails the start; without setuid "
+		"and chroot, all files can still be read, and written only beside the log, the pid "
+		"file and UNIX sockets; and the programs of exec are confined, too." },
 	{ .name = "shutdownTimeout",
 	    .parse = option_secs,
 	    .offset = AT(shutdown_ms),

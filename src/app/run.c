@@ -6,6 +6,7 @@
 #include "app/inetd.h"
 #include "app/pid_file.h"
 #include "app/priv.h"
+#include "app/sandbox.h"
 #include "app/version.h"
 #include "base/heap.h"
 #include "net/exec.h"
@@ -84,7 +85,7 @@ reload(struct server *s)
 		config_free(l.config);
 		return reload_failed();
 	}
-	if (!plan_open_doors(l.plan, old)) {
+	if (!sandbox_allows(l.plan) || !plan_open_doors(l.plan, old)) {
 		plan_release(l.plan);
 		return reload_failed();
 	}
@@ -374,6 +375,8 @@ serve(struct server *s, struct loaded *l)
 	if (!leave_privileges(s, &status))
 		return status;
 	process_hide_memory(); /* again: a change of user undoes it */
+	if (!sandbox_enter(l->plan, l->globals, s->priv != NULL))
+		return EXIT_FAILED;
 	if (!open_log(&l->globals->log, s->conf.foreground == FOREGROUND_YES))
 		return EXIT_FAILED;
 	exec_keep_stderr(s->conf.foreground == FOREGROUND_YES);
