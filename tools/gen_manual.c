@@ -121,6 +121,10 @@ static const struct entry commands[] = {
 	    "Read FILE, load every certificate and key in it, say what is wrong or risky, and "
 	    "start "
 	    "nothing." },
+	{ "ginnel check --migrate", " [--print] FILE",
+	    "Say of each line of a stunnel.conf whether it works as before, works better, or "
+	    "should be changed, why, and what to write. With --print, write the file with these "
+	    "changes to standard output instead." },
 	{ "ginnel demo", " [--once]",
 	    "Show a tunnel at work: a throw-away CA, a web server in clear, a TLS server in front "
 	    "of "

@@ -4,6 +4,7 @@
 #include "app/demo.h"
 #include "app/exit_status.h"
 #include "app/help.h"
+#include "app/migrate.h"
 #include "app/run.h"
 
 #include <errno.h>
@@ -20,9 +21,9 @@ static int
 usage(const char *wrong, const char *what)
 {
 	fprintf(stderr, "ginnel: %s%s%s\n", wrong, *what != '\0' ? ": " : "", what);
-	fprintf(stderr,
-	    "usage: ginnel [run] FILE | -fd NUMBER | check FILE | demo | -version | -help | "
-	    "-options | -sockets\n");
+	fprintf(stderr, "usage: ginnel [run] FILE | -fd NUMBER | check [--migrate [--print]] FILE "
+			"| demo | -version | -help | "
+			"-options | -sockets\n");
 	return EXIT_WRONG_USAGE;
 }
 
@@ -37,9 +38,24 @@ command_run(char **args)
 static int
 command_check(char **args)
 {
-	const struct source source = { .path = args[0] };
+	struct source source = { 0 };
+	bool review = false, print = false;
 
-	return check(&source);
+	for (; *args != NULL; args++) {
+		if (strcmp(*args, "--migrate") == 0)
+			review = true;
+		else if (strcmp(*args, "--print") == 0)
+			print = true;
+		else if (source.path == NULL)
+			source.path = *args;
+		else
+			return usage("too many arguments", *args);
+	}
+	if (source.path == NULL)
+		return usage("check needs the name of a configuration file", "");
+	if (print && !review)
+		return usage("--print goes with --migrate", "");
+	return review ? migrate(&source, print) : check(&source);
 }
 
 static int
@@ -107,7 +123,7 @@ static const struct command {
 	int (*run)(char **args);
 } commands[] = {
 	{ "run", 1, 1, "run needs the name of a configuration file", command_run },
-	{ "check", 1, 1, "check needs the name of a configuration file", command_check },
+	{ "check", 1, 3, "check needs the name of a configuration file", command_check },
 	{ "-fd", 1, 1, "No file descriptor specified", command_fd },
 	{ "demo", 0, 1, "", command_demo },
 	{ "-version", 0, 0, "", command_version },
