@@ -422,8 +422,9 @@ const struct option tls_options[] = {
 	    .arg = "URL",
 	    .doc = "Ask this OCSP responder, http://HOST[:PORT]/PATH, whether the peer's "
 		   "certificate has been revoked. An answer that the peer staples to its handshake "
-		   "is taken first. Needs verifyChain. Answers are kept until they expire, unless "
-		   "OCSPnonce is on. An empty value takes back a default of the global part." },
+		   "is taken first. Needs verifyChain. Answers are kept until they expire, an hour "
+		   "at most, unless OCSPnonce is on. An empty value takes back a default of the "
+		   "global part." },
 	{ .name = "OCSPaia",
 	    .parse = option_yesno,
 	    .offset = AT(ocsp.aia),

@@ -25,9 +25,13 @@
 enum {
 	OCSP_KEPT_MAGIC = 0x6b0d17e9,
 	OCSP_CHECK_MAGIC = 0x35e8c2a4,
-	KEPT_MAX = 4096,     /* answers of one context */
-	UNASKED_S = 60 * 60, /* how long a chain counts that names nobody to ask */
-	RESPONDERS_MAX = 4,  /* of one certificate that are tried */
+	KEPT_MAX = 4096, /* answers of one context */
+	/*
+	 * The longest that an answer is kept.  Some hold for a week by their own word, while the
+	 * responder has a newer one every hour: whoever is revoked should not pass for that week.
+	 */
+	KEEP_S = 60 * 60,
+	RESPONDERS_MAX = 4, /* of one certificate that are tried */
 	SUBJECT_TEXT = 512,
 };
 
@@ -109,6 +113,7 @@ static void
 keep(struct ocsp_kept *k, enum about about, X509 *cert, struct ocsp_answer answer)
 {
 	struct kept_answer *a = NULL;
+	time_t now = time(NULL);
 	struct kept_key key;
 
 	if (!make_key(about, cert, &key))
@@ -117,7 +122,9 @@ keep(struct ocsp_kept *k, enum about about, X509 *cert, struct ocsp_answer answe
 	HASH_FIND(hh, k->all, &key, sizeof(key), a);
 	if (a != NULL)
 		drop(k, a);
-	if (answer.status != OCSP_OPEN && answer.until > time(NULL))
+	if (answer.until > now + KEEP_S)
+		answer.until = now + KEEP_S;
+	if (answer.status != OCSP_OPEN && answer.until > now)
 		insert(k, &key, answer);
 	pthread_mutex_unlock(&k->mutex);
 }
@@ -429,7 +436,7 @@ static void
 begin(struct ocsp_check *c, STACK_OF(X509) *chain)
 {
 	c->state = ASKING;
-	c->until = time(NULL) + UNASKED_S;
+	c->until = time(NULL) + KEEP_S;
 	c->chain = chain != NULL ? X509_chain_up_ref(chain) : NULL;
 }
 
