@@ -19,9 +19,9 @@ pytestmark = pytest.mark.sanitize
 VERSIONS = pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
 
 
-def passes(port, context):
+def passes(port, context, **how):
     try:
-        with connect_tls(port, context) as near:
+        with connect_tls(port, context, **how) as near:
             near.send(b"ping")
             return near.recv(4) == b"ping"
     except (ssl.SSLError, OSError, AssertionError):
@@ -460,9 +460,9 @@ def test_a_stapled_answer_counts_without_any_option(scene, pki, openssl, version
     daemon.wait_log(r"LOG6\[\d+\]: OCSP: No OCSP stapling response received")
 
 
-def status_of(openssl, port, ca):
+def status_of(openssl, port, ca, *flags):
     done = subprocess.run(
-        [openssl, "s_client", "-connect", f"127.0.0.1:{port}", "-status", "-CAfile", ca.path],
+        [openssl, "s_client", "-connect", f"127.0.0.1:{port}", "-status", "-CAfile", ca.path, *flags],
         input=b"", capture_output=True, timeout=DEADLINE, check=False,
     )
     text = done.stdout.decode(errors="replace")
@@ -489,6 +489,25 @@ def test_a_server_finds_its_issuer_in_its_own_chain(scene, pki, openssl):
     daemon = scene.daemon(scene.section("tls", scene.server(echo), f"cert = {mine.bundle}"))
     daemon.wait_log(r"Service \[tls\]: a new OCSP answer is stapled")
     assert "Cert Status: good" in status_of(openssl, daemon.port("tls"), pki.ca)
+
+
+def test_each_name_of_a_port_has_its_own_answer_and_rules(scene, pki, openssl):
+    """The named section staples and asks; the one that has the port does neither."""
+    staples = scene.keep(Responder(lambda peer, request: peer.send(http(answer(pki.ca, mine)))))
+    clients = scene.keep(Responder(http(answer(pki.ca, pki.client, REVOKED))))
+    mine = pki.ca.issue("named.test", sans=["named.test"], responder=staples.url, label="named")
+    backend = scene.server(echo)
+    daemon = scene.daemon(
+        scene.section("tls", backend, f"cert = {pki.server.bundle}")
+        + f"[named]\nsni = tls:named.test\nconnect = {backend.address}\ncert = {mine.bundle}\n"
+        f"CAfile = {pki.ca.path}\nverifyChain = yes\nrequireCert = no\nOCSP = {clients.url}\n")
+    daemon.wait_log(r"Service \[named\]: a new OCSP answer is stapled")
+    assert "Cert Status: good" in status_of(openssl, daemon.port("tls"), pki.ca, "-servername", "named.test")
+    assert "no response sent" in status_of(openssl, daemon.port("tls"), pki.ca, "-servername", "localhost")
+    context = pki.client_context(pki.client)
+    assert passes(daemon.port("tls"), context, name="localhost")
+    assert not passes(daemon.port("tls"), context, name="named.test")
+    daemon.wait_log(r"OCSP: Rejected \(revoked\)")
 
 
 @pytest.mark.parametrize("kind", ["silent", "garbage", "revoked", "forged"])
