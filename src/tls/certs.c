@@ -3,7 +3,9 @@
 #include "tls/certs.h"
 
 #include "base/log.h"
+#include "tls/engine.h"
 #include "tls/errors.h"
+#include "tls/store.h"
 #include "tls/verify.h"
 
 #include <errno.h>
@@ -289,6 +291,15 @@ struct load {
 	bool may_ask;
 };
 
+/* Where cert or key is, and what it is called in messages (a URI may hold a PIN). */
+struct origin {
+	enum { IN_FILE, IN_ENGINE, IN_STORE } kind;
+	const char *path;
+	const char *option;
+	struct file file;
+	char name[PATH_ROOM];
+};
+
 static bool
 read_or_say(const struct load *l, const char *option, const char *path, struct file *out)
 {
@@ -465,14 +476,14 @@ use_certs(const struct load *l, const char *path, STACK_OF(X509) *certs)
 static void
 use_key(const struct load *l, const char *option, const char *path, const struct own *own)
 {
-	char why[WORDS];
+	char why[WORDS], cert[PATH_ROOM];
 
 	ERR_clear_error();
 	if (!X509_check_private_key(sk_X509_value(own->certs, 0), own->key))
 		sink_error(l->sink, option,
 		    "Private key does not match the certificate: the key in %s does not belong to "
 		    "the first certificate in %s",
-		    path, l->tc->conf->cert);
+		    path, store_name(l->tc->conf->cert, cert, sizeof(cert)));
 	else if (!SSL_CTX_use_PrivateKey(l->tc->ctx, own->key))
 		sink_error(l->sink, option, "the key in %s cannot be used: %s", path,
 		    errors_take(why, sizeof(why)));
@@ -481,40 +492,181 @@ use_key(const struct load *l, const char *option, const char *path, const struct
 	ERR_clear_error();
 }
 
-/* The key may lie in a file of its own; `cert_file` is already read. */
+/* engineId or engineNum.  NULL: said why. */
+static ENGINE *
+find_engine(const struct load *l)
+{
+	const struct tls_conf *conf = l->tc->conf;
+	char why[WORDS];
+	ENGINE *e = engine_get(conf->engine_id, conf->engine_number, why, sizeof(why));
+
+	if (e == NULL)
+		sink_error(l->sink, conf->engine_id != NULL ? "engineId" : "engineNum", "%s", why);
+	return e;
+}
+
+static bool
+has_engine(const struct tls_conf *conf)
+{
+	return conf->engine_id != NULL || conf->engine_number > 0;
+}
+
+/* A file of that name comes first; else the engine, else a URI.  False: said why. */
+static bool
+find_origin(const struct load *l, struct origin *o)
+{
+	(void)store_name(o->path, o->name, sizeof(o->name));
+	if (!has_engine(l->tc->conf) && !store_is_uri(o->path))
+		return read_or_say(l, o->option, o->path, &o->file);
+	if (l->files->read(l->files, o->path, &o->file))
+		o->kind = IN_FILE;
+	else
+		o->kind = has_engine(l->tc->conf) ? IN_ENGINE : IN_STORE;
+	return true;
+}
+
+/* A PIN is asked for once: a few wrong ones would lock a token. */
+static UI_METHOD *
+pin_method(void)
+{
+	return UI_UTIL_wrap_read_pem_callback(give_passphrase, 0);
+}
+
+static bool
+say_not_there(const struct load *l, const struct origin *o, const char *what, const char *why)
+{
+	sink_error(l->sink, o->option, "Failed to load %s from: %s: %s; %s", what, o->name, why,
+	    o->kind == IN_ENGINE
+		? "check the name, and what engineCtrl tells the engine of its token and PIN"
+		: "check the URI, and that a provider line loads the module that knows such ones");
+	ERR_clear_error();
+	return false;
+}
+
+/* Whatever the URI holds: certificates, and the key if there is one and none yet. */
+static bool
+read_store(const struct load *l, const struct origin *o, const char *what, struct own *own)
+{
+	struct lock lock = { .path = o->name, .may_ask = l->may_ask };
+	UI_METHOD *ui = pin_method();
+	struct store_found found;
+	char why[WORDS];
+	bool ok = store_read(o->path, ui, &lock, &found, why, sizeof(why));
+
+	UI_destroy_method(ui);
+	if (!ok)
+		return say_not_there(l, o, what, why);
+	if (own->certs == NULL) {
+		own->certs = found.certs;
+		found.certs = NULL;
+	}
+	if (own->key == NULL) {
+		own->key = found.key;
+		found.key = NULL;
+	}
+	store_done(&found);
+	return true;
+}
+
+static bool
+read_engine_cert(const struct load *l, const struct origin *o, struct own *own)
+{
+	ENGINE *e = find_engine(l);
+	X509 *cert = e != NULL ? engine_cert(e, o->path) : NULL;
+	char why[WORDS];
+
+	if (e == NULL)
+		return false;
+	if (cert == NULL)
+		return say_not_there(l, o, "certificate", errors_take(why, sizeof(why)));
+	own->certs = sk_X509_new_null();
+	if (own->certs == NULL || sk_X509_push(own->certs, cert) == 0) {
+		X509_free(cert);
+		return say_not_there(l, o, "certificate", "out of memory");
+	}
+	return true;
+}
+
+static bool
+read_engine_key(const struct load *l, const struct origin *o, struct own *own)
+{
+	struct lock lock = { .path = o->name, .may_ask = l->may_ask };
+	ENGINE *e = find_engine(l);
+	UI_METHOD *ui;
+	char why[WORDS];
+
+	if (e == NULL)
+		return false;
+	ui = pin_method();
+	own->key = engine_key(e, o->path, ui, &lock);
+	UI_destroy_method(ui);
+	return own->key != NULL ||
+	       say_not_there(l, o, "private key", errors_take(why, sizeof(why)));
+}
+
+static bool
+find_certs(const struct load *l, struct origin *o, struct own *own)
+{
+	if (!find_origin(l, o))
+		return false;
+	if (o->kind == IN_FILE)
+		return read_own_certs(l, o->path, &o->file, own);
+	if (o->kind == IN_ENGINE)
+		return read_engine_cert(l, o, own);
+	if (!read_store(l, o, "certificate", own))
+		return false;
+	return sk_X509_num(own->certs) > 0 || say_not_there(l, o, "certificate", "none is there");
+}
+
+/* The key of `o`, unless it has come with the certificate. */
+static bool
+find_key(const struct load *l, const struct origin *o, struct own *own)
+{
+	if (own->key != NULL)
+		return true;
+	if (o->kind == IN_FILE)
+		return read_own_key(l, o->option, o->path, &o->file, own);
+	if (o->kind == IN_ENGINE)
+		return read_engine_key(l, o, own);
+	if (!read_store(l, o, "private key", own))
+		return false;
+	return own->key != NULL || say_not_there(l, o, "private key", "none is there");
+}
+
+/* The key may be in a place of its own; where the certificate is has been read. */
 static void
-load_key(const struct load *l, const struct file *cert_file, struct own *own)
+load_key(const struct load *l, struct origin *certs, struct own *own)
 {
 	const struct tls_conf *conf = l->tc->conf;
 	bool apart = conf->key != NULL && strcmp(conf->key, conf->cert) != 0;
-	const char *path = apart ? conf->key : conf->cert;
-	const char *option = conf->key != NULL ? "key" : "cert";
-	struct file key_file = { 0 };
+	struct origin other = { .path = conf->key, .option = "key" }, *o = apart ? &other : certs;
 
 	if (apart) {
-		EVP_PKEY_free(own->key); /* the one that came with PKCS#12 */
+		EVP_PKEY_free(own->key); /* the one that came with the certificate */
 		own->key = NULL;
-		if (!read_or_say(l, option, path, &key_file))
+		if (!find_origin(l, o))
 			return;
+	} else if (conf->key != NULL) {
+		o->option = "key";
 	}
-	if (own->key != NULL || read_own_key(l, option, path, apart ? &key_file : cert_file, own)) {
-		check_key_permissions(l, option, path, apart ? &key_file : cert_file);
-		check_strength(l, option, path, own->key);
-		use_key(l, option, path, own);
+	if (find_key(l, o, own)) {
+		if (o->kind == IN_FILE)
+			check_key_permissions(l, o->option, o->path, &o->file);
+		check_strength(l, o->option, o->name, own->key);
+		use_key(l, o->option, o->name, own);
 	}
 	if (apart)
-		file_done(&key_file);
+		file_done(&o->file);
 }
 
 void
 certs_load_own(struct tls_context *tc, struct files *files, bool may_ask, struct sink *sink)
 {
 	struct load l = { .tc = tc, .files = files, .sink = sink, .may_ask = may_ask };
-	const char *path = tc->conf->cert;
+	struct origin o = { .path = tc->conf->cert, .option = "cert" };
 	struct own own = { 0 };
-	struct file f;
 
-	if (path == NULL) {
+	if (o.path == NULL) {
 		if (tc->role == TLS_SERVER && tc->conf->psk_secrets == NULL)
 			sink_error(
 			    sink, "cert", "TLS server needs a certificate; write cert = FILE");
@@ -524,15 +676,13 @@ certs_load_own(struct tls_context *tc, struct files *files, bool may_ask, struct
 			    "key out");
 		return;
 	}
-	if (!read_or_say(&l, "cert", path, &f))
-		return;
-	if (read_own_certs(&l, path, &f, &own)) {
-		check_dates(&l, path, own.certs);
-		load_key(&l, &f, &own);
-		use_certs(&l, path, own.certs);
+	if (find_certs(&l, &o, &own)) {
+		check_dates(&l, o.name, own.certs);
+		load_key(&l, &o, &own);
+		use_certs(&l, o.name, own.certs);
 	}
 	own_done(&own);
-	file_done(&f);
+	file_done(&o.file);
 }
 
 /* ---- whom to trust ---- */
@@ -604,6 +754,48 @@ load_ca_file(struct trust *t, const char *path)
 	}
 	bundle_done(&b);
 	file_done(&f);
+}
+
+/* CAstore: read now as a whole, so that no worker waits for a token or a directory. */
+static void
+load_ca_store(struct trust *t, const char *uri)
+{
+	char name[PATH_ROOM], why[WORDS];
+	struct store_found found;
+
+	store_name(uri, name, sizeof(name));
+	if (!store_read(uri, NULL, NULL, &found, why, sizeof(why))) {
+		sink_warn(t->load.sink, "CAstore", "cannot read %s: %s", name, why);
+		return;
+	}
+	for (int i = 0; i < sk_X509_num(found.certs); i++) {
+		trust_name(t, sk_X509_value(found.certs, i));
+		trust_cert(t, sk_X509_value(found.certs, i));
+	}
+	trust_crls(t, found.crls);
+	store_done(&found);
+}
+
+/* CAengine: certificates by their names in the engine of engineId or engineNum. */
+static void
+load_ca_engine(struct trust *t, const struct strv *ids)
+{
+	ENGINE *e = find_engine(&t->load);
+	char name[PATH_ROOM], why[WORDS];
+
+	for (unsigned i = 0; e != NULL && i < ids->n; i++) {
+		X509 *cert = engine_cert(e, ids->v[i]);
+
+		if (cert != NULL) {
+			trust_name(t, cert);
+			trust_cert(t, cert);
+		} else {
+			sink_warn(t->load.sink, "CAengine", "the engine has no certificate %s: %s",
+			    store_name(ids->v[i], name, sizeof(name)),
+			    errors_take(why, sizeof(why)));
+		}
+		X509_free(cert);
+	}
 }
 
 static void
@@ -763,6 +955,10 @@ certs_load_trust(struct tls_context *tc, struct files *files, struct sink *sink)
 		load_ca_file(&t, conf->ca_file);
 	if (conf->ca_path != NULL)
 		load_dir(&t, "CApath", conf->ca_path, load_ca_entry);
+	if (conf->ca_store != NULL)
+		load_ca_store(&t, conf->ca_store);
+	if (conf->ca_engine.n > 0)
+		load_ca_engine(&t, &conf->ca_engine);
 	if (conf->crl_file != NULL)
 		load_crl_file(&t, conf->crl_file);
 	if (conf->crl_path != NULL)

@@ -287,6 +287,27 @@ parse_ocsp_flag(struct option_ctx *ctx, const struct option *o, void *field, con
 	return true;
 }
 
+/* Field: struct tls_conf.  Of engineId and engineNum, the later line wins. */
+static bool
+parse_engine_id(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	struct tls_conf *conf = field;
+
+	conf->engine_number = 0;
+	return option_text(ctx, o, &conf->engine_id, value);
+}
+
+static bool
+parse_engine_number(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	struct tls_conf *conf = field;
+
+	if (!option_int(ctx, o, &conf->engine_number, value))
+		return false;
+	conf->engine_id = NULL;
+	return true;
+}
+
 #define AT(field) offsetof(struct tls_conf, field)
 #define CONF 0 /* the parser fills more than one field */
 /* Known from old files, and not supported yet. */
@@ -298,9 +319,11 @@ const struct option tls_options[] = {
 	    .offset = AT(cert),
 	    .scope = OPTION_SERVICE,
 	    .reads = OPTION_READS_FILE,
-	    .arg = "FILE",
-	    .doc = "The certificate to show to the peer, in PEM (the leaf first, then the "
-		   "certificates of its issuers), DER or PKCS#12. A service that accepts TLS needs "
+	    .arg = "FILE|URI",
+	    .doc = "The certificate to show to the peer: a file in PEM (the leaf first, then the "
+		   "certificates of its issuers), DER or PKCS#12, or a URI such as "
+		   "pkcs11:token=t;object=o for a provider of OpenSSL, or a name in the engine of "
+		   "engineId. A service that accepts TLS needs "
 		   "one; "
 		   "towards a server it is only needed if that server asks for a client "
 		   "certificate." },
@@ -309,9 +332,11 @@ const struct option tls_options[] = {
 	    .offset = AT(key),
 	    .scope = OPTION_SERVICE,
 	    .reads = OPTION_READS_FILE,
-	    .arg = "FILE",
-	    .doc = "The private key of cert. If it is not set, the key is read from the file of "
-		   "cert." },
+	    .arg = "FILE|URI",
+	    .doc = "The private key of cert, as a file, a URI, or a name in the engine of "
+		   "engineId. If it is not set, the key is where cert is. A key that stays in a "
+		   "token signs in the worker, and each signature holds up the tunnels of that "
+		   "worker for as long as it takes." },
 	{ .name = "strictPermissions",
 	    .parse = option_yesno,
 	    .offset = AT(strict_permissions),
@@ -592,9 +617,22 @@ const struct option tls_options[] = {
 		   "seconds. A key that is gone cannot be stolen and used against what was "
 		   "recorded earlier." },
 
-	{ LATER("CAengine", "ID"), .doc = "A trusted certificate out of an OpenSSL engine." },
-	{ LATER("CAstore", "URI"),
-	    .doc = "A store of trusted certificates, as a URI of an OpenSSL provider." },
+	{ .name = "CAengine",
+	    .parse = option_list,
+	    .offset = AT(ca_engine),
+	    .scope = OPTION_SERVICE,
+	    .arg = "ID",
+	    .doc = "A trusted certificate in the engine of engineId or engineNum. May be given "
+		   "several times." },
+	{ .name = "CAstore",
+	    .parse = option_text,
+	    .offset = AT(ca_store),
+	    .scope = OPTION_SERVICE,
+	    .arg = "URI",
+	    .doc = "Trusted certificates, and revocation lists, behind a URI that OpenSSL or one "
+		   "of its providers knows, such as pkcs11:token=ca or file:/etc/ssl/ca. They are "
+		   "read at start and on reload, by the process itself. An empty value takes back "
+		   "a default of the global part." },
 	{ .name = "config",
 	    .parse = parse_config,
 	    .offset = AT(config),
@@ -604,10 +642,21 @@ const struct option tls_options[] = {
 		   "MinProtocol:TLSv1.3 for instance. May be given several times. The commands "
 		   "act after sslVersion, securityLevel, ciphers and options, and before curves. "
 		   "Certificates and verification have options of their own." },
-	{ LATER("engineId", "ID"), .doc = "The OpenSSL engine that holds cert and key." },
-	{ LATER("engineNum", "NUMBER"),
-	    .doc =
-		"The OpenSSL engine that holds cert and key, by the number of its engine line." },
+	{ .name = "engineId",
+	    .parse = parse_engine_id,
+	    .offset = CONF,
+	    .scope = OPTION_SERVICE,
+	    .arg = "ID",
+	    .doc = "The engine, by the id of its engine line, in which cert and key are looked up "
+		   "if there are no files of these names." },
+	{ .name = "engineNum",
+	    .parse = parse_engine_number,
+	    .offset = CONF,
+	    .scope = OPTION_SERVICE,
+	    .min = 1,
+	    .max = 256,
+	    .arg = "NUMBER",
+	    .doc = "The same by the number of the engine line, counted from 1." },
 	{ .name = "PSKidentity",
 	    .parse = option_text,
 	    .offset = AT(psk_identity),

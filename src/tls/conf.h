@@ -35,8 +35,11 @@ struct tls_ocsp {
 };
 
 struct tls_conf {
-	const char *cert, *key; /* files; key NULL: in cert */
-	const char *ca_file, *ca_path;
+	const char *cert, *key; /* files, URIs or names in an engine; key NULL: in cert */
+	const char *engine_id;	/* or ... */
+	int engine_number;	/* ... counted from 1; 0: no engine */
+	const char *ca_file, *ca_path, *ca_store;
+	struct strv ca_engine;
 	const char *crl_file, *crl_path;
 	struct tls_verify verify;
 	struct tls_ocsp ocsp;
