@@ -12,6 +12,7 @@
 #include "net/exec.h"
 #include "tls/certs.h"
 #include "tunnel/crew.h"
+#include "tunnel/route.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -85,7 +86,8 @@ reload(struct server *s)
 		config_free(l.config);
 		return reload_failed();
 	}
-	if (!sandbox_allows(l.plan) || !plan_open_doors(l.plan, old)) {
+	if (!sandbox_allows(l.plan) || !route_is_allowed(l.plan) ||
+	    !plan_open_doors(l.plan, old)) {
 		plan_release(l.plan);
 		return reload_failed();
 	}
@@ -374,6 +376,8 @@ serve(struct server *s, struct loaded *l)
 		return EXIT_FAILED;
 	if (!leave_privileges(s, &status))
 		return status;
+	if (!route_is_allowed(l->plan))
+		return EXIT_NO_PERMISSION;
 	process_hide_memory(); /* again: a change of user undoes it */
 	if (!sandbox_enter(l->plan, l->globals, s->priv != NULL))
 		return EXIT_FAILED;

@@ -7,7 +7,7 @@
 
 /* The options that name an end, as the incumbent counts them. */
 struct ends {
-	bool accept, sni, connect, exec, protocol;
+	bool accept, sni, connect, exec, protocol, original;
 	unsigned n;
 	char names[96];
 };
@@ -34,6 +34,7 @@ ends_of(const struct service_conf *conf)
 		.sni = conf->accept.n == 0 && conf->near.hosts.n > 0,
 		.connect = conf->connect.n > 0,
 		.exec = conf->exec.path != NULL,
+		.original = (conf->transparent & TRANSPARENT_DESTINATION) != 0,
 		.protocol = role != NULL && role->names_target, /* the client says where to go */
 	};
 
@@ -42,6 +43,7 @@ ends_of(const struct service_conf *conf)
 	count(&e, e.connect, "connect");
 	count(&e, e.exec, "exec");
 	count(&e, e.protocol, "protocol");
+	count(&e, e.original, "transparent");
 	return e;
 }
 
@@ -98,6 +100,10 @@ endpoints_check(const struct service_conf *conf, bool inetd, struct sink *sink)
 		check_inetd(&e, sink);
 	else
 		check_section(&e, conf, sink);
+	if (e.exec && (conf->transparent & TRANSPARENT_SOURCE) != 0)
+		sink_warn(sink, "transparent",
+		    "source has no effect on a program; it finds the client's address in "
+		    "REMOTE_HOST and REMOTE_PORT");
 	if (e.exec && conf->exec.path[0] != '/')
 		sink_warn(sink, "exec",
 		    "%s is looked for in the working directory, which is / for a daemon; write "

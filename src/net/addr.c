@@ -255,6 +255,18 @@ addr_text(const struct addr *a, char out[ADDR_TEXT])
 	return out;
 }
 
+struct addr
+addr_unmapped(const struct addr *a)
+{
+	struct addr v4 = { .len = sizeof(v4.in), .in = { .sin_family = AF_INET } };
+
+	if (a->len == 0 || a->sa.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))
+		return *a;
+	v4.in.sin_port = a->in6.sin6_port;
+	memcpy(&v4.in.sin_addr, &a->in6.sin6_addr.s6_addr[12], sizeof(v4.in.sin_addr));
+	return v4;
+}
+
 const char *
 addr_host_text(const struct addr *a, char out[ADDR_TEXT])
 {

@@ -55,6 +55,8 @@ const char *addr_host_text(const struct addr *, char out[ADDR_TEXT]);
 
 struct addr addr_from(const struct sockaddr *, socklen_t); /* of a length that struct addr holds */
 void addr_set_port(struct addr *, uint16_t port);	   /* host order; a UNIX socket has none */
+/* An IPv4 address that a socket of both families shows as ::ffff:1.2.3.4, as what it is. */
+struct addr addr_unmapped(const struct addr *);
 bool addr_equal(const struct addr *, const struct addr *); /* family, address and port */
 bool addr_is_wildcard(const struct addr *);		   /* 0.0.0.0 or :: */
 bool addr_is_unix(const struct addr *);

@@ -149,9 +149,15 @@ try_address(struct dial *d)
 		    reason_info(d->reason)->words);
 		return;
 	}
+	if (d->plan->local != NULL && !addr_is_unix(to) &&
+	    d->plan->local->sa.sa_family != to->sa.sa_family) {
+		log_info(d->log, "s_connect: skipping %s: the source address is of another family",
+		    addr_text(to, text));
+		return;
+	}
 	log_info(d->log, "s_connect: connecting %s", addr_text(to, text));
-	if (stream_connect(d->out, d->loop, d->pool, d->log, to, d->plan->local, d->task) ==
-	    IO_FAILED) {
+	if (stream_connect(d->out, d->loop, d->pool, d->log, to, d->plan->local, d->plan->foreign,
+		d->task) == IO_FAILED) {
 		failed(d, false);
 		return;
 	}

@@ -12,6 +12,7 @@ struct dial_plan {
 	unsigned count;
 	bool fresh_names;	  /* delay = yes */
 	const struct addr *local; /* source address, or NULL */
+	bool foreign;		  /* ... which is not of this machine */
 	int timeout_ms;		  /* for each address; negative: none */
 	/* May this address be reached?  A reason to refuse, or R_NONE.  NULL: all may. */
 	enum reason (*refuse)(const void *owner, const struct addr *);

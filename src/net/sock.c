@@ -500,3 +500,78 @@ sock_reset_on_close(int fd)
 	/* Best effort: a UNIX socket takes it without effect, and a dead one needs no reset. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
+
+/* ---- transparent ---- */
+
+#ifndef IPV6_FREEBIND
+#define IPV6_FREEBIND 78
+#endif
+/* For connect(): the port is chosen together with the target, so that few ports go a long way. */
+#ifndef IP_BIND_ADDRESS_NO_PORT
+#define IP_BIND_ADDRESS_NO_PORT 24
+#endif
+/* linux/netfilter_ipv4.h, linux/netfilter_ipv6/ip6_tables.h; the former clashes with netinet/in.h.
+ */
+enum { ORIGINAL_DST = 80 };
+
+bool
+sock_make_foreign(int fd, int family)
+{
+	int on = 1;
+
+	if (family == AF_INET6)
+		return setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &on, sizeof(on)) == 0;
+	return setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof(on)) == 0;
+}
+
+bool
+sock_may_be_foreign(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), saved;
+	bool may;
+
+	if (fd == -1)
+		return false;
+	may = sock_make_foreign(fd, AF_INET);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return may;
+}
+
+bool
+sock_bind_source(int fd, const struct addr *local, bool foreign)
+{
+	struct addr any_port = *local;
+	int on = 1;
+
+	if (foreign && !sock_make_foreign(fd, local->sa.sa_family))
+		return false;
+	/* The client's own port, so that the target sees what it would have seen. */
+	if (addr_port(local) >= IPPORT_RESERVED && bind(fd, &local->sa, local->len) == 0)
+		return true;
+	addr_set_port(&any_port, 0);
+	/* An old kernel chooses the port now instead; that is only a smaller supply. */
+	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	return bind(fd, &any_port.sa, any_port.len) == 0;
+}
+
+bool
+sock_original_destination(int fd, struct addr *out)
+{
+	*out = (struct addr){ .len = sizeof(out->in6) };
+	if (getsockopt(fd, IPPROTO_IPV6, ORIGINAL_DST, &out->sa, &out->len) == 0)
+		return true;
+	out->len = sizeof(out->in);
+	if (getsockopt(fd, IPPROTO_IP, ORIGINAL_DST, &out->sa, &out->len) == 0)
+		return true;
+	/* Nothing was rewritten: TPROXY, or no packet filter at all. */
+	out->len = sizeof(out->un);
+	if (getsockname(fd, &out->sa, &out->len) == -1)
+		return false;
+	*out = addr_unmapped(out);
+	if (out->sa.sa_family == AF_INET || out->sa.sa_family == AF_INET6)
+		return true;
+	errno = EAFNOSUPPORT;
+	return false;
+}

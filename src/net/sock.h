@@ -58,6 +58,22 @@ void sock_each(
  */
 int sock_listen(const struct addr *, const struct sockopts *, uid_t, gid_t) MUST_CHECK;
 
+/*
+ * transparent = source: let an unbound socket be bound to an address of another machine.  False
+ * with errno set: not without CAP_NET_ADMIN (or CAP_NET_RAW).
+ */
+bool sock_make_foreign(int fd, int family) MUST_CHECK;
+bool sock_may_be_foreign(void); /* may this process do so? */
+/*
+ * Bind to `local`: a foreign address with its port, if that is free and not privileged, otherwise
+ * with one that is chosen together with the target.  False with errno set.
+ */
+bool sock_bind_source(int fd, const struct addr *local, bool foreign) MUST_CHECK;
+
+/* Where the client of an accepted socket wanted to go before it was redirected.  False with errno.
+ */
+bool sock_original_destination(int fd, struct addr *out) MUST_CHECK;
+
 /* shutdown-by-reset: the peer of a TCP socket will see RST when it is closed. */
 void sock_reset_on_close(int fd);
 

@@ -9,11 +9,6 @@
 
 #include "net/sock.h"
 
-/* For connect(): the port is chosen together with the target, so that few ports go a long way. */
-#ifndef IP_BIND_ADDRESS_NO_PORT
-#define IP_BIND_ADDRESS_NO_PORT 24
-#endif
-
 enum io
 stream_fail(struct stream *s, enum fault fault, int errnum)
 {
@@ -84,22 +79,17 @@ stream_was_reset(const struct stream *s)
 
 enum io
 stream_connect(struct stream *s, struct loop *loop, struct pool *pool, const struct log_ctx *log,
-    const struct addr *to, const struct addr *local, struct task *task)
+    const struct addr *to, const struct addr *local, bool foreign, struct task *task)
 {
 	int fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct addr peer = { .len = sizeof(peer.un) };
 	bool at_once;
-	int on = 1;
 
 	init(s, loop, pool, log, fd, task);
 	if (fd == -1)
 		return stream_fail_errno(s);
-	if (local != NULL) {
-		/* An old kernel chooses the port now instead; that is only a smaller supply. */
-		(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-		if (bind(fd, &local->sa, local->len) == -1)
-			goto fail;
-	}
+	if (local != NULL && !sock_bind_source(fd, local, foreign))
+		goto fail;
 	if (connect(fd, &to->sa, to->len) == -1 && errno != EINPROGRESS)
 		goto fail;
 	/*

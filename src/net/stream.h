@@ -100,9 +100,10 @@ stream_has_room(const struct stream *s)
 	return s->watch.writable && buf_len(&s->out) < STREAM_MERGE;
 }
 
-/* Non-blocking connect() to `to`, from `local` if given.  IO_OK, IO_AGAIN, IO_FAILED (closed). */
+/* Non-blocking connect() to `to`, from `local` if given (`foreign`: not of this machine).  IO_OK,
+ * IO_AGAIN, IO_FAILED (closed). */
 enum io stream_connect(struct stream *, struct loop *, struct pool *, const struct log_ctx *,
-    const struct addr *to, const struct addr *local, struct task *) MUST_CHECK;
+    const struct addr *to, const struct addr *local, bool foreign, struct task *) MUST_CHECK;
 /* Has it connected?  IO_OK, IO_AGAIN, IO_FAILED. */
 enum io stream_connected(struct stream *) MUST_CHECK;
 

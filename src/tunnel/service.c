@@ -240,6 +240,15 @@ parse_retry(struct option_ctx *ctx, const struct option *o, void *field, const c
 }
 
 static const struct option_word tri_words[] = { { "yes", TRI_YES }, { "no", TRI_NO }, { NULL, 0 } };
+static const struct option_word transparent_words[] = {
+	{ "none", TRANSPARENT_NONE },
+	{ "source", TRANSPARENT_SOURCE },
+	{ "destination", TRANSPARENT_DESTINATION },
+	{ "both", TRANSPARENT_BOTH },
+	{ "yes", TRANSPARENT_SOURCE },
+	{ "no", TRANSPARENT_NONE },
+	{ NULL, 0 },
+};
 static const struct option_word failover_words[] = {
 	{ "prio", FAILOVER_PRIO },
 	{ "rr", FAILOVER_RR },
@@ -378,6 +387,20 @@ static const struct option tunnel_options[] = {
 	    .arg = "HOST",
 	    .doc = "The address of this machine from which to connect. A name is looked up once, "
 		   "when the configuration is read. If it is not set, the system chooses." },
+	{ .name = "transparent",
+	    .parse = option_keyword,
+	    .offset = AT(transparent),
+	    .scope = OPTION_SERVICE,
+	    .def = "none",
+	    .words = transparent_words,
+	    .arg = "none|source|destination|both",
+	    .doc =
+		"Use the client's own addresses. With source, the target sees the connection come "
+		"from the client's address; the target's answers must be routed through this "
+		"machine, and the process needs the capability CAP_NET_ADMIN. With destination, "
+		"which takes the place of connect, it goes where the client wanted to go before a "
+		"packet filter redirected it to accept. local wins over source. yes is source, "
+		"and no is none." },
 	{ .name = "reset",
 	    .parse = option_yesno,
 	    .offset = AT(reset),
@@ -503,8 +526,6 @@ static const struct option tunnel_options[] = {
 	    .arg = "BYTES",
 	    .doc = "The size of a tunnel's thread. Tunnels have no threads here, so this has no "
 		   "effect." },
-	{ LATER("transparent", "none|source|destination|both"),
-	    .doc = "Keep the addresses that a client used." },
 	{ .name = NULL },
 };
 

@@ -20,6 +20,12 @@ struct targets {
 enum tri { TRI_UNSET, TRI_NO, TRI_YES };
 enum failover { FAILOVER_PRIO, FAILOVER_RR };
 enum unmatched { UNMATCHED_PRIMARY, UNMATCHED_REJECT };
+enum transparent { /* bits */
+	TRANSPARENT_NONE = 0,
+	TRANSPARENT_SOURCE = 1,
+	TRANSPARENT_DESTINATION = 2,
+	TRANSPARENT_BOTH = 3,
+};
 
 struct service_conf {
 	const char *name; /* the section's, or what `service =` made of it */
@@ -32,6 +38,7 @@ struct service_conf {
 	int failover;
 	bool delay;
 	const struct addr *local; /* NULL: any */
+	int transparent;	  /* enum transparent */
 	bool reset;
 	bool strict_close;
 	int log_level;

@@ -11,6 +11,7 @@
 #include "tls/hello.h"
 #include "tls/sni.h"
 #include "tls/tls_stream.h"
+#include "tunnel/route.h"
 #include "tunnel/talk.h"
 
 #include <stdio.h>
@@ -55,6 +56,7 @@ struct session {
 	struct flow up, down;	    /* near to far, far to near */
 	struct dial *dial;	    /* from STEP_CONNECT until the tunnel stands */
 	struct talk *talk;	    /* the dialogue of `protocol`, until the tunnel stands */
+	struct route *route;	    /* transparent: as the dial */
 	struct exec_start *program; /* in STEP_LAUNCH and STEP_EXEC */
 	struct log_ctx log;
 	struct addr peer;
@@ -275,6 +277,7 @@ session_end(struct session *s, enum reason reason)
 	leave_list(s);
 	loop_untimer(w->loop, &s->timer);
 	dial_free(s->dial);
+	route_free(s->route);
 	talk_free(s->talk);
 	exec_forget(s->program);
 	flow_clear(&s->up, w->pool);
@@ -551,7 +554,7 @@ static bool
 start_dial(struct session *s)
 {
 	struct worker *w = s->worker;
-	const struct dial_plan *plan = &s->service->dial;
+	const struct dial_plan *plan = s->route != NULL ? route_plan(s->route) : &s->service->dial;
 	unsigned first;
 
 	if (s->talk != NULL)
@@ -595,6 +598,11 @@ unreachable(struct session *s, enum reason reason)
 static enum next
 session_step_connect(struct session *s)
 {
+	enum reason why;
+
+	if (s->service->conf->transparent != TRANSPARENT_NONE && s->route == NULL &&
+	    (s->route = route_new(s->service, s->near.watch.fd, &s->peer, &s->log, &why)) == NULL)
+		return unreachable(s, why);
 	if (s->dial == NULL && !start_dial(s))
 		return finish(s, R_NO_MEMORY);
 	switch (dial_step(s->dial)) {
