@@ -191,6 +191,16 @@ static const struct entry files[] = {
 	    "On many systems, the CAs that everybody trusts, for CApath of a client." },
 };
 
+static const struct entry environment[] = {
+	{ "NOTIFY_SOCKET", "",
+	    "Where a service manager listens, as with Type=notify or notify-reload of systemd. It "
+	    "is told when ginnel serves, reads its configuration again, is done with that, well or "
+	    "not, and when it stops." },
+	{ "WATCHDOG_USEC, WATCHDOG_PID", "",
+	    "How often the manager wants a sign of life. It gets two in this time, each after all "
+	    "threads have taken their turn." },
+};
+
 struct example {
 	const char *title, *text;
 };
@@ -505,6 +515,7 @@ main(void)
 	put_reasons();
 	put_entries("Signals", signals, COUNT_OF(signals));
 	put_entries("Exit status", statuses, COUNT_OF(statuses));
+	put_entries("Environment", environment, COUNT_OF(environment));
 	put_entries("Files", files, COUNT_OF(files));
 	put_examples();
 	puts(".SH SEE ALSO\n.BR openssl (1),\n.BR openssl\\-ciphers (1),\n.BR stunnel (8)");

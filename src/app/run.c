@@ -4,6 +4,7 @@
 
 #include "app/exit_status.h"
 #include "app/inetd.h"
+#include "app/notify.h"
 #include "app/pid_file.h"
 #include "app/priv.h"
 #include "app/sandbox.h"
@@ -38,6 +39,9 @@ struct server {
 	struct process_conf conf; /* as it was at the start, with texts of its own */
 	struct loop *loop;
 	struct crew *crew;
+	struct notify notify; /* the service manager */
+	struct timer beat_timer;
+	struct task beat_task;
 	struct watch signals, helper;
 	struct task signal_task, stop_task, helper_task;
 	struct timer stop_timer;
@@ -57,10 +61,11 @@ log_notice_line(const char *text)
 /* ---- reload ---- */
 
 static bool
-reload_failed(void)
+reload_failed(const struct server *s)
 {
 	log_err(&log_main, "Configuration failed");
 	log_err(&log_main, "Failed to reload the configuration file");
+	notify_reloaded(&s->notify, "Serving; the new configuration failed, the old one stays");
 	return false;
 }
 
@@ -72,11 +77,12 @@ reload(struct server *s)
 	struct loaded l;
 	char why[256];
 
+	notify_reloading(&s->notify);
 	if (s->source->text != NULL) {
 		log_err(&log_main,
 		    "The configuration came from descriptor %s and cannot be read again",
 		    s->source->path);
-		return reload_failed();
+		return reload_failed(s);
 	}
 	log_notice(&log_main, "Reading configuration from file %s", s->source->path);
 	if (s->priv != NULL)
@@ -84,18 +90,18 @@ reload(struct server *s)
 	l = load(s->source, old, s->priv != NULL ? priv_files(s->priv) : s->files, NULL);
 	if (l.plan == NULL) {
 		config_free(l.config);
-		return reload_failed();
+		return reload_failed(s);
 	}
 	if (!sandbox_allows(l.plan) || !route_is_allowed(l.plan) ||
 	    !plan_open_doors(l.plan, old)) {
 		plan_release(l.plan);
-		return reload_failed();
+		return reload_failed(s);
 	}
 	if (!log_reconfigure(&l.globals->log, why, sizeof(why))) {
 		log_err(&log_main, "%s", why);
 		plan_close_doors(l.plan, old);
 		plan_release(l.plan);
-		return reload_failed();
+		return reload_failed(s);
 	}
 	process_warn_fixed(&s->conf, &l.globals->process);
 	s->conf.shutdown_ms = l.globals->process.shutdown_ms;
@@ -103,7 +109,7 @@ reload(struct server *s)
 		log_err(&log_main, "Out of memory");
 		plan_close_doors(l.plan, old);
 		plan_release(l.plan);
-		return reload_failed();
+		return reload_failed(s);
 	}
 	return true;
 }
@@ -128,6 +134,7 @@ on_adopted(void *arg)
 	CHECK_OBJ(s, RUN_MAGIC);
 	s->reloading = false;
 	log_notice(&log_main, "Configuration successful");
+	notify_reloaded(&s->notify, "Serving");
 	if (s->reload_again) {
 		s->reload_again = false;
 		begin_reload(s);
@@ -154,6 +161,7 @@ begin_stop(struct server *s)
 		return;
 	}
 	s->stopping = true;
+	notify_stopping(&s->notify);
 	crew_drain(s->crew);
 	loop_timer(s->loop, &s->stop_timer, s->conf.shutdown_ms);
 }
@@ -183,6 +191,37 @@ watch_helper(struct server *s)
 	s->helper.task = &s->helper_task;
 	s->helper.fd = priv_socket(s->priv);
 	return loop_watch(s->loop, &s->helper, WATCH_READ);
+}
+
+/* ---- signs of life ---- */
+
+/* Only all threads together are alive. */
+static void
+on_beaten(void *arg)
+{
+	const struct server *s = arg;
+
+	notify_alive(&s->notify);
+}
+
+static void
+beat(void *arg)
+{
+	struct server *s = arg;
+
+	CHECK_OBJ(s, RUN_MAGIC);
+	crew_beat(s->crew);
+	loop_timer(s->loop, &s->beat_timer, s->notify.beat_ms);
+}
+
+static void
+begin_beating(struct server *s)
+{
+	if (s->notify.beat_ms == 0)
+		return;
+	s->beat_task = (struct task){ .run = beat, .owner = s };
+	s->beat_timer.task = &s->beat_task;
+	beat(s);
 }
 
 /* ---- signals ---- */
@@ -358,7 +397,9 @@ serve_inetd(struct server *s)
 static int
 serve(struct server *s, struct loaded *l)
 {
-	struct crew_events events = { .adopted = on_adopted, .drained = stop_now, .owner = s };
+	struct crew_events events = {
+		.adopted = on_adopted, .drained = stop_now, .beaten = on_beaten, .owner = s
+	};
 	unsigned workers = s->is_inetd		  ? 1
 			   : s->conf.workers != 0 ? (unsigned)s->conf.workers
 						  : count_cores();
@@ -398,6 +439,8 @@ serve(struct server *s, struct loaded *l)
 	if (s->is_inetd)
 		return serve_inetd(s);
 	log_info(&log_main, "Accepting new connections");
+	begin_beating(s);
+	notify_ready(&s->notify);
 	if (s->conf.foreground == FOREGROUND_NO)
 		snprintf(log_main.id, sizeof(log_main.id), "main");
 	process_tell_parent(EXIT_DONE);
@@ -423,6 +466,7 @@ keep_conf(struct server *s, const struct process_conf *conf)
 static int
 prepare(struct server *s, struct loaded *l)
 {
+	notify_open(&s->notify);
 	exec_prepare();
 	process_hide_memory();
 	heap_keep();
@@ -467,6 +511,7 @@ clean_up(struct server *s, struct loaded *l)
 	remove_pid_file(s);
 	listener_use(NULL);
 	priv_free(s->priv);
+	notify_close(&s->notify);
 	free((char *)(uintptr_t)s->conf.pid);
 	free((char *)(uintptr_t)s->conf.chroot);
 	files_system_free(s->files);
@@ -478,6 +523,7 @@ run(const struct source *source)
 	struct server s = { .magic = RUN_MAGIC,
 		.source = source,
 		.status = EXIT_DONE,
+		.notify = { .fd = -1 },
 		.pid_file = { .dir = -1, .fd = -1 } };
 	struct loaded l = { 0 };
 	int status;

@@ -37,8 +37,9 @@ struct crew {
 	struct mailbox *mailbox; /* the main thread's */
 	struct plan *plan, *old; /* old: until every worker has the new one */
 	struct orders *orders;	 /* for each worker */
-	struct order list;	 /* goes from one to the next */
+	struct order list, beat; /* go from one to the next */
 	_Atomic bool listing;
+	bool beating;	   /* the main thread's own */
 	unsigned started;  /* threads */
 	unsigned adopting; /* workers whose answer is still to come */
 	unsigned drained;  /* workers that accept no more */
@@ -227,6 +228,40 @@ crew_list(struct crew *c)
 	log_line(&log_main, LOG_NOTICE, "Active connections:");
 	c->list.n = 1;
 	give(&c->list, c, c->common.workers[0], worker_take_list);
+}
+
+/* ---- signs of life ---- */
+
+static void
+main_beaten(struct message *m, void *crew)
+{
+	struct crew *c = crew;
+
+	(void)m;
+	c->beating = false;
+	c->events.beaten(c->events.owner);
+}
+
+static void
+worker_take_beat(struct message *m, void *worker)
+{
+	struct order *o = (struct order *)m;
+	struct worker *w = worker;
+	struct crew *c = o->crew;
+
+	if (w->number + 1 < c->common.worker_count)
+		give(o, c, c->common.workers[w->number + 1], worker_take_beat);
+	else
+		answer(o, main_beaten);
+}
+
+void
+crew_beat(struct crew *c)
+{
+	if (c->beating)
+		return;
+	c->beating = true;
+	give(&c->beat, c, c->common.workers[0], worker_take_beat);
 }
 
 /* ---- the end ---- */

@@ -13,6 +13,7 @@
 struct crew_events {
 	void (*adopted)(void *owner); /* every worker acts on the newest plan */
 	void (*drained)(void *owner); /* after crew_drain(): no session is left */
+	void (*beaten)(void *owner);  /* after crew_beat(): every worker has taken its turn */
 	void *owner;
 };
 
@@ -33,6 +34,8 @@ bool crew_adopt(struct crew *, struct plan *) MUST_CHECK;
 bool crew_serve(struct crew *, int fd, const struct addr *peer) MUST_CHECK;
 /* After ->drained: did any tunnel end by a failure? */
 bool crew_has_failed(const struct crew *);
+/* Do all workers still turn?  Without an answer to the last question this does nothing. */
+void crew_beat(struct crew *);
 void crew_list(struct crew *);	/* SIGUSR2: every session, one line each */
 void crew_drain(struct crew *); /* accept no more, let the rest end */
 void crew_free(struct crew *);	/* end every session, join the threads; NULL is fine */
