@@ -62,6 +62,7 @@ struct proto_facts {
 	struct addr server;   /* the target, once connected; .len 0 before */
 	const char *sni;      /* that the client asked for; NULL: none */
 	const char *tls;      /* version on the accepted side; NULL: plain */
+	bool alpn;	      /* the client there has asked for the role's .alpn by name */
 };
 
 /* A target that a request names: a host of at most 255 bytes, an address, or the path of a socket.
@@ -90,6 +91,8 @@ struct dialogue {
 	unsigned row;		       /* of the script */
 	unsigned waits;		       /* 1 << side: whose bytes are waited for */
 	bool no_memory;		       /* something could not be said */
+	bool tls_began;		       /* set by a script: the client need not wait for an answer,
+					  so what it has sent behind is TLS, and no injection */
 	size_t len;		       /* of line */
 	char line[PROTO_LINE_MAX + 1]; /* the last one, without its end */
 };
@@ -129,6 +132,7 @@ struct proto_role {
 	bool needs_host;    /* protocolHost must be set */
 	bool host_is_peer;  /* TLS ends at protocolHost: its name is the one for SNI */
 	bool wants_facts;
+	const char *alpn; /* server: the name that a client may ask for (RFC 7301); NULL: none */
 	const char *const
 	    *authentications; /* ends with NULL; NULL: protocolAuthentication is not used */
 	size_t state_size;

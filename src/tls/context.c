@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/rd.h"
 #include "tls/alert.h"
 #include "tls/certs.h"
 #include "tls/errors.h"
@@ -625,6 +626,33 @@ fail:
 		    service);
 	tls_context_free(tc);
 	return NULL;
+}
+
+static int
+select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
+    unsigned in_len, void *name)
+{
+	struct rd list = rd_of(in, in_len);
+
+	(void)ssl;
+	while (rd_left(&list) > 0) {
+		struct rd offer = rd_block(&list, 1);
+		size_t n = rd_left(&offer);
+
+		if (n == strlen(name) && memcmp(offer.p, name, n) == 0) {
+			*out = offer.p;
+			*out_len = (unsigned char)n;
+			return SSL_TLSEXT_ERR_OK;
+		}
+	}
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+void
+tls_context_take_alpn(struct tls_context *tc, const char *name)
+{
+	MUST(tc->role == TLS_SERVER);
+	SSL_CTX_set_alpn_select_cb(tc->ctx, select_alpn, (void *)(uintptr_t)name);
 }
 
 void

@@ -47,6 +47,12 @@ struct tls_context *tls_context_new(const struct tls_conf *, enum tls_role, cons
     const char *default_sni, const struct tls_context *previous, struct files *, struct sink *);
 void tls_context_free(struct tls_context *); /* NULL is fine */
 
+/*
+ * Server, before its first use: a client that asks for protocols by ALPN must name this one among
+ * them (RFC 7301 3.2); who does not ask is served.  The name is the caller's.
+ */
+void tls_context_take_alpn(struct tls_context *, const char *name);
+
 /* Once, before anything else of tls/: the library's start.  False: logged. */
 bool tls_library_start(void) MUST_CHECK;
 

@@ -566,6 +566,16 @@ tls_stream_version(const struct stream *s)
 	return SSL_get_version(state_of(s)->ssl);
 }
 
+bool
+tls_stream_has_alpn(const struct stream *s)
+{
+	const unsigned char *name;
+	unsigned n;
+
+	SSL_get0_alpn_selected(state_of(s)->ssl, &name, &n);
+	return n > 0;
+}
+
 /* Whole: verify_name() cuts what does not fit, and fills `size` nearly up then. */
 static bool
 whole_name(const X509_NAME *name, char *out, size_t size)

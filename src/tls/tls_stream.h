@@ -24,6 +24,7 @@ bool tls_stream_connect(struct stream *, const struct tls_context *tc, struct re
 /* Of an accepted stream with TLS: the name that the client asked for (NULL: none), the version. */
 const char *tls_stream_sni(const struct stream *);
 const char *tls_stream_version(const struct stream *);
+bool tls_stream_has_alpn(const struct stream *); /* it asked for tls_context_take_alpn()'s name */
 
 /*
  * The names of the peer's certificate, as the log writes them but whole.  False: it showed none, or

@@ -121,6 +121,8 @@ plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf,
 	if (service_accepts_tls(conf))
 		s->near = tls_context_new(&conf->near, TLS_SERVER, conf->name, NULL,
 		    old != NULL ? old->near : NULL, files, sink);
+	if (s->near != NULL && s->role != NULL && s->role->alpn != NULL)
+		tls_context_take_alpn(s->near, s->role->alpn);
 	if (service_connects_tls(conf))
 		s->far = tls_context_new(&conf->far, TLS_CLIENT, conf->name, default_sni(conf),
 		    old != NULL ? old->far : NULL, files, sink);

@@ -585,11 +585,21 @@ greet_far(struct session *s)
 		    s->service->conf->name, addr_text(&self, text));
 }
 
+/* The dialogue, if it has not begun.  False: no memory. */
+static bool
+begin_talk(struct session *s)
+{
+	if (s->talk == NULL)
+		s->talk = talk_new(&s->service->conf->proto, s->service->role, s->worker->loop,
+		    s->worker->pool, &s->log, &s->task, &s->peer, s->started);
+	return s->talk != NULL;
+}
+
 /* No target could be reached; some protocols have a word for it. */
 static enum next
 unreachable(struct session *s, enum reason reason)
 {
-	if (s->talk == NULL || !wanted(s->service, STEP_SORRY))
+	if (!wanted(s->service, STEP_SORRY) || !begin_talk(s))
 		return finish(s, reason);
 	talk_regret(s->talk, reason);
 	return go(s, STEP_SORRY);
@@ -680,12 +690,8 @@ session_step_talk(struct session *s)
 	};
 	enum reason reason;
 
-	if (s->talk == NULL) {
-		s->talk = talk_new(&s->service->conf->proto, s->service->role, s->worker->loop,
-		    s->worker->pool, &s->log, &s->task, &s->peer, s->started);
-		if (s->talk == NULL)
-			return finish(s, R_NO_MEMORY);
-	}
+	if (!begin_talk(s))
+		return finish(s, R_NO_MEMORY);
 	switch (talk_run(s->talk, steps[s->step].point, sides, upgraded(s))) {
 	case IO_OK:
 		return go_on(s);

@@ -146,6 +146,7 @@ gather_facts(struct talk *t, const struct talk_side sides[2])
 	t->facts.server = name_of(far, getpeername);
 	t->facts.sni = near->filter != NULL ? tls_stream_sni(near) : NULL;
 	t->facts.tls = near->filter != NULL ? tls_stream_version(near) : NULL;
+	t->facts.alpn = near->filter != NULL && tls_stream_has_alpn(near);
 }
 
 /* ---- bytes ---- */
@@ -309,7 +310,8 @@ run_script(struct talk *t, enum proto_point point, const struct talk_side sides[
 	if (got == PROTO_MORE)
 		/* What was asked goes out before the answer is waited for. */
 		return deliver(t, sides) == IO_FAILED ? IO_FAILED : fetch(t, sides);
-	if (got == PROTO_DONE && upgraded != NULL && nothing_behind(t, upgraded) != IO_OK)
+	if (got == PROTO_DONE && upgraded != NULL && !t->d.tls_began &&
+	    nothing_behind(t, upgraded) != IO_OK)
 		return IO_FAILED;
 	t->said = true;
 	t->over = got == PROTO_END || point == PROTO_SORRY;
