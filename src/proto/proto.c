@@ -93,8 +93,8 @@ const struct option proto_options[] = {
 	    .arg = "NAME",
 	    .doc =
 		"What is spoken before TLS begins, or right after. imap, lmtp, nntp, pop3, sieve "
-		"and smtp begin TLS by their command STARTTLS (STLS). Without protocol TLS "
-		"begins at once." },
+		"and smtp begin TLS by their command STARTTLS (STLS); ldap, mysql (MariaDB, "
+		"too) and pgsql by requests of their own. Without protocol TLS begins at once." },
 	{ .name = "protocolHost",
 	    .parse = parse_host,
 	    .offset = AT(host),
