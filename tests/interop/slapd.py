@@ -12,6 +12,7 @@ include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
 include /etc/ldap/schema/inetorgperson.schema
 pidfile {folder}/pid
+{tls}
 modulepath /usr/lib/ldap
 moduleload back_mdb
 database mdb
@@ -38,12 +39,15 @@ description: {description}
 
 
 class Slapd:
-    """LDAP without TLS on a loopback port, with one person in it."""
+    """LDAP on a loopback port, with one person in it; plain, or with StartTLS, without which nobody gets anything,
+    by the identity `tls`."""
 
-    def __init__(self, folder, port, password, description, *, host=HERE):
+    def __init__(self, folder, port, password, description, *, tls=None, host=HERE):
         self.folder, self.port, self.host = str(folder), port, host
         os.makedirs(os.path.join(self.folder, "data"))
-        config = self._write("slapd.conf", CONFIG.format(folder=self.folder, base=BASE, root=ROOT, password=password))
+        begin = f"TLSCertificateFile {tls.path}\nTLSCertificateKeyFile {tls.key}\nsecurity ssf=128" if tls else ""
+        config = self._write("slapd.conf", CONFIG.format(folder=self.folder, base=BASE, root=ROOT, password=password,
+                                                         tls=begin))
         entries = self._write("entries.ldif", ENTRIES.format(base=BASE, description=description))
         done = host.run("slapadd", "-q", "-f", config, "-l", entries)
         assert done.returncode == 0, done.stderr
