@@ -52,17 +52,42 @@ check_password(const struct service_conf *conf, struct sink *sink)
 
 /* A target that is the service's own listener would connect to itself for ever. */
 static void
-check_loops(const struct service_conf *conf, struct sink *sink)
+check_loops(
+    const struct targets *accept, const struct targets *to, const char *option, struct sink *sink)
 {
-	for (unsigned i = 0; i < conf->accept.n; i++)
-		for (unsigned k = 0; k < conf->connect.n; k++)
-			if (conf->accept.v[i].numeric.len != 0 &&
-			    addr_equal(&conf->accept.v[i].numeric, &conf->connect.v[k].numeric))
-				sink_error(sink, "connect",
+	for (unsigned i = 0; i < accept->n; i++)
+		for (unsigned k = 0; k < to->n; k++)
+			if (accept->v[i].numeric.len != 0 &&
+			    addr_equal(&accept->v[i].numeric, &to->v[k].numeric))
+				sink_error(sink, option,
 				    "%s is where this service itself listens; write the address of "
 				    "the "
 				    "server behind it",
-				    conf->connect.v[k].text);
+				    to->v[k].text);
+}
+
+/* Somebody must be asked for a certificate before somebody can lack it. */
+static void
+check_redirect(const struct service_conf *conf, struct sink *sink)
+{
+	const struct proto_role *role = proto_role(&conf->proto, conf->client);
+
+	if (conf->redirect.n == 0)
+		return;
+	if (!service_accepts_tls(conf))
+		sink_error(sink, "redirect",
+		    "\"redirect\" is unsupported in client sections: clients come in without "
+		    "TLS and have no certificate; remove it");
+	else if (role != NULL && role->connect_first)
+		sink_error(sink, "redirect",
+		    "\"redirect\" is incompatible with the specified protocol negotiation: with "
+		    "protocol = %s the target is connected before the client shows its certificate",
+		    conf->proto.proto->name);
+	else if (!conf->near.verify.chain && !conf->near.verify.peer)
+		sink_error(sink, "redirect",
+		    "Either \"verifyChain\" or \"verifyPeer\" has to be enabled for \"redirect\" "
+		    "to "
+		    "work");
 }
 
 /* Two sockets on one address: the second could not be bound. */
@@ -121,7 +146,9 @@ config_build(struct config *c, const struct plan *previous, struct files *files)
 		    &sink.sink);
 		warn_of_no_effect(s->conf, &sink.sink);
 		check_password(s->conf, &sink.sink);
-		check_loops(s->conf, &sink.sink);
+		check_loops(&s->conf->accept, &s->conf->connect, "connect", &sink.sink);
+		check_loops(&s->conf->accept, &s->conf->redirect, "redirect", &sink.sink);
+		check_redirect(s->conf, &sink.sink);
 		if (!inetd)
 			check_accepts(c, s, &sink.sink);
 		/* All faults are in c->problems; what can still be found out, is. */

@@ -113,6 +113,14 @@ protocols_agree(
 		    conf->proto.proto->name, conf->proto.proto->name, primary->name);
 		return false;
 	}
+	if (first != NULL && first->connect_first && conf->redirect.n > 0) {
+		sink_error(sink, "redirect",
+		    "\"redirect\" is incompatible with the specified protocol negotiation: with "
+		    "protocol = %s, [%s] has connected to its target before the client shows its "
+		    "certificate",
+		    primary->proto.proto->name, primary->name);
+		return false;
+	}
 	if (first != NULL && first->connect_first && conf != primary)
 		sink_warn(sink, "connect",
 		    "not used: with protocol = %s, [%s] has connected to its own target before the "

@@ -44,6 +44,7 @@ struct tls_conf {
 	struct tls_verify verify;
 	struct tls_ocsp ocsp;
 	struct strv check_host, check_email, check_ip;
+	bool redirect; /* server: who may not pass gets through the handshake, and elsewhere then */
 	const char *sni; /* client: the name to ask for; "" none; NULL the target's host */
 	struct strv
 	    hosts; /* server: SERVICE:PATTERN, the names for which SERVICE's port leads here */

@@ -522,7 +522,7 @@ hash_rules(EVP_MD_CTX *md, const struct tls_context *tc)
 {
 	const struct tls_conf *conf = tc->conf;
 	const struct tls_verify *v = &conf->verify;
-	const int numbers[] = { tc->role, v->request, v->require, v->chain, v->peer,
+	const int numbers[] = { tc->role, v->request, v->require, v->chain, v->peer, conf->redirect,
 		conf->version_min, conf->version_max, conf->security_level, conf->ocsp.aia,
 		conf->ocsp.nonce, conf->ocsp.require, (int)conf->ocsp.flags };
 

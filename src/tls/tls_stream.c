@@ -52,6 +52,7 @@ struct tls_stream {
 	unsigned updates;	  /* so many KeyUpdates came */
 	enum io last;		  /* how reading ended for good; IO_OK: it has not */
 	bool must_write;	  /* reading stopped for want of room in ->out */
+	bool unverified;	  /* the handshake is done, and only its verdict was bad */
 	bool broken; /* after a fatal error the library must not be called again (SSL_get_error(3))
 		      */
 };
@@ -221,6 +222,17 @@ log_handshake(const struct stream *s, const struct tls_stream *t)
 	    SSL_CIPHER_get_name(cipher), SSL_CIPHER_get_bits(cipher, NULL));
 }
 
+/*
+ * The handshake stands, but the peer may not pass.  Nobody calls the library again, unless
+ * tls_stream_admit() does.
+ */
+static enum io
+turn_down(struct stream *s, struct tls_stream *t, enum fault fault)
+{
+	t->unverified = t->broken = true;
+	return stream_fail(s, fault, 0);
+}
+
 /* Is there a certificate whose revocation somebody may know of?  A resumed one was asked for. */
 static bool
 must_ask(const struct tls_stream *t)
@@ -243,12 +255,11 @@ ask_revocation(struct stream *s, struct tls_stream *t)
 		return stream_fail(s, FAULT_MEMORY, ENOMEM);
 	got = ocsp_check_step(t->check);
 	s->held = got == IO_AGAIN;
-	if (got == IO_FAILED) {
-		t->broken = true;
+	if (got != IO_FAILED)
+		return got;
+	if (!t->tc->conf->redirect)
 		alert_send(s, t->ssl, ocsp_check_alert(t->check));
-		return stream_fail(s, FAULT_REVOKED, 0);
-	}
-	return got;
+	return turn_down(s, t, FAULT_REVOKED);
 }
 
 /*
@@ -302,13 +313,11 @@ shake_hands(struct stream *s, struct tls_stream *t)
 		t->shaken = true;
 		return IO_OK;
 	case VERDICT_NO_CERT:
-		t->broken = true;
-		return stream_fail(s, FAULT_NO_CERT, 0);
+		return turn_down(s, t, FAULT_NO_CERT);
 	case VERDICT_REJECTED:
 		break;
 	}
-	t->broken = true;
-	return stream_fail(s, FAULT_CERT, 0);
+	return turn_down(s, t, FAULT_CERT);
 }
 
 /*
@@ -320,6 +329,19 @@ is_dry(const struct stream *s, const struct tls_stream *t)
 {
 	return !s->watch.readable && buf_len(&s->in) == 0 && !t->must_write &&
 	       !SSL_has_pending(t->ssl);
+}
+
+/* The peer goes on behind the handshake. */
+static void
+begin_data(struct stream *s, struct tls_stream *t)
+{
+	ocsp_check_free(t->check);
+	t->check = NULL;
+	log_handshake(s, t);
+	SSL_set_default_read_buffer_len(t->ssl, BUF_BLOCK);
+	/* Behind Finished a TLS 1.3 server sends only tickets (RFC 8446 4.6.1): no one waits for
+	 * them. */
+	s->more = t->tc->role == TLS_SERVER && SSL_version(t->ssl) == TLS1_3_VERSION;
 }
 
 static enum io
@@ -335,13 +357,7 @@ tls_start(struct stream *s)
 		return got;
 	if (t->tc->ocsp != NULL && t->tc->role == TLS_CLIENT && SSL_session_reused(t->ssl))
 		log_info(s->log, "OCSP: Skipped OCSP stapling (previous session reused)");
-	ocsp_check_free(t->check);
-	t->check = NULL;
-	log_handshake(s, t);
-	SSL_set_default_read_buffer_len(t->ssl, BUF_BLOCK);
-	/* Behind Finished a TLS 1.3 server sends only tickets (RFC 8446 4.6.1): no one waits for
-	 * them. */
-	s->more = t->tc->role == TLS_SERVER && SSL_version(t->ssl) == TLS1_3_VERSION;
+	begin_data(s, t);
 	return IO_OK;
 }
 
@@ -552,6 +568,21 @@ tls_stream_connect(struct stream *s, const struct tls_context *tc, struct resolv
 	struct tls_stream *t = state_new(s, tc, resolver);
 
 	return t != NULL && put_on(s, t, prepare_client(t, s, cache, peer));
+}
+
+bool
+tls_stream_admit(struct stream *s)
+{
+	struct tls_stream *t = state_of(s);
+
+	if (!t->unverified || !t->tc->conf->redirect)
+		return false;
+	if (s->fault != FAULT_CERT && s->fault != FAULT_NO_CERT && s->fault != FAULT_REVOKED)
+		return false; /* it has died since */
+	s->fault = FAULT_NONE;
+	t->broken = false;
+	begin_data(s, t);
+	return true;
 }
 
 const char *

@@ -21,6 +21,13 @@ bool tls_stream_accept(
 bool tls_stream_connect(struct stream *, const struct tls_context *tc, struct resolver *,
     struct resume_cache *cache, const struct addr *peer) MUST_CHECK;
 
+/*
+ * After stream_start() has failed: let a peer go on whose certificate is missing, was rejected or
+ * is revoked, if tc->conf->redirect is set.  It has the handshake behind it and may use the stream,
+ * but must not get what the verified get.  False: it is over.
+ */
+bool tls_stream_admit(struct stream *) MUST_CHECK;
+
 /* Of an accepted stream with TLS: the name that the client asked for (NULL: none), the version. */
 const char *tls_stream_sni(const struct stream *);
 const char *tls_stream_version(const struct stream *);

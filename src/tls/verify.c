@@ -15,6 +15,7 @@
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 #include <string.h>
 
 enum { NAME_TEXT = 512 };
@@ -164,6 +165,43 @@ names_pass(const struct log_ctx *log, const struct tls_conf *conf, X509 *cert)
 	return false;
 }
 
+/* ---- failures that do not end the handshake ---- */
+
+/*
+ * Under `redirect` the callback lets everybody through, and is called again behind a failed check.
+ * That one has failed is kept here, on the X509_STORE_CTX, so that nothing that is ignored later
+ * makes it good again.
+ */
+static int failure_index = -1;
+
+static void
+make_failure_index(void)
+{
+	failure_index = X509_STORE_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+}
+
+static int
+failure_slot(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, make_failure_index);
+	return failure_index;
+}
+
+static bool
+has_failed(const X509_STORE_CTX *ctx)
+{
+	return failure_slot() >= 0 && X509_STORE_CTX_get_ex_data(ctx, failure_slot()) != NULL;
+}
+
+/* False: no memory, so the handshake must end. */
+static bool
+remember_failure(X509_STORE_CTX *ctx)
+{
+	return failure_slot() >= 0 && X509_STORE_CTX_set_ex_data(ctx, failure_slot(), ctx) == 1;
+}
+
 /* ---- the callback ---- */
 
 /*
@@ -213,30 +251,23 @@ leaf_passes(const struct log_ctx *log, const struct tls_context *tc, X509 *cert,
 	return names_pass(log, tc->conf, cert);
 }
 
-static int
-on_certificate(int ok, X509_STORE_CTX *ctx)
+/* One certificate of the chain; on false, X509_STORE_CTX_get_error() says why. */
+static bool
+certificate_is_good(const struct log_ctx *log, const struct tls_context *tc, bool ok, X509 *cert,
+    X509_STORE_CTX *ctx)
 {
-	SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
-	const struct tls_context *tc = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-	const struct tls_verify *v = &tc->conf->verify;
-	const struct log_ctx *log = log_of(ssl);
-	X509 *cert = X509_STORE_CTX_get_current_cert(ctx);
 	int depth = X509_STORE_CTX_get_error_depth(ctx), error;
 	char subject[NAME_TEXT];
 
-	if (!v->chain && !v->peer) {
-		log_info(log, "CERT: Certificate verification disabled");
-		return 1;
-	}
 	log_debug(log, "Verification started at depth=%d: %s", depth,
 	    verify_subject(cert, subject, sizeof(subject)));
-	if (!prechecks_pass(log, v, ok, ctx)) {
-		ok = 0;
+	if (!prechecks_pass(log, &tc->conf->verify, ok, ctx)) {
+		ok = false;
 	} else if (depth == 0 && !leaf_passes(log, tc, cert, &error)) {
 		X509_STORE_CTX_set_error(ctx, error);
-		ok = 0;
+		ok = false;
 	} else {
-		ok = 1;
+		ok = true;
 	}
 	if (!ok)
 		log_warn(log, "Rejected by CERT at depth=%d: %s", depth,
@@ -246,6 +277,27 @@ on_certificate(int ok, X509_STORE_CTX *ctx)
 		    "Certificate accepted at depth=%d: %s", depth,
 		    verify_subject(cert, subject, sizeof(subject)));
 	return ok;
+}
+
+static int
+on_certificate(int ok, X509_STORE_CTX *ctx)
+{
+	SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
+	const struct tls_context *tc = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	const struct tls_verify *v = &tc->conf->verify;
+	const struct log_ctx *log = log_of(ssl);
+
+	if (!v->chain && !v->peer) {
+		log_info(log, "CERT: Certificate verification disabled");
+		return 1;
+	}
+	if (!has_failed(ctx)) {
+		if (certificate_is_good(log, tc, ok, X509_STORE_CTX_get_current_cert(ctx), ctx))
+			return 1;
+		return tc->conf->redirect && remember_failure(ctx);
+	}
+	X509_STORE_CTX_set_error(ctx, X509_V_ERR_CERT_REJECTED);
+	return 1;
 }
 
 void
@@ -263,7 +315,9 @@ verify_install(struct tls_context *tc)
 		SSL_CTX_set_verify(tc->ctx, SSL_VERIFY_NONE, NULL);
 	else
 		SSL_CTX_set_verify(tc->ctx,
-		    SSL_VERIFY_PEER | (conf->verify.require ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+		    SSL_VERIFY_PEER |
+			(conf->verify.require && !conf->redirect ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT
+								 : 0),
 		    on_certificate);
 }
 
@@ -339,11 +393,12 @@ verify_verdict(SSL *ssl, const struct tls_context *tc)
 		log_warn(log, "PSK: The server did not use our key, and nothing else is verified");
 		return VERDICT_REJECTED;
 	}
-	if (!v->request || (cert == NULL && by_key))
+	if (!v->request || (cert == NULL && by_key && !tc->conf->redirect))
 		return VERDICT_PASS;
 	if (cert == NULL) {
 		/* A server that must be verified has no way to do without. */
-		if (!v->require && (tc->role == TLS_SERVER || (!v->chain && !v->peer)))
+		if (!v->require && !tc->conf->redirect &&
+		    (tc->role == TLS_SERVER || (!v->chain && !v->peer)))
 			return VERDICT_PASS;
 		log_warn(log, "CERT: The peer sent no certificate");
 		return VERDICT_NO_CERT;

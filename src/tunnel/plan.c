@@ -98,6 +98,20 @@ refuse_loop(const void *service, const struct addr *addr)
 	return plan_leads_back(service, addr) ? R_LOOP : R_NONE;
 }
 
+static struct dial_plan
+ways_to(struct service *s, const struct targets *targets)
+{
+	return (struct dial_plan){
+		.targets = targets->v,
+		.count = targets->n,
+		.fresh_names = s->conf->delay,
+		.local = s->conf->local,
+		.timeout_ms = s->conf->connect_ms,
+		.refuse = refuse_loop,
+		.owner = s,
+	};
+}
+
 bool
 plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf,
     const struct plan *previous, struct files *files, struct sink *sink)
@@ -109,15 +123,8 @@ plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf,
 	s->conf = conf;
 	s->plan = p;
 	s->role = proto_role(&conf->proto, conf->client);
-	s->dial = (struct dial_plan){
-		.targets = conf->connect.v,
-		.count = conf->connect.n,
-		.fresh_names = conf->delay,
-		.local = conf->local,
-		.timeout_ms = conf->connect_ms,
-		.refuse = refuse_loop,
-		.owner = s,
-	};
+	s->dial = ways_to(s, &conf->connect);
+	s->redirect = ways_to(s, &conf->redirect);
 	if (service_accepts_tls(conf))
 		s->near = tls_context_new(&conf->near, TLS_SERVER, conf->name, NULL,
 		    old != NULL ? old->near : NULL, files, sink);

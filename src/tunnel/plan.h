@@ -24,6 +24,7 @@ struct service {
 	struct tls_context *near, *far; /* NULL: that side is plain */
 	const struct proto_role *role;	/* what is said around TLS; NULL: nothing */
 	struct dial_plan dial;
+	struct dial_plan redirect; /* in its place, for clients that may not pass */
 	char **environment;	/* for exec, as it was when the plan was made; NULL without exec */
 	struct hosts *hosts;	/* who else serves clients of this port, by name; or NULL */
 	struct starter starter; /* exec and connect: how it starts itself */

@@ -47,7 +47,7 @@ use_source(
 static bool
 use_destination(struct route *r, const struct service *s, int fd, const struct log_ctx *log)
 {
-	if (!wants(s, TRANSPARENT_DESTINATION))
+	if (!wants(s, TRANSPARENT_DESTINATION) || r->plan.targets != s->dial.targets)
 		return true;
 	if (!sock_original_destination(fd, &r->target.numeric)) {
 		log_err(log, "The client's original destination is unknown: %s (%d)",
@@ -61,15 +61,15 @@ use_destination(struct route *r, const struct service *s, int fd, const struct l
 }
 
 struct route *
-route_new(const struct service *s, int fd, const struct addr *peer, const struct log_ctx *log,
-    enum reason *why)
+route_new(const struct service *s, const struct dial_plan *plan, int fd, const struct addr *peer,
+    const struct log_ctx *log, enum reason *why)
 {
 	struct route *r;
 
 	*why = R_NO_MEMORY;
 	if (OBJ_NEW(r, ROUTE_MAGIC) == NULL)
 		return NULL;
-	r->plan = s->dial;
+	r->plan = *plan;
 	*why = R_TRANSPARENT;
 	if (use_source(r, s, peer, log) && use_destination(r, s, fd, log))
 		return r;

@@ -11,11 +11,12 @@
 struct route;
 
 /*
- * The way of one tunnel, whose client is `peer` and was accepted on `fd`.  NULL: logged, and *why
- * is set.
+ * The way of one tunnel, whose client is `peer` and was accepted on `fd`, by `plan`: the service's
+ * own one, or that of `redirect`, which no wish of the client changes.  NULL: logged, and *why is
+ * set.
  */
-struct route *route_new(const struct service *, int fd, const struct addr *peer,
-    const struct log_ctx *, enum reason *why);
+struct route *route_new(const struct service *, const struct dial_plan *plan, int fd,
+    const struct addr *peer, const struct log_ctx *, enum reason *why);
 /* The service's own plan with what is different here.  Lives as long as the route. */
 const struct dial_plan *route_plan(const struct route *);
 void route_free(struct route *); /* NULL is fine */

@@ -59,6 +59,17 @@ parse_connect(struct option_ctx *ctx, const struct option *o, void *field, const
 	return targets_add(ctx, field, &t);
 }
 
+/* Field: struct service_conf, as TLS must know of it: who may not pass gets through the handshake.
+ */
+static bool
+parse_redirect(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	struct service_conf *conf = field;
+
+	conf->near.redirect = true;
+	return parse_connect(ctx, o, &conf->redirect, value);
+}
+
 /* IPv4 before IPv6, as a machine that has both is more often reached from the former. */
 static const struct addr *
 preferred(const struct addr *v, size_t n)
@@ -268,6 +279,7 @@ static const struct option_word log_id_words[] = {
 };
 
 #define AT(field) offsetof(struct service_conf, field)
+#define CONF 0 /* the parser fills more than one field */
 /* Known from old files, and not supported yet. */
 #define LATER(option, value) .name = option, .scope = OPTION_SERVICE, .arg = value
 
@@ -351,6 +363,16 @@ static const struct option tunnel_options[] = {
 	    .arg = "yes|no",
 	    .doc = "Speak TLS with the target of connect. If it is not set, client decides. With "
 		   "connect. before its name, a TLS option is for this side alone." },
+	{ .name = "redirect",
+	    .parse = parse_redirect,
+	    .offset = CONF,
+	    .scope = OPTION_SERVICE,
+	    .arg = "[HOST:]PORT | /PATH",
+	    .doc = "Where to connect a client that shows no certificate, or one that is rejected, "
+		   "in place of connect. Without it, such a client is refused in the handshake. "
+		   "May be given several times, as connect. Needs verifyChain or verifyPeer; with "
+		   "requireCert = no, a client without a certificate is redirected all the same. "
+		   "The target is spoken to in the same way as that of connect." },
 	{ .name = "sniUnmatched",
 	    .parse = option_keyword,
 	    .offset = AT(sni_unmatched),
@@ -515,8 +537,6 @@ static const struct option tunnel_options[] = {
 	{ LATER("ident", "USER"),
 	    .doc = "Ask the client machine by RFC 1413 whether the connection is of this user." },
 	{ LATER("libwrap", "yes|no"), .doc = "Ask hosts.allow and hosts.deny about each client." },
-	{ LATER("redirect", "[HOST:]PORT"),
-	    .doc = "Where clients without a valid certificate are connected to." },
 	{ .name = "stack",
 	    .parse = option_long,
 	    .offset = AT(stack),

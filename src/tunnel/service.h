@@ -34,6 +34,7 @@ struct service_conf {
 	int retry_ms; /* exec and connect: until the next run; -1: there is none */
 	bool client;
 	int accept_tls, connect_tls; /* enum tri; unset: as `client` says */
+	struct targets redirect;     /* of clients that may not pass; near.redirect is then set */
 	int sni_unmatched;	     /* enum unmatched */
 	int failover;
 	bool delay;

@@ -55,6 +55,7 @@ struct session {
 	struct stream near, far;
 	struct flow up, down;	    /* near to far, far to near */
 	struct dial *dial;	    /* from STEP_CONNECT until the tunnel stands */
+	bool redirected;	    /* may not pass: gets service->redirect and nothing else */
 	struct talk *talk;	    /* the dialogue of `protocol`, until the tunnel stands */
 	struct route *route;	    /* transparent: as the dial */
 	struct exec_start *program; /* in STEP_LAUNCH and STEP_EXEC */
@@ -130,21 +131,25 @@ order_of(const struct service *service)
 }
 
 static bool
-wanted(const struct service *service, enum step_id step)
+wanted(const struct session *s, enum step_id step)
 {
+	const struct service *service = s->service;
+
 	switch (steps[step].want) {
 	case NEAR_PROGRAM:
 		return service_starts_itself(service->conf);
 	case NEAR_TLS:
 		return service->near != NULL;
 	case FAR_PROGRAM:
-		return service->conf->exec.path != NULL && !service_starts_itself(service->conf);
+		return service->conf->exec.path != NULL && !service_starts_itself(service->conf) &&
+		       !s->redirected;
 	case FAR_TARGET:
-		return !wanted(service, STEP_EXEC);
+		return !wanted(s, STEP_EXEC);
 	case FAR_TLS:
 		return service->far != NULL;
 	case SCRIPT:
-		return service->role != NULL && service->role->script[steps[step].point] != NULL;
+		return service->role != NULL && service->role->script[steps[step].point] != NULL &&
+		       !s->redirected;
 	case ALWAYS:
 		break;
 	}
@@ -153,9 +158,9 @@ wanted(const struct service *service, enum step_id step)
 
 /* The first wanted one of an order, or of its rest. */
 static enum step_id
-first_wanted(const struct service *service, const enum step_id *order)
+first_wanted(const struct session *s, const enum step_id *order)
 {
-	while (!wanted(service, *order))
+	while (!wanted(s, *order))
 		order++;
 	return *order;
 }
@@ -177,7 +182,7 @@ go_on(struct session *s)
 
 	while (*order != s->step)
 		order++;
-	return go(s, first_wanted(s->service, order + 1));
+	return go(s, first_wanted(s, order + 1));
 }
 
 /* ---- the one way out ---- */
@@ -429,16 +434,34 @@ session_step_peek(struct session *s)
 	return go_on(s);
 }
 
+/* The client waits for the last of its handshake; the target may take its time. */
+static enum next
+leave_secure(struct session *s)
+{
+	if (stream_flush(&s->near) == IO_FAILED)
+		return finish(s, fault_reason(s, &s->near));
+	s->secured = loop_now(s->worker->loop);
+	return go_on(s);
+}
+
+/* The handshake has failed; with `redirect`, who only lacks a good certificate goes elsewhere. */
+static enum next
+secure_failed(struct session *s)
+{
+	/* Who is connected to the real target already has nowhere else to go. */
+	if (stream_is_open(&s->far) || !tls_stream_admit(&s->near))
+		return finish(s, fault_reason(s, &s->near));
+	s->redirected = true;
+	log_notice(&s->log, "Redirecting connection");
+	return leave_secure(s);
+}
+
 static enum next
 session_step_secure(struct session *s)
 {
 	switch (stream_start(&s->near)) {
 	case IO_OK:
-		/* The client waits for this; the target may take its time. */
-		if (stream_flush(&s->near) == IO_FAILED)
-			break;
-		s->secured = loop_now(s->worker->loop);
-		return go_on(s);
+		return leave_secure(s);
 	case IO_AGAIN:
 		if (stream_wants_turn(&s->near)) /* more has come than one turn may take */
 			loop_queue(s->worker->loop, &s->task);
@@ -450,7 +473,7 @@ session_step_secure(struct session *s)
 	case IO_FAILED:
 		break;
 	}
-	return finish(s, fault_reason(s, &s->near));
+	return secure_failed(s);
 }
 
 /* ---- programs ---- */
@@ -550,14 +573,21 @@ first_target(struct service *service, unsigned n)
 	return first;
 }
 
+/* Where the configuration sends this tunnel. */
+static const struct dial_plan *
+targets_of(const struct session *s)
+{
+	return s->redirected ? &s->service->redirect : &s->service->dial;
+}
+
 static bool
 start_dial(struct session *s)
 {
 	struct worker *w = s->worker;
-	const struct dial_plan *plan = s->route != NULL ? route_plan(s->route) : &s->service->dial;
+	const struct dial_plan *plan = s->route != NULL ? route_plan(s->route) : targets_of(s);
 	unsigned first;
 
-	if (s->talk != NULL)
+	if (s->talk != NULL && !s->redirected)
 		plan = talk_dial_plan(s->talk, plan);
 	first = first_target(s->service, plan->count);
 	if (plan->count > 1)
@@ -599,7 +629,7 @@ begin_talk(struct session *s)
 static enum next
 unreachable(struct session *s, enum reason reason)
 {
-	if (!wanted(s->service, STEP_SORRY) || !begin_talk(s))
+	if (!wanted(s, STEP_SORRY) || !begin_talk(s))
 		return finish(s, reason);
 	talk_regret(s->talk, reason);
 	return go(s, STEP_SORRY);
@@ -611,7 +641,8 @@ session_step_connect(struct session *s)
 	enum reason why;
 
 	if (s->service->conf->transparent != TRANSPARENT_NONE && s->route == NULL &&
-	    (s->route = route_new(s->service, s->near.watch.fd, &s->peer, &s->log, &why)) == NULL)
+	    (s->route = route_new(
+		 s->service, targets_of(s), s->near.watch.fd, &s->peer, &s->log, &why)) == NULL)
 		return unreachable(s, why);
 	if (s->dial == NULL && !start_dial(s))
 		return finish(s, R_NO_MEMORY);
@@ -890,7 +921,7 @@ begin(struct session *s)
 	struct worker *w = s->worker;
 
 	s->order = order_of(s->service);
-	s->step = first_wanted(s->service, s->order);
+	s->step = first_wanted(s, s->order);
 	plan_hold(s->service->plan);
 	DL_PREPEND(w->pending, s); /* the newest first: gate.c looks at those */
 	w->pending_count++;

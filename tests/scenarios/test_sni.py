@@ -430,6 +430,8 @@ BAD = {  # what stands in the second section, and what is said of it; {} is the 
     "sni = main:name.test\naccept = 127.0.0.1:0": "Each service must define two endpoints: .*accept.*sni",
     "sni = main:name.test\nsniUnmatched = reject": r"sniUnmatched: .*\[second\]",
     "sni = main:name.test\nsniUnmatched = perhaps": "sniUnmatched: .*primary.*reject",
+    "sni = pop3:name.test\nredirect = 127.0.0.1:8\nverifyChain = yes\nCAfile = {ca}":
+        "redirect: .*incompatible with the specified protocol negotiation",
     "sni = main:name.test\nprotocol = pop3": r"protocol: .*pop3.*into \[main\]",
     "client = yes\nsni = main:name.test\naccept = 127.0.0.1:0": "sni: Invalid SNI parameter format",
 }
@@ -448,10 +450,15 @@ connect = 127.0.0.1:9
 client = yes
 accept = 127.0.0.1:0
 connect = 127.0.0.1:9
+[pop3]
+accept = 127.0.0.1:0
+connect = 127.0.0.1:9
+protocol = pop3
+{cert}
 [second]
 connect = 127.0.0.1:9
 {cert}
-{lines}
+{lines.format(ca=pki.ca.path)}
 [third]
 sni = main:third.test
 connect = 127.0.0.1:9
@@ -459,7 +466,7 @@ connect = 127.0.0.1:9
 """
     done = scene.run("check", scene.file("bad.conf", text))
     assert done.returncode == 78, done.stderr
-    assert re.search(r"(?m)^[^ ]*bad\.conf:1[0-9]: (\[second\]: )?" + BAD[lines], done.stderr), done.stderr
+    assert re.search(r"(?m)^[^ ]*bad\.conf:[12][0-9]: (\[second\]: )?" + BAD[lines], done.stderr), done.stderr
 
 
 @ours_only

@@ -276,7 +276,7 @@ bad_values_say_what_to_write(void **state)
 static void
 what_is_to_come_is_known(void **state)
 {
-	static const char *const names[] = { "redirect" };
+	static const char *const names[] = { "ident", "libwrap" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
