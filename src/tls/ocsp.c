@@ -11,7 +11,6 @@
 #include "tls/ocsp.h"
 
 #include "tls/ocsp_answer.h"
-#include "tls/ocsp_http.h"
 #include "tls/verify.h"
 
 #include <openssl/err.h>
@@ -291,12 +290,10 @@ ask(struct ocsp_check *c, const char *url, bool foreign)
 {
 	const struct tls_conf *conf = c->tc->conf;
 	const struct ocsp_subject subject = subject_of(c);
-	char safe[OCSP_URL_MAX];
 
 	c->asked = true;
-	snprintf(safe, sizeof(safe), "%s", url);
 	log_notice(c->env.log, "OCSP: Connecting the %s responder \"%s\"",
-	    foreign ? "AIA" : "configured", safe);
+	    foreign ? "AIA" : "configured", url);
 	ocsp_answer_asked(&c->question);
 	if (!ocsp_answer_ask(&subject, conf->ocsp.nonce, &c->question)) {
 		log_err(c->env.log, "OCSP: out of memory");
@@ -475,7 +472,22 @@ error_of(const struct ocsp_check *c)
 						      : X509_V_ERR_OCSP_VERIFY_FAILED;
 }
 
-/* SSL_CTX_set_cert_verify_callback(3); it runs again after each pause. */
+static int
+answer_openssl(struct ocsp_check *c, X509_STORE_CTX *ctx)
+{
+	switch (ocsp_check_step(c)) {
+	case IO_OK:
+		X509_STORE_CTX_set_error(ctx, X509_V_OK);
+		return 1;
+	case IO_AGAIN:
+		return SSL_set_retry_verify(c->ssl);
+	default:
+		X509_STORE_CTX_set_error(ctx, error_of(c));
+		return 0;
+	}
+}
+
+/* SSL_CTX_set_cert_verify_callback(3); it runs again after each pause, for the same chain. */
 static int
 on_chain(X509_STORE_CTX *ctx, void *arg)
 {
@@ -483,24 +495,15 @@ on_chain(X509_STORE_CTX *ctx, void *arg)
 	struct ocsp_check *c = SSL_get_ex_data(ssl, check_slot());
 
 	(void)arg;
-	if (c == NULL || c->state == NOT_BEGUN) {
-		if (X509_verify_cert(ctx) != 1)
-			return 0;
-		/* Before TLS 1.3 the stapled answer is still to come. */
-		if (c == NULL || SSL_version(ssl) < TLS1_3_VERSION)
-			return 1;
-		begin(c, X509_STORE_CTX_get0_chain(ctx));
-	}
-	switch (ocsp_check_step(c)) {
-	case IO_OK:
-		X509_STORE_CTX_set_error(ctx, X509_V_OK);
-		return 1;
-	case IO_AGAIN:
-		return SSL_set_retry_verify(ssl);
-	default:
-		X509_STORE_CTX_set_error(ctx, error_of(c));
+	if (c != NULL && c->state != NOT_BEGUN)
+		return answer_openssl(c, ctx);
+	if (X509_verify_cert(ctx) != 1)
 		return 0;
-	}
+	/* Before TLS 1.3 the stapled answer is still to come. */
+	if (c == NULL || SSL_version(ssl) < TLS1_3_VERSION)
+		return 1;
+	begin(c, X509_STORE_CTX_get0_chain(ctx));
+	return answer_openssl(c, ctx);
 }
 
 /* ---- a context ---- */

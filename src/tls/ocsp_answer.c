@@ -135,7 +135,7 @@ verified_answer(const struct log_ctx *log, OCSP_BASICRESP *basic, OCSP_CERTID *n
 		return inconclusive(log, "The answer does not repeat the nonce of the question");
 	ERR_clear_error();
 	if (OCSP_basic_verify(basic, trust->chain, trust->store, trust->flags) != 1) {
-		snprintf(text, sizeof(text), "The answer's signature does not count: %s",
+		(void)snprintf(text, sizeof(text), "The answer's signature does not count: %s",
 		    errors_take(why, sizeof(why)));
 		return inconclusive(log, text);
 	}
@@ -156,7 +156,7 @@ ocsp_answer_read(const struct log_ctx *log, const uint8_t *bytes, size_t size,
 	if (response == NULL) {
 		answer = inconclusive(log, "The answer is malformed");
 	} else if ((status = OCSP_response_status(response)) != OCSP_RESPONSE_STATUS_SUCCESSFUL) {
-		snprintf(text, sizeof(text), "The responder refuses to answer: %s",
+		(void)snprintf(text, sizeof(text), "The responder refuses to answer: %s",
 		    OCSP_response_status_str(status));
 		answer = inconclusive(log, text);
 	} else if (name == NULL || (basic = OCSP_response_get1_basic(response)) == NULL) {

@@ -61,12 +61,12 @@ url_authority(const char *s, size_t n, struct ocsp_url *out)
 		host_end = end;
 	if (host_end == s || host_end - s > OCSP_HOST_MAX)
 		return false;
-	snprintf(out->host, sizeof(out->host), "%.*s", (int)(host_end - s), s);
+	(void)snprintf(out->host, sizeof(out->host), "%.*s", (int)(host_end - s), s);
 	host_end += brackets;
 	if (host_end != end) {
 		if (*host_end != ':' || end - host_end > (ptrdiff_t)sizeof(port))
 			return false;
-		snprintf(port, sizeof(port), "%.*s", (int)(end - host_end - 1), host_end + 1);
+		(void)snprintf(port, sizeof(port), "%.*s", (int)(end - host_end - 1), host_end + 1);
 		if (!text_port(port, &number))
 			return false;
 	}
@@ -98,7 +98,7 @@ ocsp_http_url(const char *text, struct ocsp_url *out, const char **why)
 	memset(out, 0, sizeof(*out));
 	if ((*why = url_fault(text)) != NULL)
 		return false;
-	snprintf(out->text, sizeof(out->text), "%s", text);
+	(void)snprintf(out->text, sizeof(out->text), "%s", text);
 	authority = out->text + strlen(scheme);
 	n = strcspn(authority, "/?");
 	out->path = authority + n;
@@ -134,7 +134,7 @@ static enum http_result PRINTF_LIKE(2, 3) bad(struct http_reply *r, const char *
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(r->why, sizeof(r->why), fmt, ap);
+	(void)vsnprintf(r->why, sizeof(r->why), fmt, ap);
 	va_end(ap);
 	return HTTP_BAD;
 }

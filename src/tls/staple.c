@@ -360,9 +360,9 @@ stapler_start(struct stapler **list, const struct tls_context *tc, struct loop *
 void
 stapler_stop(struct stapler **list)
 {
-	struct stapler *s, *next;
+	while (*list != NULL) {
+		struct stapler *s = *list;
 
-	DL_FOREACH_SAFE (*list, s, next) {
 		CHECK_OBJ(s, STAPLER_MAGIC);
 		DL_DELETE(*list, s);
 		ocsp_fetch_free(s->fetch);
