@@ -121,9 +121,10 @@ rig_loop(struct rig *r)
 }
 
 static SSL *
-client_ssl(int fd)
+client_ssl(const struct rig *r, int fd)
 {
 	static SSL_CTX *ctx;
+	char path[128];
 	SSL *ssl;
 
 	if (ctx == NULL) {
@@ -133,6 +134,11 @@ client_ssl(int fd)
 	}
 	ssl = SSL_new(ctx);
 	assert_non_null(ssl);
+	if (r->certified) {
+		snprintf(path, sizeof(path), "%s/client.pem", r->dir);
+		assert_int_equal(SSL_use_certificate_file(ssl, path, SSL_FILETYPE_PEM), 1);
+		assert_int_equal(SSL_use_PrivateKey_file(ssl, path, SSL_FILETYPE_PEM), 1);
+	}
 	SSL_set_fd(ssl, fd);
 	SSL_set_connect_state(ssl);
 	return ssl;
@@ -150,7 +156,7 @@ rig_client(struct rig *r, bool tls)
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
 	p.fd = fds[0];
 	if (tls)
-		p.ssl = client_ssl(p.fd);
+		p.ssl = client_ssl(r, p.fd);
 	if (r->watch_start != NULL)
 		r->watch_start(true);
 	session_start(r->worker, &r->plan->services[0], fds[1], &from, r->seq++);

@@ -25,7 +25,8 @@ struct rig {
 	char dir[64]; /* certificates */
 	int backend;  /* listening on loopback */
 	unsigned short port;
-	unsigned idle; /* calls of common.idle */
+	bool certified; /* clients show client.pem */
+	unsigned idle;	/* calls of common.idle */
 	uint64_t seq;
 	void (*watch_start)(bool on); /* if set: called around session_start() */
 };
