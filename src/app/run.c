@@ -12,6 +12,7 @@
 #include "base/heap.h"
 #include "net/exec.h"
 #include "tls/certs.h"
+#include "tunnel/activation.h"
 #include "tunnel/crew.h"
 #include "tunnel/route.h"
 
@@ -92,8 +93,7 @@ reload(struct server *s)
 		config_free(l.config);
 		return reload_failed(s);
 	}
-	if (!sandbox_allows(l.plan) || !route_is_allowed(l.plan) ||
-	    !plan_open_doors(l.plan, old)) {
+	if (!sandbox_allows(l.plan) || !route_is_allowed(l.plan) || !plan_open_doors(l.plan, old)) {
 		plan_release(l.plan);
 		return reload_failed(s);
 	}
@@ -468,6 +468,8 @@ prepare(struct server *s, struct loaded *l)
 {
 	notify_open(&s->notify);
 	exec_prepare();
+	if (!activation_take())
+		return EXIT_FAILED;
 	process_hide_memory();
 	heap_keep();
 	version_lines(log_notice_line);

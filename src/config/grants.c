@@ -256,6 +256,8 @@ grants_directory(const struct grants *g, const char *path)
 static bool
 accepts_at(const struct target *t, const struct addr *a)
 {
+	if (t->given != NULL)
+		return false; /* it was opened for us already */
 	if (t->numeric.len != 0)
 		return addr_equal(&t->numeric, a);
 	return !addr_is_unix(a) && t->port == addr_port(a);

@@ -26,9 +26,10 @@ struct addr {
  * the last colon), "/path/of/socket".  A port may be a service name.
  */
 struct target {
-	const char *text; /* as written */
-	const char *host; /* without brackets; NULL: none was written */
-	const char *path; /* UNIX socket; then host and port mean nothing */
+	const char *text;  /* as written */
+	const char *host;  /* without brackets; NULL: none was written */
+	const char *path;  /* UNIX socket; then host and port mean nothing */
+	const char *given; /* a socket from the service manager, by its name; nothing else is set */
 	uint16_t port;
 	struct addr numeric; /* .len != 0: host is an address or a path, no look-up is needed */
 };

@@ -2,6 +2,8 @@
 /* tunnel/listener.c -- listening sockets. */
 #include "tunnel/listener.h"
 
+#include "tunnel/activation.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -39,7 +41,7 @@ listener_configure(const struct listener *l, const struct service_conf *conf)
 {
 	const char *option = NULL;
 
-	if (!addr_is_unix(&l->wanted))
+	if (!addr_is_unix(&l->bound))
 		option = sock_apply(l->fd, &conf->sock.on_listener);
 	if (option != NULL)
 		log_warn(&log_main, "Service [%s]: cannot set the socket option %s: %s (%d)",
@@ -67,38 +69,70 @@ remove_file(const struct addr *a, ino_t inode)
 		unlink(a->un.sun_path);
 }
 
-struct listener *
-listener_open(const struct addr *wanted, const struct service_conf *conf)
+/* Not yet a socket; NULL: logged. */
+static struct listener *
+listener_new(const struct addr *wanted, const struct service_conf *conf)
 {
-	char text[ADDR_TEXT];
 	struct listener *l;
 
-	if (OBJ_NEW(l, LISTENER_MAGIC) == NULL)
-		goto no_memory;
-	l->refs = 1;
-	l->fd = -1;
-	l->wanted = *wanted;
-	if ((l->service = strdup(conf->name)) == NULL)
-		goto no_memory;
-	l->fd = bind_and_listen(wanted, conf, &l->inode);
-	if (l->fd == -1) {
-		log_notice(&log_main, "Binding service [%s] to %s: %s (%d)", conf->name,
-		    addr_text(wanted, text), strerror(errno), errno);
-		listener_free(l);
-		return NULL;
+	if (OBJ_NEW(l, LISTENER_MAGIC) != NULL) {
+		l->refs = 1;
+		l->fd = -1;
+		l->wanted = *wanted;
+		if ((l->service = strdup(conf->name)) != NULL)
+			return l;
+		OBJ_FREE(l);
 	}
-	listener_configure(l, conf);
-	l->bound = *wanted;
-	l->bound.len = sizeof(l->bound.un);
+	log_err(&log_main, "Binding service [%s]: out of memory", conf->name);
+	return NULL;
+}
+
+/* It listens: where, and for whom. */
+static struct listener *
+announce(struct listener *l, const struct service_conf *conf)
+{
+	char text[ADDR_TEXT];
+
+	l->bound = (struct addr){ .len = sizeof(l->bound.un) };
 	if (getsockname(l->fd, &l->bound.sa, &l->bound.len) == -1)
-		l->bound = *wanted;
+		l->bound = l->wanted;
+	listener_configure(l, conf);
 	log_info(&log_main, "Service [%s] (FD=%d) bound to %s", conf->name, l->fd,
 	    addr_text(&l->bound, text));
 	return l;
-no_memory:
-	log_err(&log_main, "Binding service [%s]: out of memory", conf->name);
-	if (l != NULL)
-		listener_free(l);
+}
+
+struct listener *
+listener_open(const struct addr *wanted, const struct service_conf *conf)
+{
+	struct listener *l = listener_new(wanted, conf);
+	char text[ADDR_TEXT];
+
+	if (l == NULL)
+		return NULL;
+	l->fd = bind_and_listen(wanted, conf, &l->inode);
+	if (l->fd != -1)
+		return announce(l, conf);
+	log_notice(&log_main, "Binding service [%s] to %s: %s (%d)", conf->name,
+	    addr_text(wanted, text), strerror(errno), errno);
+	listener_free(l);
+	return NULL;
+}
+
+struct listener *
+listener_take(unsigned i, const struct service_conf *conf)
+{
+	struct listener *l = listener_new(&(struct addr){ .len = 0 }, conf);
+
+	if (l == NULL)
+		return NULL;
+	l->given = i + 1;
+	l->fd = activation_fd(i);
+	if (l->fd != -1)
+		return announce(l, conf);
+	log_err(&log_main, "Binding service [%s] to socket \"%s\" of systemd: %s (%d)", conf->name,
+	    activation_name(i), strerror(errno), errno);
+	listener_free(l);
 	return NULL;
 }
 
@@ -131,7 +165,7 @@ listener_close(struct listener *l)
 bool
 listener_serves(const struct listener *l, const struct addr *wanted, const char *service)
 {
-	if (l->fd == -1 || !addr_equal(&l->wanted, wanted))
+	if (l->fd == -1 || l->given != 0 || !addr_equal(&l->wanted, wanted))
 		return false;
 	return addr_port(wanted) != 0 || addr_is_unix(wanted) || strcmp(l->service, service) == 0;
 }

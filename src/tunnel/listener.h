@@ -15,6 +15,7 @@ struct listener {
 	struct addr wanted;    /* as configured; the port may be 0 */
 	struct addr bound;     /* as it is */
 	char *service;	       /* whose it was first: two services may both ask for port 0 */
+	unsigned given;	       /* activation.h's number of it, from 1; 0: it is our own */
 	ino_t inode;	       /* of a UNIX socket's file: only this one is removed at the end */
 };
 
@@ -33,6 +34,8 @@ void listener_use(struct binder *);
 
 /* Bind and listen; logged either way.  NULL: failed. */
 struct listener *listener_open(const struct addr *wanted, const struct service_conf *);
+/* The same for socket number `i` of activation.h. */
+struct listener *listener_take(unsigned i, const struct service_conf *);
 /* Set the l: options that accepted sockets have from their listener (a reload may bring new ones).
  */
 void listener_configure(const struct listener *, const struct service_conf *);

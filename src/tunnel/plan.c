@@ -2,6 +2,8 @@
 /* tunnel/plan.c -- a configuration, loaded and checked. */
 #include "tunnel/plan.h"
 
+#include "tunnel/activation.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -199,21 +201,117 @@ open_target(struct plan *p, struct service *s, const struct target *t, const str
 	return opened;
 }
 
+/* ---- sockets of the service manager ---- */
+
+/* Socket number `g`; a reload keeps its listener.  Returns how many listen: one, or none. */
+static unsigned
+take_given(struct plan *p, struct service *s, unsigned g, const struct plan *previous)
+{
+	struct listener *l = NULL;
+
+	for (unsigned i = 0; previous != NULL && i < previous->door_count && l == NULL; i++)
+		if (previous->doors[i].listener->given == g + 1) {
+			l = listener_hold(previous->doors[i].listener);
+			listener_configure(l, s->conf);
+		}
+	if (l == NULL && (l = listener_take(g, s->conf)) == NULL)
+		return 0;
+	if (add_door(p, l, s))
+		return 1;
+	listener_release(l);
+	return 0;
+}
+
+/* All sockets of that name: a .socket unit with several addresses gives it to each. */
+static unsigned
+take_named(struct plan *p, struct service *s, const char *name, const struct plan *previous)
+{
+	unsigned opened = 0;
+
+	for (unsigned g = 0; g < activation_count(); g++)
+		if (strcmp(activation_name(g), name) == 0)
+			opened += take_given(p, s, g, previous);
+	if (opened == 0)
+		log_err(&log_main,
+		    "Service [%s]: systemd passed no socket named \"%s\"; see FileDescriptorName= "
+		    "in "
+		    "the .socket unit",
+		    s->conf->name, name);
+	return opened;
+}
+
+/* Does some `accept` of the plan ask for socket `g` by its name? */
+static bool
+is_asked_for(const struct plan *p, unsigned g)
+{
+	for (unsigned i = 0; i < p->service_count; i++)
+		for (unsigned k = 0; k < p->services[i].conf->accept.n; k++) {
+			const char *name = p->services[i].conf->accept.v[k].given;
+
+			if (name != NULL && strcmp(name, activation_name(g)) == 0)
+				return true;
+		}
+	return false;
+}
+
+/* The next one from `*next` on that nobody asks for by its name.  False: there is none. */
+static bool
+next_in_turn(const struct plan *p, unsigned *next)
+{
+	while (*next < activation_count() && is_asked_for(p, *next))
+		++*next;
+	return *next < activation_count();
+}
+
+static bool
+asks_by_name(const struct service_conf *conf)
+{
+	for (unsigned k = 0; k < conf->accept.n; k++)
+		if (conf->accept.v[k].given != NULL)
+			return true;
+	return false;
+}
+
+/* ---- all doors ---- */
+
+/*
+ * As in the incumbent, a socket without a name goes to the next service that accepts, in place of
+ * the addresses that it gives.  `turn`: of these sockets.
+ */
+static unsigned
+open_service(struct plan *p, struct service *s, unsigned *turn, const struct plan *previous)
+{
+	const struct targets *accept = &s->conf->accept;
+	unsigned opened = 0;
+
+	if (!asks_by_name(s->conf) && next_in_turn(p, turn))
+		return take_given(p, s, (*turn)++, previous);
+	for (unsigned k = 0; k < accept->n; k++)
+		opened += accept->v[k].given != NULL
+			      ? take_named(p, s, accept->v[k].given, previous)
+			      : open_target(p, s, &accept->v[k], previous);
+	return opened;
+}
+
 bool
 plan_open_doors(struct plan *p, const struct plan *previous)
 {
+	unsigned turn = 0;
 	bool all = true;
 
 	for (unsigned i = 0; i < p->service_count; i++) {
 		struct service *s = &p->services[i];
-		unsigned opened = 0;
 
-		for (unsigned k = 0; k < s->conf->accept.n; k++)
-			opened += open_target(p, s, &s->conf->accept.v[k], previous);
-		if (opened == 0 && s->conf->accept.n > 0) {
+		if (s->conf->accept.n > 0 && open_service(p, s, &turn, previous) == 0) {
 			log_err(&log_main, "Binding service [%s] failed", s->conf->name);
 			all = false;
 		}
+	}
+	if (next_in_turn(p, &turn)) {
+		log_err(&log_main,
+		    "Too many listening file descriptors received from systemd, got %u",
+		    activation_count());
+		all = false;
 	}
 	if (!all)
 		plan_close_doors(p, previous);

@@ -33,15 +33,30 @@ targets_add(struct option_ctx *ctx, struct targets *list, const struct target *t
 	return true;
 }
 
+/* "fd:NAME"; a host called fd still has its port's number. */
+static bool
+is_given(const char *value)
+{
+	unsigned short port;
+
+	return strncmp(value, "fd:", 3) == 0 && value[3] != '\0' && !text_port(value + 3, &port);
+}
+
 /* Field: struct targets. */
 static bool
 parse_accept(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
 {
-	struct target t;
+	struct target t = { .text = value };
 
 	(void)o;
-	return target_parse(ctx->arena, value, &t, ctx->why, sizeof(ctx->why)) &&
-	       targets_add(ctx, field, &t);
+	if (!is_given(value))
+		return target_parse(ctx->arena, value, &t, ctx->why, sizeof(ctx->why)) &&
+		       targets_add(ctx, field, &t);
+	t.text = arena_strdup(ctx->arena, value);
+	t.given = arena_strdup(ctx->arena, value + strlen("fd:"));
+	if (t.text == NULL || t.given == NULL)
+		return option_refuse(ctx, "out of memory");
+	return targets_add(ctx, field, &t);
 }
 
 /* Field: struct targets. */
@@ -288,11 +303,13 @@ static const struct option tunnel_options[] = {
 	    .parse = parse_accept,
 	    .offset = AT(accept),
 	    .scope = OPTION_SERVICE,
-	    .arg = "[HOST:]PORT | /PATH",
+	    .arg = "[HOST:]PORT | /PATH | fd:NAME",
 	    .doc = "Where to wait for connections: a port on all addresses of this machine, a host "
 		   "and a port, or the path of a UNIX socket. An IPv6 address is written [::1]:443 "
 		   "or ::1:443. May be given several times. Port 0 lets the kernel choose one; the "
-		   "log tells which." },
+		   "log tells which. fd:NAME is a socket of that name (FileDescriptorName=) from "
+		   "systemd; those that are not asked for by name go to the services one after "
+		   "the other, in place of the addresses in accept." },
 	{ .name = "connect",
 	    .parse = parse_connect,
 	    .offset = AT(connect),
