@@ -35,6 +35,7 @@ pass_welcome(struct dialogue *d)
 	    (end = strchr(code, ']')) != NULL) {
 		end += strspn(end + 1, " ") + 1;
 		memmove(code, end, strlen(end) + 1);
+		d->len = strlen(d->line);
 	}
 	proto_say(d, PROTO_NEAR, "%s", d->line);
 	return PROTO_DONE;

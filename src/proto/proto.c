@@ -232,28 +232,26 @@ proto_line(struct dialogue *d, enum proto_side side)
 {
 	const struct buf *in = d->side[side].in;
 	size_t have = buf_len(in), n;
-	const uint8_t *head, *lf;
+	const uint8_t *head = have > 0 ? buf_head(in) : NULL;
+	const uint8_t *lf = have > 0 ? memchr(head, '\n', have) : NULL;
 
-	head = have > 0 ? buf_head(in) : NULL;
-	lf = have > 0 ? memchr(head, '\n', have) : NULL;
-	n = lf != NULL ? (size_t)(lf - head) : have;
-	if (n > PROTO_LINE_MAX + 1) /* the CR may be one more */
-		return broken(d, side, "Line too long");
-	if (lf == NULL) {
+	if (lf == NULL && have <= PROTO_LINE_MAX + 1) { /* the CR may be one more */
 		d->waits |= 1u << side;
 		return PROTO_MORE;
 	}
-	d->len = n > 0 && head[n - 1] == '\r' ? n - 1 : n;
-	if (d->len > PROTO_LINE_MAX)
+	n = lf != NULL ? (size_t)(lf - head) : have;
+	if (n > 0 && head[n - 1] == '\r')
+		n--;
+	if (lf == NULL || n > PROTO_LINE_MAX)
 		return broken(d, side, "Line too long");
 	/* What one parser takes for the end of a line, and another does not, hides commands. */
-	if (d->len > 0 &&
-	    (memchr(head, '\0', d->len) != NULL || memchr(head, '\r', d->len) != NULL))
+	if (n > 0 && (memchr(head, '\0', n) != NULL || memchr(head, '\r', n) != NULL))
 		return broken(d, side, "a line has a NUL or a carriage return in it");
-	if (d->len > 0)
-		memcpy(d->line, head, d->len);
-	d->line[d->len] = '\0';
-	proto_eat(d, side, n + 1);
+	if (n > 0)
+		memcpy(d->line, head, n);
+	d->line[n] = '\0';
+	d->len = n;
+	proto_eat(d, side, (size_t)(lf - head) + 1);
 	log_line_taken(d, side);
 	return PROTO_DONE;
 }

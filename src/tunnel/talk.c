@@ -11,6 +11,8 @@ enum {
 	TALK_MAGIC = 0x2ad97c41,
 	/* Bytes of one side that wait at most: more than any line and its end. */
 	IN_MAX = 2 * PROTO_LINE_MAX,
+	/* Rounds in one turn; a peer that never stops asking must not keep the worker. */
+	ROUNDS_MAX = 16,
 	/* As long as the incumbent waits for a client that begins with TLS at once. */
 	DIRECT_MS = 200,
 };
@@ -260,15 +262,13 @@ take_leave(struct talk *t, const struct talk_side sides[2])
 {
 	for (enum proto_side i = PROTO_NEAR; i <= PROTO_FAR; i++) {
 		struct stream *s = sides[i].stream;
-		enum io got = IO_OK;
+		bool told = t->leaving || reason_info(t->d.reason)->clean;
 
-		if (!stream_is_open(s) || !(t->leaving || reason_info(t->d.reason)->clean))
+		if (!stream_is_open(s) || !told || stream_end(s, END_LAST) == IO_FAILED)
 			continue;
 		/* A socket that is closed with bytes unread sends a reset after all. */
 		if (s->filter == NULL && buf_len(&s->in) < IN_MAX)
-			got = stream_peek(s, IN_MAX);
-		if (got != IO_FAILED)
-			got = stream_end(s, END_LAST);
+			(void)!stream_peek(s, IN_MAX);
 	}
 }
 
@@ -284,17 +284,16 @@ await_haste(struct talk *t, const struct talk_side *near)
 
 	if (got == IO_EOF)
 		return left(t, PROTO_NEAR, near->stream);
-	if (got == IO_OK) {
-		log_info(t->d.log, "The client begins without STARTTLS");
-		t->asked = t->said = true;
-		return IO_OK;
-	}
-	if (got == IO_FAILED || wait > 0) {
+	if (got == IO_AGAIN && wait > 0) {
 		loop_timer(t->loop, &t->timer, wait);
-		return got;
+		return IO_AGAIN;
 	}
 	loop_untimer(t->loop, &t->timer);
 	t->asked = true;
+	if (got == IO_FAILED)
+		return IO_FAILED;
+	if ((t->said = got == IO_OK))
+		log_info(t->d.log, "The client begins without STARTTLS");
 	return IO_OK;
 }
 
@@ -323,6 +322,7 @@ enum io
 talk_run(struct talk *t, enum proto_point point, const struct talk_side sides[2],
     struct stream *upgraded)
 {
+	unsigned rounds = 0;
 	enum io got;
 
 	CHECK_OBJ(t, TALK_MAGIC);
@@ -333,9 +333,14 @@ talk_run(struct talk *t, enum proto_point point, const struct talk_side sides[2]
 	if (point == PROTO_CLEAR && t->role->direct_tls && !t->asked &&
 	    (got = await_haste(t, &sides[PROTO_NEAR])) != IO_OK)
 		return got;
-	while ((got = deliver(t, sides)) == IO_OK && !t->said)
+	while ((got = deliver(t, sides)) == IO_OK && !t->said) {
+		if (++rounds > ROUNDS_MAX) {
+			loop_queue(t->loop, t->task);
+			return IO_AGAIN;
+		}
 		if ((got = run_script(t, point, sides, upgraded)) != IO_OK)
 			return got;
+	}
 	if (got != IO_OK)
 		return got;
 	t->said = false;

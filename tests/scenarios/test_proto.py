@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # What is said around TLS, as the peers meet it: order, refusals, and bytes in clear that must not get into TLS.
 import ssl
+import subprocess
 
 import pytest
 
 from lib.peer import END, RESET, TlsPeer
+from lib.wait import DEADLINE
 
 pytestmark = pytest.mark.sanitize
 
@@ -145,6 +147,26 @@ def test_a_dialogue_has_the_deadline_of_the_setup(scene):
     near, _ = scene.plain_pair(daemon, backend, "tls")
     assert near.ended() == RESET
     daemon.wait_end(end="setup_timeout")
+
+
+def test_a_client_that_never_stops_asking_keeps_nobody(scene):
+    """One worker: it goes on serving others, and the deadline comes."""
+    backend = scene.backend()
+    daemon = scene.server_mode(backend, "protocol = smtp", "TIMEOUTbusy = 2", head="workers = 1\n")
+    near, far = scene.plain_pair(daemon, backend, "tls")
+    far.send(b"220 mx\r\n")
+    assert near.recv(8) == b"220 mx\r\n"
+    near.sock.setblocking(True)
+    asking = subprocess.Popen(["yes", "NOOP\r"], stdout=near.sock, stderr=subprocess.DEVNULL)
+    hearing = subprocess.Popen(["cat"], stdin=near.sock, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    other, behind = scene.plain_pair(daemon, backend, "tls")
+    behind.send(b"220 mx\r\n")
+    assert other.recv(8) == b"220 mx\r\n"
+    other.send(b"QUIT\r\n")
+    assert other.rest() == (b"221 Bye\r\n", END)
+    daemon.wait_end(end="setup_timeout")
+    assert asking.wait(DEADLINE) != 0, "reset"
+    hearing.wait(DEADLINE)
 
 
 # --- a client
