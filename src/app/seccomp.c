@@ -222,7 +222,7 @@ allow_sockets(scmp_filter_ctx ctx)
 
 	for (size_t i = 0; error == 0 && i < COUNT_OF(families); i++)
 		error = -seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0));
 	return error;
 }
 
