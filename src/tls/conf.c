@@ -287,6 +287,31 @@ parse_ocsp_flag(struct option_ctx *ctx, const struct option *o, void *field, con
 	return true;
 }
 
+/* Field: const struct addr *.  Looked up once; IPv4 before IPv6, as the incumbent. */
+static bool
+parse_sessiond(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	enum { LOOKUP_MAX = 16 };
+	struct addr found[LOOKUP_MAX], *kept = arena_alloc(ctx->arena, sizeof(*kept));
+	struct target t;
+	size_t n, first = 0;
+
+	(void)o;
+	if (kept == NULL)
+		return option_refuse(ctx, "out of memory");
+	if (!target_parse(ctx->arena, value, &t, ctx->why, sizeof(ctx->why)))
+		return false;
+	if (t.path != NULL || t.port == 0)
+		return option_refuse(ctx, "write HOST:PORT of a session cache that speaks UDP");
+	if ((n = target_lookup(&t, false, found, LOOKUP_MAX, ctx->why, sizeof(ctx->why))) == 0)
+		return false;
+	while (first < n && found[first].sa.sa_family != AF_INET)
+		first++;
+	*kept = found[first < n ? first : 0];
+	*(const struct addr **)field = kept;
+	return true;
+}
+
 /* Field: struct tls_conf.  Of engineId and engineNum, the later line wins. */
 static bool
 parse_engine_id(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
@@ -310,8 +335,6 @@ parse_engine_number(struct option_ctx *ctx, const struct option *o, void *field,
 
 #define AT(field) offsetof(struct tls_conf, field)
 #define CONF 0 /* the parser fills more than one field */
-/* Known from old files, and not supported yet. */
-#define LATER(option, value) .name = option, .scope = OPTION_SERVICE, .arg = value
 
 const struct option tls_options[] = {
 	{ .name = "cert",
@@ -685,7 +708,15 @@ const struct option tls_options[] = {
 		   "goes on: OpenSSL 3 refuses it to clients by itself, TLS 1.3 has none, and it "
 		   "has been a way to attack. A peer that cannot do without needs options = "
 		   "-NO_RENEGOTIATION, and for a client options = ALLOW_CLIENT_RENEGOTIATION." },
-	{ LATER("sessiond", "HOST:PORT"), .doc = "An external cache of TLS sessions." },
+	{ .name = "sessiond",
+	    .parse = parse_sessiond,
+	    .offset = AT(sessiond),
+	    .scope = OPTION_SERVICE,
+	    .arg = "HOST:PORT",
+	    .doc = "An external cache of sessions, which several servers of the same service share "
+		   "by UDP. Session tickets are off then. Whoever can read or forge these packets "
+		   "can read the sessions: use it in a network of your own. It is not used by a "
+		   "service that verifies certificates or has PSKsecrets." },
 	{ .name = "ticketKeySecret",
 	    .parse = parse_secret,
 	    .offset = AT(ticket_key),

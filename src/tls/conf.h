@@ -4,6 +4,7 @@
 #define GINNEL_TLS_CONF_H
 
 #include "base/option.h"
+#include "net/addr.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -56,6 +57,7 @@ struct tls_conf {
 	long session_cache_size; /* entries, 0: no limit */
 	int session_timeout_ms;
 	int ticket_rotation_ms;
+	const struct addr *sessiond;		  /* an external cache; NULL: none */
 	struct tls_secret ticket_key, ticket_mac; /* in place of random ones */
 	const char *psk_secrets;		  /* file; pre-shared keys */
 	const char *psk_identity;		  /* client: which of them; NULL the first */

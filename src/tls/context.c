@@ -12,6 +12,7 @@
 #include "tls/ocsp.h"
 #include "tls/psk.h"
 #include "tls/resume.h"
+#include "tls/sessiond.h"
 #include "tls/sni.h"
 #include "tls/staple.h"
 #include "tls/verify.h"
@@ -171,6 +172,8 @@ set_options(struct build *b)
 
 	SSL_CTX_set_options(ctx, default_options);
 	SSL_CTX_set_options(ctx, b->conf->options_set);
+	if (b->conf->sessiond != NULL)
+		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
 	SSL_CTX_clear_options(ctx, b->conf->options_clear); /* a clear beats a set, as ever */
 	if (b->conf->renegotiation)
 		sink_warn(b->sink, "renegotiation",
@@ -589,7 +592,7 @@ finish(struct build *b)
 	if (b->tc->psk != NULL && !psk_install(b->tc))
 		return false;
 	keep_tickets(b);
-	if (!resume_install(b->tc))
+	if (!resume_install(b->tc) || !sessiond_install(b->tc, b->sink))
 		return false;
 	return b->tc->role == TLS_CLIENT ||
 	       (alert_install(b->tc->ctx) && staple_install(b->tc, b->previous));
@@ -661,6 +664,7 @@ tls_context_free(struct tls_context *tc)
 	if (tc == NULL)
 		return;
 	CHECK_OBJ(tc, TLS_CONTEXT_MAGIC);
+	sessiond_free(tc);
 	SSL_CTX_free(tc->ctx);
 	sk_X509_pop_free(tc->pinned, X509_free);
 	ticket_ring_release(tc->tickets);

@@ -34,6 +34,7 @@ struct tls_context {
 	struct ticket_ring *tickets; /* server only */
 	struct ocsp_kept *ocsp;	     /* NULL: nothing is to be asked about revocation */
 	struct staple *staple;	     /* server only; NULL: nothing to staple */
+	struct sessiond *sessiond;   /* server only; NULL: no external cache is in use */
 	struct psk_table *psk;	     /* pre-shared keys; NULL: none are in use */
 };
 

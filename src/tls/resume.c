@@ -53,7 +53,8 @@ now_ms(void)
 static bool
 is_shared(const struct tls_context *tc)
 {
-	return tc->role == TLS_SERVER && tc->conf->ticket_key.size > 0;
+	return tc->role == TLS_SERVER &&
+	       (tc->conf->ticket_key.size > 0 || tc->conf->sessiond != NULL);
 }
 
 /* The clock by which sessions of this context age: the one that all who share them have. */

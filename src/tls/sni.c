@@ -3,6 +3,7 @@
 #include "tls/sni.h"
 
 #include "tls/hello.h"
+#include "tls/sessiond.h"
 
 #include <openssl/evp.h>
 #include <pthread.h>
@@ -85,10 +86,11 @@ on_hello(SSL *ssl, int *alert, void *arg)
 	const struct bound *bound = bound_of(ssl);
 
 	(void)arg;
-	if (bound == NULL || asks_for_the_same(ssl, bound))
-		return SSL_CLIENT_HELLO_SUCCESS;
-	*alert = SSL_AD_ILLEGAL_PARAMETER;
-	return SSL_CLIENT_HELLO_ERROR;
+	if (bound != NULL && !asks_for_the_same(ssl, bound)) {
+		*alert = SSL_AD_ILLEGAL_PARAMETER;
+		return SSL_CLIENT_HELLO_ERROR;
+	}
+	return sessiond_must_wait(ssl) ? SSL_CLIENT_HELLO_RETRY : SSL_CLIENT_HELLO_SUCCESS;
 }
 
 void

@@ -15,6 +15,7 @@
 #include "tls/errors.h"
 #include "tls/ocsp.h"
 #include "tls/psk.h"
+#include "tls/sessiond.h"
 #include "tls/sni.h"
 #include "tls/verify.h"
 
@@ -279,9 +280,10 @@ handshake_stopped(struct stream *s, struct tls_stream *t, int ret)
 	static const char *const names[] = {
 		[TLS_SERVER] = "SSL_accept", [TLS_CLIENT] = "SSL_connect"
 	};
+	int why = SSL_get_error(t->ssl, ret);
 	enum io got;
 
-	if (SSL_get_error(t->ssl, ret) == SSL_ERROR_WANT_RETRY_VERIFY) {
+	if (why == SSL_ERROR_WANT_RETRY_VERIFY || why == SSL_ERROR_WANT_CLIENT_HELLO_CB) {
 		s->held = true;
 		return IO_AGAIN;
 	}
@@ -487,10 +489,12 @@ make_ssl(struct tls_stream *t, struct stream *s)
 }
 
 static bool
-prepare_server(struct tls_stream *t, const char *name)
+prepare_server(struct tls_stream *t, struct stream *s, const char *name)
 {
 	SSL_set_accept_state(t->ssl);
-	return sni_bind(t->ssl, t->tc, name);
+	return sni_bind(t->ssl, t->tc, name) &&
+	       (t->tc->sessiond == NULL ||
+		   sessiond_attach(t->ssl, t->tc, s->loop, s->watch.task, s->log));
 }
 
 static bool
@@ -558,7 +562,7 @@ tls_stream_accept(
 {
 	struct tls_stream *t = state_new(s, tc, resolver);
 
-	return t != NULL && put_on(s, t, prepare_server(t, name));
+	return t != NULL && put_on(s, t, prepare_server(t, s, name));
 }
 
 bool

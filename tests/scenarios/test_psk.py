@@ -148,6 +148,29 @@ def test_a_key_of_one_service_is_none_at_another(scene, secrets):
 
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_keys_belong_to_the_service_that_a_name_chose(scene, pki, secrets, version):
+    """Behind one port, the key of the first service opens nothing of the second, not even by a session."""
+    backends = {"first": scene.server(echo), "second": scene.backend()}
+    server = scene.daemon(
+        scene.section("first", backends["first"], f"PSKsecrets = {secrets('first.psk', ALICE)}")
+        + f"[second]\nsni = first:second.test\nconnect = {backends['second'].address}\n"
+        f"PSKsecrets = {secrets('second.psk', BOB)}\n", name="server")
+    to = f"127.0.0.1:{server.port('first')}"
+    keys = (f"PSKsecrets = {secrets('client.psk', ALICE)}", "client = yes", f"sslVersion = {version}")
+    client = scene.daemon(scene.section("right", to, *keys, "sni = first.test")
+                          + scene.section("wrong", to, *keys, "sni = second.test"), "workers = 1", name="client")
+    for _ in range(2):
+        ping(scene, client, "right")
+        client.wait_end(service="right", end="done")
+    server.wait_log("previous session reused")
+    assert scene.connect(client.port("wrong")).rest()[0] == b""
+    server.wait_end(end="tls_accept", service="second")
+    backends["second"].sock.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        backends["second"].accept()
+
+
 # --- the file
 
 

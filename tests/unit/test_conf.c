@@ -304,6 +304,9 @@ bad_values_say_what_to_write(void **state)
 		{ "config", "Certificate:x.pem", "write cert = FILE" },
 		{ "config", "verifymode:none", "write verifyChain" },
 		{ "renegotiation", "1", "yes or no" },
+		{ "sessiond", "/run/cache", "HOST:PORT" },
+		{ "sessiond", "localhost:0", "HOST:PORT" },
+		{ "engineNum", "0", "from 1" },
 	};
 
 	(void)state;
@@ -354,16 +357,6 @@ ocsp_is_read(void **state)
 }
 
 static void
-what_is_to_come_is_known(void **state)
-{
-	static const char *const names[] = { "sessiond" };
-
-	(void)state;
-	for (size_t i = 0; i < COUNT_OF(names); i++)
-		assert_null(find(names[i])->parse);
-}
-
-static void
 note_op(void *arg, const char *name)
 {
 	unsigned *seen = arg;
@@ -399,7 +392,6 @@ main(void)
 		CASE(bad_values_say_what_to_write),
 		CASE(a_name_has_at_most_255_bytes),
 		CASE(ocsp_is_read),
-		CASE(what_is_to_come_is_known),
 		CASE(the_names_of_options_can_be_listed),
 	};
 
