@@ -135,6 +135,11 @@ static const struct entry commands[] = {
 	{ "ginnel -options", "", "List the names that the option options takes." },
 	{ "ginnel -sockets", "",
 	    "List the names that the option socket takes, and their defaults." },
+	{ "stunnel", " [FILE] | -fd N | -version | -help | -options | -sockets",
+	    "Called by this name, for instance through a link, ginnel stands in for stunnel: every "
+	    "other word is the name of a file, the file of the machine is that of stunnel, the "
+	    "first lines have the form of stunnel's, errors show the line that is wrong, syslog "
+	    "knows the program as stunnel, and every failure has the exit status 1." },
 };
 
 static const struct entry signals[] = {

@@ -3,6 +3,7 @@
 #include "app/help.h"
 
 #include "app/process.h"
+#include "app/program.h"
 #include "app/version.h"
 #include "config/parse.h"
 #include "net/sock.h"
@@ -20,6 +21,8 @@ static void
 banner(FILE *to)
 {
 	banner_to = to;
+	if (program_stands_in())
+		banner_line("Initializing inetd mode configuration"); /* scripts skip it */
 	version_lines(banner_line);
 	fprintf(to, " \n");
 }
@@ -54,7 +57,7 @@ void
 help_version(FILE *to)
 {
 	banner(to);
-	fprintf(to, "%-22s = %s\n", "configuration", GINNEL_SYSCONFDIR "/ginnel/ginnel.conf");
+	fprintf(to, "%-22s = %s\n", "configuration", program_configuration());
 	print_sets(to, process_sets);
 }
 

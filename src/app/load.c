@@ -2,6 +2,8 @@
 /* app/load.c -- a configuration, read and built. */
 #include "app/load.h"
 
+#include "app/program.h"
+
 #include "config/build.h"
 
 #include <errno.h>
@@ -45,8 +47,9 @@ log_problem(const struct problem *p)
 {
 	char text[LOG_LINE_MAX];
 
-	log_at(
-	    &log_main, p->fatal ? LOG_ERR : LOG_WARNING, "%s", problem_text(p, text, sizeof(text)));
+	log_at(&log_main, p->fatal ? LOG_ERR : LOG_WARNING, "%s",
+	    program_stands_in() ? problem_text_with_line(p, text, sizeof(text))
+				: problem_text(p, text, sizeof(text)));
 }
 
 /* A daemon leaves the directory that a relative path would mean. */
@@ -89,6 +92,16 @@ prepare_library(struct config *c)
 	library_apply(&((const struct globals *)c->globals)->library, &sink.sink);
 }
 
+/* syslog knows the program by the name under which it was called, unless `service` says another. */
+static void
+check_ident(struct config *c)
+{
+	struct globals *g = c->globals;
+
+	if (program_stands_in() && g->log.ident != NULL && strcmp(g->log.ident, "ginnel") == 0)
+		g->log.ident = program_name();
+}
+
 struct loaded
 load(const struct source *source, const struct plan *previous, struct files *files,
     void (*print)(const struct problem *))
@@ -103,6 +116,7 @@ load(const struct source *source, const struct plan *previous, struct files *fil
 	}
 	l.globals = l.config->globals;
 	check_paths(l.config);
+	check_ident(l.config);
 	prepare_library(l.config);
 	/* Sections are built also when some line was wrong: all errors in one go. */
 	l.plan = config_build(l.config, previous, files);

@@ -5,21 +5,45 @@
 #include "app/exit_status.h"
 #include "app/help.h"
 #include "app/migrate.h"
+#include "app/program.h"
 #include "app/run.h"
+#include "app/version.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
 #include "base/text.h"
 
-#define DEFAULT_CONFIG GINNEL_SYSCONFDIR "/ginnel/ginnel.conf"
+static void
+log_notice_text(const char *text)
+{
+	log_notice(&log_main, "%s", text);
+}
+
+/* As the incumbent puts it; nothing is logged anywhere yet, so this goes to standard error. */
+static int
+usage_standing_in(const char *wrong)
+{
+	version_lines(log_notice_text);
+	log_err(&log_main, "%s", wrong);
+	log_notice(&log_main, " ");
+	log_notice(&log_main, "Syntax:");
+	log_notice(&log_main, "%s [FILE] | -fd N | -help | -version | -sockets | -options",
+	    program_name());
+	log_abandon();
+	return EXIT_WRONG_USAGE;
+}
 
 static int
 usage(const char *wrong, const char *what)
 {
+	if (program_stands_in())
+		return usage_standing_in(wrong);
 	fprintf(stderr, "ginnel: %s%s%s\n", wrong, *what != '\0' ? ": " : "", what);
 	fprintf(stderr, "usage: ginnel [run] FILE | -fd NUMBER | check [--migrate [--print]] FILE "
 			"| demo | -version | -help | "
@@ -27,12 +51,34 @@ usage(const char *wrong, const char *what)
 	return EXIT_WRONG_USAGE;
 }
 
+/* The incumbent resolves the name once; its messages, and ours in its place, show the result. */
+static int
+run_standing_in(const char *name)
+{
+	char *path = realpath(name, NULL);
+	const struct source source = { .path = path };
+	int status;
+
+	if (path == NULL) {
+		int error = errno;
+
+		version_lines(log_notice_text);
+		log_err(&log_main, "Invalid configuration file name \"%s\"", name);
+		log_err(&log_main, "realpath: %s (%d)", strerror(error), error);
+		log_abandon();
+		return EXIT_FAILED;
+	}
+	status = run(&source);
+	free(path);
+	return status;
+}
+
 static int
 command_run(char **args)
 {
 	const struct source source = { .path = args[0] };
 
-	return run(&source);
+	return program_stands_in() ? run_standing_in(args[0]) : run(&source);
 }
 
 static int
@@ -121,42 +167,51 @@ static const struct command {
 	int args_min, args_max;
 	const char *missing; /* what to say when one is missing */
 	int (*run)(char **args);
+	bool ours; /* the incumbent takes the word for the name of a file */
 } commands[] = {
-	{ "run", 1, 1, "run needs the name of a configuration file", command_run },
-	{ "check", 1, 3, "check needs the name of a configuration file", command_check },
-	{ "-fd", 1, 1, "No file descriptor specified", command_fd },
-	{ "demo", 0, 1, "", command_demo },
-	{ "-version", 0, 0, "", command_version },
-	{ "--version", 0, 0, "", command_version },
-	{ "-help", 0, 0, "", command_help },
-	{ "--help", 0, 0, "", command_help },
-	{ "-options", 0, 0, "", command_options },
-	{ "-sockets", 0, 0, "", command_sockets },
+	{ "run", 1, 1, "run needs the name of a configuration file", command_run, true },
+	{ "check", 1, 3, "check needs the name of a configuration file", command_check, true },
+	{ "-fd", 1, 1, "No file descriptor specified", command_fd, false },
+	{ "demo", 0, 1, "", command_demo, true },
+	{ "-version", 0, 0, "", command_version, false },
+	{ "--version", 0, 0, "", command_version, true },
+	{ "-help", 0, 0, "", command_help, false },
+	{ "--help", 0, 0, "", command_help, true },
+	{ "-options", 0, 0, "", command_options, false },
+	{ "-sockets", 0, 0, "", command_sockets, false },
 };
 
-int
-main(int argc, char **argv)
+static int
+dispatch(int argc, char **argv)
 {
-	char *fallback[] = { (char[]){ DEFAULT_CONFIG }, NULL };
+	char *fallback[] = { (char *)(uintptr_t)program_configuration(), NULL };
+	bool strict = !program_stands_in(); /* the incumbent passes over further words */
 
 	if (argc < 2)
 		return command_run(fallback);
 	for (size_t i = 0; i < COUNT_OF(commands); i++) {
 		const struct command *c = &commands[i];
 
-		if (strcasecmp(argv[1], c->name) != 0)
+		if (strcasecmp(argv[1], c->name) != 0 || (c->ours && !strict))
 			continue;
 		if (argc - 2 < c->args_min)
 			return usage(c->missing, "");
-		if (argc - 2 > c->args_max)
+		if (strict && argc - 2 > c->args_max)
 			return usage("too many arguments", argv[2 + c->args_max]);
 		return c->run(argv + 2);
 	}
 	/* Whatever else it is, it is a file's name; but a mistyped flag should not look like one.
 	 */
-	if (argv[1][0] == '-' && access(argv[1], F_OK) != 0)
+	if (strict && argv[1][0] == '-' && access(argv[1], F_OK) != 0)
 		return usage("unknown option", argv[1]);
-	if (argc > 2)
+	if (strict && argc > 2)
 		return usage("too many arguments", argv[2]);
 	return command_run(argv + 1);
+}
+
+int
+main(int argc, char **argv)
+{
+	program_called(argv[0]);
+	return program_status(dispatch(argc, argv));
 }

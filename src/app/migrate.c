@@ -270,7 +270,7 @@ on_problem(void *owner, struct where where, bool fatal, const char *option, cons
 static void
 read_lines(struct review *r, const struct source *source, struct files *files)
 {
-	static const struct parse_events events = { on_section, on_option, on_problem };
+	static const struct parse_events events = { NULL, on_section, on_option, on_problem };
 	struct reading reading = { .review = r };
 
 	reading.parse = (struct parse){

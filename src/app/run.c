@@ -7,6 +7,7 @@
 #include "app/notify.h"
 #include "app/pid_file.h"
 #include "app/priv.h"
+#include "app/program.h"
 #include "app/sandbox.h"
 #include "app/version.h"
 #include "base/heap.h"
@@ -542,6 +543,7 @@ run(const struct source *source)
 		log_abandon();
 	clean_up(&s, &l);
 	log_close();
+	status = program_status(status);
 	process_tell_parent(status);
 	return status;
 }

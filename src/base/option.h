@@ -61,6 +61,7 @@ struct option {
 	enum option_scope scope;
 	enum option_reload reload;
 	enum option_reads reads;
+	bool secret;	 /* no message may show the value */
 	const char *def; /* default, as text for the same parser; NULL: the zeroed field */
 	long min, max;	 /* for numbers; both 0: any */
 	const struct option_word *words; /* for option_word() */

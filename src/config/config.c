@@ -149,6 +149,34 @@ add_problem(struct config *c, const struct problem *found)
 	return true;
 }
 
+/*
+ * A line as it may be shown.  The value of an option that keeps a secret is left out, and that of
+ * one that nobody knows, as it may be a misspelt secret.
+ */
+static const char *
+shown(const struct config *c, const char *raw, const char *option)
+{
+	const char *end;
+
+	if (raw == NULL)
+		return NULL;
+	for (unsigned i = 0; option != NULL && i < c->place_count; i++)
+		if (place_named(&c->places[i], option))
+			return c->places[i].option->secret
+				   ? arena_printf(c->arena, "%s = ...", option)
+				   : raw;
+	if (raw[strspn(raw, " \t")] == '[' || (end = strpbrk(raw, "=:")) == NULL)
+		return raw;
+	return arena_printf(c->arena, "%.*s ...", (int)(end + 1 - raw), raw);
+}
+
+static void
+on_file(void *owner, bool marked)
+{
+	(void)owner;
+	log_notice(&log_main, "UTF-8 byte order mark %sdetected", marked ? "" : "not ");
+}
+
 static void
 give_up(struct reader *r)
 {
@@ -163,6 +191,7 @@ on_problem(void *owner, struct where where, bool fatal, const char *option, cons
 	struct problem p = { .fatal = fatal,
 		.file = where.file,
 		.line = where.line,
+		.raw = shown(r->config, where.raw, option),
 		.option = option,
 		.text = text };
 
@@ -206,7 +235,7 @@ set_in(const struct config *c, const struct section *section, const char *option
 		if (section->set[i].file != NULL && place_named(&c->places[i], option))
 			return section->set[i];
 	}
-	return (struct where){ NULL, 0 };
+	return (struct where){ NULL, 0, NULL };
 }
 
 /* The line to mend: in the section, else the default that it took over. */
@@ -222,7 +251,7 @@ void
 config_complain(struct config *c, const struct section *section, bool fatal, const char *option,
     const char *text)
 {
-	struct where w = { NULL, 0 };
+	struct where w = { NULL, 0, NULL };
 	struct problem p = { .fatal = fatal, .option = option, .text = text };
 
 	CHECK_OBJ(c, CONFIG_MAGIC);
@@ -236,6 +265,7 @@ config_complain(struct config *c, const struct section *section, bool fatal, con
 	}
 	p.file = w.file;
 	p.line = w.line;
+	p.raw = shown(c, w.raw, option);
 	if (!is_known(c, &p))
 		(void)add_problem(c, &p);
 }
@@ -251,6 +281,22 @@ problem_text(const struct problem *p, char *out, size_t size)
 	(void)snprintf(out, size, "%s%s%s%s%s%s%s%s%s", p->file != NULL ? p->file : "", line,
 	    p->file != NULL ? ": " : "", service ? "[" : "", service ? p->service : "",
 	    service ? "]: " : "", option ? p->option : "", option ? ": " : "", p->text);
+	return out;
+}
+
+const char *
+problem_text_with_line(const struct problem *p, char *out, size_t size)
+{
+	if (p->raw != NULL && p->file != NULL && p->line > 0 && p->service == NULL)
+		(void)snprintf(out, size, "%s:%u: \"%s\": %s", p->file, p->line, p->raw, p->text);
+	else if (p->service != NULL)
+		(void)snprintf(out, size, "Service [%s]: %s%s%s", p->service,
+		    p->option != NULL ? p->option : "", p->option != NULL ? ": " : "", p->text);
+	else if (p->file != NULL && p->line > 0)
+		(void)snprintf(out, size, "%s:%u: %s", p->file, p->line, p->text);
+	else
+		(void)snprintf(out, size, "Global options: %s%s%s",
+		    p->option != NULL ? p->option : "", p->option != NULL ? ": " : "", p->text);
 	return out;
 }
 
@@ -327,10 +373,13 @@ unknown_option(struct reader *r, struct where where, const char *name)
 	const char *other = suggest(r->config, name, near, sizeof(near));
 
 	if (other != NULL)
-		(void)snprintf(text, sizeof(text), "unknown option; did you mean \"%s\"?", other);
+		(void)snprintf(text, sizeof(text),
+		    "Specified option name is not valid here: unknown option; did you mean \"%s\"?",
+		    other);
 	else
-		(void)snprintf(
-		    text, sizeof(text), "unknown option; the manual lists all that there are");
+		(void)snprintf(text, sizeof(text),
+		    "Specified option name is not valid here: unknown option; the manual lists all "
+		    "that there are");
 	on_problem(r, where, true, text_safe(name, strlen(name), safe, sizeof(safe)), text);
 }
 
@@ -341,7 +390,8 @@ misplaced_option(struct reader *r, struct where where, const char *name)
 	char text[512];
 
 	(void)snprintf(text, sizeof(text),
-	    "a global option, and this is a section; move it above line %u of %s, where the first "
+	    "Specified option name is not valid here: a global option, and this is a section; move "
+	    "it above line %u of %s, where the first "
 	    "section begins",
 	    first.line, first.file);
 	on_problem(r, where, true, name, text);
@@ -426,7 +476,7 @@ set_defaults(struct reader *r)
 		const struct option *o = p->option;
 
 		if (o->parse != NULL && o->def != NULL && !place_set(p, r, &ctx, o->def))
-			on_problem(r, (struct where){ NULL, 0 }, true, o->name, ctx.why);
+			on_problem(r, (struct where){ NULL, 0, NULL }, true, o->name, ctx.why);
 	}
 }
 
@@ -441,7 +491,7 @@ config_new(const char *path, const struct option_set *global_sets, size_t global
 	if ((c->arena = arena_new()) != NULL && (c->path = arena_strdup(c->arena, path)) != NULL &&
 	    (c->globals = arena_alloc(c->arena, globals_size)) != NULL &&
 	    make_places(c, global_sets) &&
-	    (c->global = section_new(c, (struct where){ c->path, 0 }, NULL)) != NULL &&
+	    (c->global = section_new(c, (struct where){ c->path, 0, NULL }, NULL)) != NULL &&
 	    service_init(c->arena, c->global->conf))
 		return c;
 	config_free(c);
@@ -452,7 +502,7 @@ struct config *
 config_read(struct files *files, const char *path, const char *text,
     const struct option_set *global_sets, size_t globals_size)
 {
-	static const struct parse_events events = { on_section, on_option, on_problem };
+	static const struct parse_events events = { on_file, on_section, on_option, on_problem };
 	struct config *c;
 	struct reader r;
 

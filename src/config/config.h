@@ -20,6 +20,7 @@ struct problem {
 	const char *service; /* the section that is at fault as a whole, or NULL */
 	const char *option;  /* or NULL */
 	const char *text;    /* what is wrong; what to write instead */
+	const char *raw;     /* the line, without secrets, or NULL */
 };
 
 struct section {
@@ -67,5 +68,7 @@ void config_complain(
  * no line is known.  Returns out.
  */
 const char *problem_text(const struct problem *, char *out, size_t size);
+/* The same as the incumbent has it: "file:12: "the line": text", "Service [x]: text". */
+const char *problem_text_with_line(const struct problem *, char *out, size_t size);
 
 #endif

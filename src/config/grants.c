@@ -186,7 +186,7 @@ struct grants *
 grants_read(
     struct files *files, const char *path, const char *text, const struct option_set *global_sets)
 {
-	static const struct parse_events events = { on_section, on_option, on_problem };
+	static const struct parse_events events = { NULL, on_section, on_option, on_problem };
 	struct reader r = { .global_sets = global_sets };
 
 	if (OBJ_NEW(r.grants, GRANTS_MAGIC) == NULL)

@@ -60,13 +60,22 @@ parse_option(struct parse *p, char *name)
 		p->events->option(p->owner, p->where, name, trim(value));
 }
 
+/* Not a blank line, and no comment. */
+static bool
+says_something(const char *line)
+{
+	while (isspace((unsigned char)*line))
+		line++;
+	return *line != '\0' && *line != ';' && *line != '#';
+}
+
 static void
 parse_line(struct parse *p, char *line)
 {
 	char *start = trim(line);
 	size_t n = strlen(start);
 
-	if (n == 0 || *start == ';' || *start == '#')
+	if (!says_something(start))
 		return;
 	if (*start != '[') {
 		parse_option(p, start);
@@ -104,17 +113,22 @@ parse_text(struct parse *p, const char *path, const char *text, size_t n)
 	static const char bom[] = "\xef\xbb\xbf"; /* of UTF-8; Windows' editors leave it */
 	const char *end = text + n, *next;
 	struct where back = p->where;
+	bool marked;
 	char line[PARSE_LINE_MAX +
 		  1]; /* not shared: the name of an `include` lies in it meanwhile */
 
 	if ((p->where.file = arena_strdup(p->arena, path)) == NULL) {
-		p->where = (struct where){ NULL, 0 };
+		p->where = (struct where){ NULL, 0, NULL };
 		complain(p, true, NULL, "out of memory");
 		p->stopped = true;
 	}
 	p->where.line = 0;
-	if (n >= strlen(bom) && memcmp(text, bom, strlen(bom)) == 0)
+	p->where.raw = NULL;
+	marked = n >= strlen(bom) && memcmp(text, bom, strlen(bom)) == 0;
+	if (marked)
 		text += strlen(bom);
+	if (p->events->file != NULL)
+		p->events->file(p->owner, marked);
 	for (; text < end && !p->stopped; text = next) {
 		const char *stop = memchr(text, '\n', (size_t)(end - text)), *wrong;
 
@@ -122,10 +136,14 @@ parse_text(struct parse *p, const char *path, const char *text, size_t n)
 			stop = end;
 		next = stop == end ? end : stop + 1;
 		p->where.line++;
-		if ((wrong = take_line(text, stop, line)) != NULL)
+		p->where.raw = NULL;
+		if ((wrong = take_line(text, stop, line)) != NULL) {
 			complain(p, true, NULL, "%s", wrong);
-		else
-			parse_line(p, line);
+			continue;
+		}
+		if (says_something(line))
+			p->where.raw = arena_strdup(p->arena, line);
+		parse_line(p, line);
 	}
 	p->where = back;
 }
@@ -143,7 +161,7 @@ cannot_read(struct parse *p, const char *path, int error)
 {
 	struct where back = p->where;
 
-	p->where = (struct where){ arena_strdup(p->arena, path), 0 };
+	p->where = (struct where){ arena_strdup(p->arena, path), 0, NULL };
 	complain(p, true, NULL, "cannot read the file: %s (%d)", strerror(error), error);
 	p->where = back;
 }

@@ -23,11 +23,14 @@ enum {
 struct where {
 	const char *file; /* NULL: nowhere */
 	unsigned line;	  /* from 1; 0: the file as a whole */
+	const char *raw;  /* the line as it stands there, or NULL */
 };
 
 /* What is found, in the order of the text.  The strings are gone after the call; where.file is not.
  */
 struct parse_events {
+	/* A file begins, with UTF-8's byte order mark or without; may be NULL. */
+	void (*file)(void *owner, bool marked);
 	void (*section)(void *owner, struct where, const char *name);
 	void (*option)(void *owner, struct where, const char *name, const char *value);
 	/* `option` may be NULL. */

@@ -110,6 +110,7 @@ const struct option proto_options[] = {
 	    .arg = "USER",
 	    .doc = "The user as whom protocol logs in." },
 	{ .name = "protocolPassword",
+	    .secret = true,
 	    .parse = option_text,
 	    .offset = AT(password),
 	    .scope = OPTION_SERVICE,

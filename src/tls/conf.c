@@ -718,6 +718,7 @@ const struct option tls_options[] = {
 		   "can read the sessions: use it in a network of your own. It is not used by a "
 		   "service that verifies certificates or has PSKsecrets." },
 	{ .name = "ticketKeySecret",
+	    .secret = true,
 	    .parse = parse_secret,
 	    .offset = AT(ticket_key),
 	    .scope = OPTION_SERVICE,
@@ -729,6 +730,7 @@ const struct option tls_options[] = {
 		   "learns the secrets can read what was recorded of TLS 1.2 sessions: change "
 		   "them often. Needs ticketMacSecret." },
 	{ .name = "ticketMacSecret",
+	    .secret = true,
 	    .parse = parse_secret,
 	    .offset = AT(ticket_mac),
 	    .scope = OPTION_SERVICE,

@@ -237,25 +237,30 @@ each_fault_is_told_with_its_line(void **state)
 	static const struct {
 		const char *text, *said;
 	} cases[] = {
-		{ "conect = 1\n", "t.conf:1: conect: unknown option; did you mean \"connect\"?\n" },
-		{ "nsi = x\n", "t.conf:1: nsi: unknown option; did you mean \"sni\"?\n" },
-		{ "accept.crt = x\n",
-		    "t.conf:1: accept.crt: unknown option; did you mean \"accept.cert\"?\n" },
-		{ "inclued = x\n",
-		    "t.conf:1: inclued: unknown option; did you mean \"include\"?\n" },
-		{ "wrokers = 1\n",
-		    "t.conf:1: wrokers: unknown option; did you mean \"workers\"?\n" },
-		{ "xforwardedfor = yes\n", "t.conf:1: xforwardedfor: unknown option; the manual "
+		{ "conect = 1\n", "t.conf:1: conect: Specified option name is not valid here: "
+				  "unknown option; did you mean \"connect\"?\n" },
+		{ "nsi = x\n", "t.conf:1: nsi: Specified option name is not valid here: unknown "
+			       "option; did you mean \"sni\"?\n" },
+		{ "accept.crt = x\n", "t.conf:1: accept.crt: Specified option name is not valid "
+				      "here: unknown option; did you mean \"accept.cert\"?\n" },
+		{ "inclued = x\n", "t.conf:1: inclued: Specified option name is not valid here: "
+				   "unknown option; did you mean \"include\"?\n" },
+		{ "wrokers = 1\n", "t.conf:1: wrokers: Specified option name is not valid here: "
+				   "unknown option; did you mean \"workers\"?\n" },
+		{ "xforwardedfor = yes\n", "t.conf:1: xforwardedfor: Specified option name is not "
+					   "valid here: unknown option; the manual "
 					   "lists all that there are\n" },
 		{ "a\x1b[2Jb = 1\n",
-		    "t.conf:1: a\\x1b[2Jb: unknown option; the manual lists all that there are\n" },
+		    "t.conf:1: a\\x1b[2Jb: Specified option name is not valid here: unknown "
+		    "option; the manual lists all that there are\n" },
 		{ "accept.client = yes\n", NULL },
 		{ "accept. = yes\n", NULL },
 		{ "fips = no\n",
 		    "t.conf:1: fips: known, not supported yet; remove it to run without it\n" },
 		{ "[x]\nfips = no\n",
 		    "t.conf:2: fips: known, not supported yet; remove it to run without it\n" },
-		{ "\n[x]\nclient = yes\npid = /x\n", "t.conf:4: pid: a global option, and this is "
+		{ "\n[x]\nclient = yes\npid = /x\n", "t.conf:4: pid: Specified option name is not "
+						     "valid here: a global option, and this is "
 						     "a section; move it above line 2 of t.conf, "
 						     "where the first section begins\n" },
 		{ "client = yes ; both\n", "t.conf:1: client: \"yes ; both\" is not a value for "
@@ -410,6 +415,31 @@ a_problem_is_cut_to_its_room(void **state)
 	assert_string_equal(problem_text(&bare, out, sizeof(out)), "[x]: no");
 }
 
+/* As logs of the incumbent are read by programs: the line itself, but no secret in it. */
+static void
+a_problem_with_its_line(void **state)
+{
+	static const struct {
+		const char *line, *text;
+	} cases[] = {
+		{ "TIMEOUTidle =  x ", "t.conf:2: \"TIMEOUTidle =  x \": " },
+		{ "[y", "t.conf:2: \"[y\": " },
+		{ "protocolPasswort = tops3cret", "t.conf:2: \"protocolPasswort = ...\": " },
+		{ "ticketKeySecret = tops3cret", "t.conf:2: \"ticketKeySecret = ...\": " },
+		{ "nonsense", "t.conf:2: \"nonsense\": " },
+	};
+	char text[128], out[256];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		(void)snprintf(text, sizeof(text), "[x]\n%s\n", cases[i].line);
+		read_text(text);
+		assert_non_null(config->problems);
+		problem_text_with_line(config->problems, out, sizeof(out));
+		assert_memory_equal(out, cases[i].text, strlen(cases[i].text));
+	}
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
 
 int
@@ -431,6 +461,7 @@ main(void)
 		TEST(warnings_are_no_errors),
 		TEST(a_bad_default_is_told_once),
 		TEST(a_problem_is_cut_to_its_room),
+		TEST(a_problem_with_its_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

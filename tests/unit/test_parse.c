@@ -119,7 +119,7 @@ on_option(void *owner, struct where where, const char *name, const char *value)
 		on_problem(l, where, true, name, ctx.why);
 }
 
-static const struct parse_events events = { on_section, on_option, on_problem };
+static const struct parse_events events = { NULL, on_section, on_option, on_problem };
 
 static struct listener listener;
 
