@@ -90,8 +90,8 @@ host_is_numeric(const char *host, struct addr *out)
 	return true;
 }
 
-static bool
-host_is_name(const char *host)
+bool
+addr_host_is_name(const char *host)
 {
 	for (const char *p = host; *p != '\0'; p++)
 		if (!isalnum((unsigned char)*p) && strchr("-._", *p) == NULL)
@@ -118,7 +118,7 @@ host_parse(struct target *t, bool brackets, char *why, size_t size)
 		    "\"%s\" is not an IPv6 address; write [ADDRESS]:PORT, the port behind the last "
 		    "colon",
 		    t->host);
-	else if (host_is_name(t->host))
+	else if (addr_host_is_name(t->host))
 		return true;
 	else
 		snprintf(why, size,
@@ -349,6 +349,19 @@ is_loopback(const struct addr *a)
 		return ntohl(a->in.sin_addr.s_addr) >> 24 == 127;
 	return IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr) ||
 	       (IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr) && a->in6.sin6_addr.s6_addr[12] == 127);
+}
+
+bool
+addr_is_loopback(const struct addr *a)
+{
+	struct addr plain = addr_unmapped(a);
+
+	if (plain.len == 0 || addr_is_unix(&plain))
+		return false;
+	/* Linux takes 0.0.0.0 and :: for its own loopback, and knows no other host in 0/8. */
+	if (plain.sa.sa_family == AF_INET && ntohl(plain.in.sin_addr.s_addr) >> 24 == 0)
+		return true;
+	return addr_is_wildcard(&plain) || is_loopback(&plain);
 }
 
 bool

@@ -54,6 +54,8 @@ const char *addr_text(const struct addr *, char out[ADDR_TEXT]);
 /* The host alone, in figures; "" if it has none.  Returns out. */
 const char *addr_host_text(const struct addr *, char out[ADDR_TEXT]);
 
+/* May it stand for a host: letters, digits, '-', '_' and '.', at most 253 of them? */
+bool addr_host_is_name(const char *);
 struct addr addr_from(const struct sockaddr *, socklen_t); /* of a length that struct addr holds */
 void addr_set_port(struct addr *, uint16_t port);	   /* host order; a UNIX socket has none */
 /* An IPv4 address that a socket of both families shows as ::ffff:1.2.3.4, as what it is. */
@@ -61,6 +63,8 @@ struct addr addr_unmapped(const struct addr *);
 bool addr_equal(const struct addr *, const struct addr *); /* family, address and port */
 bool addr_is_wildcard(const struct addr *);		   /* 0.0.0.0 or :: */
 bool addr_is_unix(const struct addr *);
+/* Does it lead to this machine whatever its addresses are: loopback, the wildcard, in any form? */
+bool addr_is_loopback(const struct addr *);
 bool addr_is_local(const struct addr *); /* loopback, the wildcard, or an address of this machine */
 uint16_t addr_port(const struct addr *);
 

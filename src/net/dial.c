@@ -188,6 +188,9 @@ dial_step(struct dial *d)
 		} else if (!d->looked_up) {
 			if (look_up(d) == IO_AGAIN)
 				return IO_AGAIN;
+		} else if (d->plan->only_look_up && d->lookup.count > 0) {
+			d->reason = R_LOOKED_UP;
+			return IO_FAILED;
 		} else if (d->next < d->lookup.count) {
 			try_address(d);
 		} else if (!next_target(d)) {
@@ -200,6 +203,15 @@ enum reason
 dial_reason(const struct dial *d)
 {
 	return d->reason;
+}
+
+const struct addr *
+dial_found(const struct dial *d, int family)
+{
+	for (unsigned i = 0; i < d->lookup.count; i++)
+		if (family == AF_UNSPEC || d->lookup.addrs[i].sa.sa_family == family)
+			return &d->lookup.addrs[i];
+	return NULL;
 }
 
 const struct addr *

@@ -11,6 +11,7 @@ struct dial_plan {
 	const struct target *targets;
 	unsigned count;
 	bool fresh_names;	  /* delay = yes */
+	bool only_look_up;	  /* the end is R_LOOKED_UP, see dial_found() */
 	const struct addr *local; /* source address, or NULL */
 	bool foreign;		  /* ... which is not of this machine */
 	int timeout_ms;		  /* for each address; negative: none */
@@ -26,7 +27,9 @@ struct dial *dial_new(const struct dial_plan *, unsigned first, struct resolver 
     struct pool *, const struct log_ctx *, struct task *, struct stream *out);
 /* IO_OK: *out is connected; IO_AGAIN; IO_FAILED: nothing is left to try. */
 enum io dial_step(struct dial *) MUST_CHECK;
-enum reason dial_reason(const struct dial *);	      /* after IO_FAILED */
+enum reason dial_reason(const struct dial *); /* after IO_FAILED */
+/* The first address of that family (AF_UNSPEC: any) that the target has; NULL: none. */
+const struct addr *dial_found(const struct dial *, int family);
 const struct addr *dial_address(const struct dial *); /* that *out is connected to */
 void dial_free(struct dial *);			      /* does not close *out; NULL is fine */
 

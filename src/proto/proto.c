@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 
+#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,24 +63,26 @@ parse_protocol(struct option_ctx *ctx, const struct option *o, void *field, cons
 	return true;
 }
 
-/* Fields: .host, and from it .host_name. */
+/* Fields: .host, and from it .host_name and .host_target. */
 static bool
 parse_host(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
 {
 	struct proto_conf *conf = (struct proto_conf *)((char *)field - o->offset);
 	const char *colon = strrchr(value, ':');
-	struct target t;
+	struct target *t = arena_alloc(ctx->arena, sizeof(*t));
 
+	if (t == NULL)
+		return option_refuse(ctx, "out of memory");
 	if (!option_text(ctx, o, field, value))
 		return false;
-	conf->host_name = NULL;
-	if (colon == NULL) {
-		conf->host_name = conf->host;
-		return true;
-	}
-	if (!target_parse(ctx->arena, value, &t, ctx->why, sizeof(ctx->why)))
-		return false;
-	conf->host_name = t.numeric.len == 0 ? t.host : NULL;
+	conf->host_name = colon == NULL ? conf->host : NULL;
+	conf->host_target = NULL;
+	/* Without a colon it may be a name alone, as smtp wants it, or a port. */
+	if (!target_parse(ctx->arena, value, t, ctx->why, sizeof(ctx->why)))
+		return colon == NULL;
+	conf->host_target = t;
+	if (colon != NULL && t->numeric.len == 0)
+		conf->host_name = t->host;
 	return true;
 }
 
@@ -94,15 +97,22 @@ const struct option proto_options[] = {
 	    .doc =
 		"What is spoken before TLS begins, or right after. imap, lmtp, nntp, pop3, sieve "
 		"and smtp begin TLS by their command STARTTLS (STLS); ldap, mysql (MariaDB, "
-		"too) and pgsql by requests of their own. Without protocol TLS begins at once." },
+		"too), pgsql and cifs by requests of their own. connect is the method of HTTP: as "
+		"a client we ask the proxy at connect for protocolHost, and TLS begins with that; "
+		"as a server a client names its target before TLS begins, and any target will do. "
+		"socks is spoken inside TLS: as a client version 5, as a server 4, 4a and 5, and "
+		"the client names its target, which may not be loopback. proxy tells the target "
+		"who the client is, by a PROXY header of version 1 in front of all other bytes. "
+		"Without protocol TLS begins at once." },
 	{ .name = "protocolHost",
 	    .parse = parse_host,
 	    .offset = AT(host),
 	    .scope = OPTION_SERVICE,
 	    .arg = "HOST[:PORT]",
 	    .doc =
-		"The host that protocol asks for, or for smtp the name that we introduce ourselves "
-		"with." },
+		"The host that protocol asks for: connect needs it, and for socks it takes the "
+		"place of the address that the client was going to before it was redirected. For "
+		"smtp it is the name that we introduce ourselves with." },
 	{ .name = "protocolUsername",
 	    .parse = option_text,
 	    .offset = AT(username),
@@ -122,19 +132,22 @@ const struct option proto_options[] = {
 	    .offset = AT(domain),
 	    .scope = OPTION_SERVICE,
 	    .arg = "NAME",
-	    .doc = "The domain with which protocol logs in." },
+	    .doc = "The domain of the user, for connect with ntlm." },
 	{ .name = "protocolAuthentication",
 	    .parse = option_text,
 	    .offset = AT(authentication),
 	    .scope = OPTION_SERVICE,
 	    .arg = "TYPE",
-	    .doc = "How protocol logs in. What the protocol does not know means its default." },
+	    .doc = "How protocol logs in: basic or ntlm for connect, plain or login for smtp. What "
+		   "the protocol does not know means its default, the first of these. ntlm is "
+		   "its version 1, which is weak and for proxies that take nothing else." },
 	{ .name = "protocolHeader",
 	    .parse = option_list,
 	    .offset = AT(headers),
 	    .scope = OPTION_SERVICE,
 	    .arg = "HEADER",
-	    .doc = "A header line that protocol sends. May be given several times." },
+	    .doc = "A header line that connect sends to the proxy, as it stands. May be given "
+		   "several times." },
 	{ .name = NULL },
 };
 
@@ -271,6 +284,20 @@ proto_bytes(struct dialogue *d, enum proto_side side, size_t n, const uint8_t **
 	return PROTO_DONE;
 }
 
+enum proto_verdict
+proto_some(struct dialogue *d, enum proto_side side, size_t seen, const uint8_t **bytes, size_t *n)
+{
+	const struct buf *in = d->side[side].in;
+
+	if (buf_len(in) <= seen) {
+		d->waits |= 1u << side;
+		return PROTO_MORE;
+	}
+	*bytes = buf_head(in);
+	*n = buf_len(in);
+	return PROTO_DONE;
+}
+
 void
 proto_eat(struct dialogue *d, enum proto_side side, size_t n)
 {
@@ -337,6 +364,67 @@ proto_base64(const void *bytes, size_t n, char *out, size_t size)
 		*out++ = i + 2 < n ? digits[v & 63] : '=';
 	}
 	*out = '\0';
+	return true;
+}
+
+/* What a digit stands for; -1: it is none. */
+static int
+sextet(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+bool
+proto_unbase64(const char *text, size_t n, uint8_t *out, size_t size, size_t *len)
+{
+	uint32_t bits = 0;
+	size_t pad = 0;
+
+	*len = 0;
+	if (n % 4 != 0)
+		return false;
+	while (pad < 2 && pad < n && text[n - 1 - pad] == '=')
+		pad++;
+	for (size_t i = 0; i < n - pad; i++) {
+		int v = sextet(text[i]);
+
+		if (v < 0)
+			return false;
+		bits = bits << 6 | (uint32_t)v;
+		if (i % 4 == 0)
+			continue;
+		if (*len == size)
+			return false;
+		out[(*len)++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
+	}
+	return true;
+}
+
+bool
+proto_ask_for(struct dialogue *d, const char *host, size_t n, uint16_t port)
+{
+	struct proto_target *t = &d->target;
+	struct addr v4 = { .len = sizeof(v4.in), .in.sin_family = AF_INET };
+	struct addr v6 = { .len = sizeof(v6.in6), .in6.sin6_family = AF_INET6 };
+
+	if (n == 0 || n >= sizeof(t->host) || memchr(host, '\0', n) != NULL)
+		return false;
+	memcpy(t->host, host, n);
+	t->host[n] = '\0';
+	t->port = port;
+	if (inet_pton(AF_INET, t->host, &v4.in.sin_addr) == 1)
+		t->addr = v4;
+	else if (inet_pton(AF_INET6, t->host, &v6.in6.sin6_addr) == 1)
+		t->addr = v6;
+	else
+		return addr_host_is_name(t->host);
+	addr_set_port(&t->addr, port);
 	return true;
 }
 

@@ -7,7 +7,7 @@
  * of a tunnel's life it has something to say, and for each one gives a script: rows of data, and
  * functions where data will not do.
  *
- *     server, TLS first      early, TLS near, request, connect, (TLS far), late, relay
+ *     server, TLS first      early, TLS near, request, connect, clear, (TLS far), late, relay
  *     server, connect first  early, connect, (TLS far), clear, TLS near, late, relay
  *     client                 (TLS near), request, connect, clear, TLS far, late, relay
  */
@@ -26,9 +26,10 @@ struct proto;
 
 /* What the configuration says about it; filled through proto_options[]. */
 struct proto_conf {
-	const struct proto *proto; /* NULL: none */
-	const char *host;	   /* as written: HOST or HOST:PORT */
-	const char *host_name;	   /* without the port; NULL: an address, or none */
+	const struct proto *proto;	  /* NULL: none */
+	const char *host;		  /* as written: HOST or HOST:PORT */
+	const char *host_name;		  /* without the port; NULL: an address, or none */
+	const struct target *host_target; /* NULL: it has no port */
 	const char *username, *password, *domain, *authentication;
 	struct strv headers;
 };
@@ -59,18 +60,20 @@ enum { PROTO_LINE_MAX = 8192 };
 struct proto_facts {
 	struct addr client;   /* who was accepted */
 	struct addr accepted; /* our own address there */
+	struct addr wanted;   /* where it was going before it was redirected; .len 0: unknown */
 	struct addr server;   /* the target, once connected; .len 0 before */
 	const char *sni;      /* that the client asked for; NULL: none */
 	const char *tls;      /* version on the accepted side; NULL: plain */
 	bool alpn;	      /* the client there has asked for the role's .alpn by name */
 };
 
-/* A target that a request names: a host of at most 255 bytes, an address, or the path of a socket.
- */
+/* A target that a request names: a host of at most 255 bytes, or an address. */
 struct proto_target {
 	char host[256]; /* "": see addr */
 	uint16_t port;
 	struct addr addr; /* .len 0: see host */
+	bool look_up; /* do not connect: PROTO_SORRY finds R_LOOKED_UP, and the answer in ->found */
+	int family;   /* ... which is of this family; AF_UNSPEC: any */
 };
 
 /*
@@ -86,7 +89,9 @@ struct dialogue {
 		struct buf out;
 	} side[2];
 	void *state; /* role->state_size bytes, zeroed at first, kept between points */
-	struct proto_target target;    /* PROTO_REQUEST may set it */
+	struct proto_target target;    /* PROTO_EARLY and PROTO_REQUEST may set it */
+	struct addr found;	       /* of a target that was to be looked up; .len 0: nothing */
+	bool before_tls;	       /* TLS begins behind this script */
 	enum reason reason;	       /* of PROTO_END; at PROTO_SORRY: why there is no target */
 	unsigned row;		       /* of the script */
 	unsigned waits;		       /* 1 << side: whose bytes are waited for */
@@ -172,6 +177,9 @@ enum proto_verdict proto_line(struct dialogue *, enum proto_side) MUST_CHECK;
 /* `n` bytes at *bytes, still to be eaten with proto_eat(); at most 8 KiB. */
 enum proto_verdict proto_bytes(
     struct dialogue *, enum proto_side, size_t n, const uint8_t **bytes) MUST_CHECK;
+/* All that has come, if that is more than `seen` bytes; else MORE.  To be eaten as above. */
+enum proto_verdict proto_some(
+    struct dialogue *, enum proto_side, size_t seen, const uint8_t **bytes, size_t *n) MUST_CHECK;
 void proto_eat(struct dialogue *, enum proto_side, size_t n);
 
 /* A line, with CRLF added; the log has it at level debug.  No line is longer than PROTO_LINE_MAX.
@@ -192,5 +200,10 @@ enum proto_verdict proto_end(struct dialogue *, enum reason, const char *fmt, ..
 
 /* Base64 of `n` bytes with a NUL behind it; false: `size` is too small (4/3 of n and 5 are not). */
 bool proto_base64(const void *bytes, size_t n, char *out, size_t size) MUST_CHECK;
+/* ... and back: false if it is none, or longer than `size` bytes. */
+bool proto_unbase64(const char *text, size_t n, uint8_t *out, size_t size, size_t *len) MUST_CHECK;
+
+/* The client asks for this host: a name, or an address without brackets.  False: it is neither. */
+bool proto_ask_for(struct dialogue *, const char *host, size_t n, uint16_t port) MUST_CHECK;
 
 #endif

@@ -114,7 +114,7 @@ static const struct step {
 /* The orders in which a tunnel lives through them; what its service does not want is passed over.
  */
 static const enum step_id tls_first[] = { STEP_LAUNCH, STEP_EARLY, STEP_PEEK, STEP_SECURE,
-	STEP_REQUEST, STEP_EXEC, STEP_CONNECT, STEP_UPGRADE, STEP_LATE, STEP_RELAY };
+	STEP_REQUEST, STEP_EXEC, STEP_CONNECT, STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_RELAY };
 static const enum step_id connect_first[] = { STEP_LAUNCH, STEP_EARLY, STEP_EXEC, STEP_CONNECT,
 	STEP_UPGRADE, STEP_CLEAR, STEP_PEEK, STEP_SECURE, STEP_LATE, STEP_RELAY };
 static const enum step_id client_order[] = { STEP_LAUNCH, STEP_PEEK, STEP_SECURE, STEP_REQUEST,
@@ -631,7 +631,7 @@ unreachable(struct session *s, enum reason reason)
 {
 	if (!wanted(s, STEP_SORRY) || !begin_talk(s))
 		return finish(s, reason);
-	talk_regret(s->talk, reason);
+	talk_regret(s->talk, reason, s->dial);
 	return go(s, STEP_SORRY);
 }
 
@@ -705,10 +705,12 @@ talk_side(struct stream *stream, struct flow *from)
 static struct stream *
 upgraded(struct session *s)
 {
-	if (s->step == STEP_EARLY)
-		return s->service->near != NULL ? &s->near : NULL;
+	struct service *service = s->service;
+
+	if (s->step == STEP_EARLY || (s->step == STEP_CLEAR && s->order == connect_first))
+		return service->near != NULL ? &s->near : NULL;
 	if (s->step == STEP_CLEAR)
-		return s->service->conf->client ? &s->far : &s->near;
+		return service->far != NULL ? &s->far : NULL;
 	return NULL;
 }
 

@@ -2,6 +2,7 @@
 /* tunnel/talk.c -- moves the bytes of a protocol's dialogue. */
 #include "tunnel/talk.h"
 
+#include "net/sock.h"
 #include "tls/tls_stream.h"
 
 #include <errno.h>
@@ -79,9 +80,13 @@ talk_reason(const struct talk *t)
 }
 
 void
-talk_regret(struct talk *t, enum reason reason)
+talk_regret(struct talk *t, enum reason reason, const struct dial *dial)
 {
+	const struct addr *found = dial_found(dial, t->d.target.family);
+
 	t->d.reason = reason;
+	if (reason == R_LOOKED_UP && found != NULL)
+		t->d.found = *found;
 }
 
 bool
@@ -122,6 +127,7 @@ talk_dial_plan(struct talk *t, const struct dial_plan *plan)
 	t->dial = *plan;
 	t->dial.targets = &t->target;
 	t->dial.count = 1;
+	t->dial.only_look_up = want->look_up;
 	t->dial.refuse = refuse;
 	t->dial.owner = t;
 	return &t->dial;
@@ -145,6 +151,8 @@ gather_facts(struct talk *t, const struct talk_side sides[2])
 	const struct stream *near = sides[PROTO_NEAR].stream, *far = sides[PROTO_FAR].stream;
 
 	t->facts.accepted = name_of(near, getsockname);
+	if (!stream_is_open(near) || !sock_original_destination(near->watch.fd, &t->facts.wanted))
+		t->facts.wanted.len = 0;
 	t->facts.server = name_of(far, getpeername);
 	t->facts.sni = near->filter != NULL ? tls_stream_sni(near) : NULL;
 	t->facts.tls = near->filter != NULL ? tls_stream_version(near) : NULL;
@@ -302,8 +310,10 @@ static enum io
 run_script(struct talk *t, enum proto_point point, const struct talk_side sides[2],
     struct stream *upgraded)
 {
-	enum proto_verdict got = proto_run(&t->d, t->role->script[point]);
+	enum proto_verdict got;
 
+	t->d.before_tls = upgraded != NULL;
+	got = proto_run(&t->d, t->role->script[point]);
 	if (t->d.no_memory)
 		return fail(t, R_NO_MEMORY);
 	if (got == PROTO_MORE)

@@ -36,8 +36,11 @@ enum io talk_run(struct talk *, enum proto_point, const struct talk_side sides[2
 /* After IO_FAILED: why; R_NONE: one of the streams has failed. */
 enum reason talk_reason(const struct talk *);
 
-/* No target could be reached; PROTO_SORRY will say so, and the tunnel ends with that reason. */
-void talk_regret(struct talk *, enum reason);
+/*
+ * No target was connected; PROTO_SORRY will say so, and the tunnel ends with that reason.  `dial`
+ * knows what was found if the target was only to be looked up.
+ */
+void talk_regret(struct talk *, enum reason, const struct dial *dial);
 
 /* Was the client told of the end?  A reset could overtake that.  NULL: no. */
 bool talk_took_leave(const struct talk *);

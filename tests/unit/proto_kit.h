@@ -17,6 +17,7 @@
 
 #include "proto/proto.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum kit_move_kind {
@@ -30,6 +31,8 @@ enum kit_move_kind {
 	SCRIPT_ENDS,  /* for ->reason */
 	SCRIPT_WAITS, /* for more */
 	NEXT_POINT,   /* go on with the script of ->point */
+	TARGET_IS,    /* "HOST:PORT", or "look up HOST:PORT" */
+	TARGET_FAILS, /* go on with PROTO_SORRY, and ->reason */
 };
 
 struct kit_move {
@@ -101,10 +104,23 @@ struct kit_move {
 	{ \
 		NEXT_POINT, NULL, 0, p, 0 \
 	}
+#define TARGET_(t) \
+	{ \
+		TARGET_IS, t, 0, 0, 0 \
+	}
+#define FAILS_(r) \
+	{ \
+		TARGET_FAILS, NULL, r, PROTO_SORRY, 0 \
+	}
 #define STOP_ \
 	{ \
 		KIT_STOP, NULL, 0, 0, 0 \
 	}
+
+/* What the next lists are played with. */
+static struct proto_facts kit_facts;
+static bool kit_before_tls;
+static struct addr kit_found;
 
 struct kit {
 	const struct proto_role *role;
@@ -160,6 +176,31 @@ kit_verdict(struct kit *k, enum proto_verdict want, enum reason reason)
 }
 
 static void
+kit_target(const struct kit *k, const char *want)
+{
+	const struct proto_target *t = &k->d->target;
+	char text[ADDR_TEXT], got[sizeof(t->host) + 32];
+
+	if (t->addr.len != 0)
+		addr_text(&t->addr, text);
+	if (t->addr.len != 0)
+		(void)snprintf(got, sizeof(got), "%s%s", t->look_up ? "look up " : "", text);
+	else
+		(void)snprintf(
+		    got, sizeof(got), "%s%s:%u", t->look_up ? "look up " : "", t->host, t->port);
+	assert_string_equal(got, want);
+}
+
+static void
+kit_point(struct kit *k, enum proto_point point)
+{
+	kit_verdict(k, PROTO_DONE, R_NONE);
+	k->script = k->role->script[point];
+	assert_non_null(k->script);
+	k->verdict = PROTO_MORE;
+}
+
+static void
 kit_move(struct kit *k, const struct kit_move *m, bool in_pieces)
 {
 	size_t n = m->n > 0 || m->text == NULL ? m->n : strlen(m->text);
@@ -190,9 +231,16 @@ kit_move(struct kit *k, const struct kit_move *m, bool in_pieces)
 		assert_int_not_equal(k->d->waits, 0);
 		break;
 	case NEXT_POINT:
+		kit_point(k, m->point);
+		break;
+	case TARGET_IS:
 		kit_verdict(k, PROTO_DONE, R_NONE);
-		k->script = k->role->script[m->point];
-		k->verdict = PROTO_MORE;
+		kit_target(k, m->text);
+		break;
+	case TARGET_FAILS:
+		kit_point(k, m->point);
+		k->d->reason = m->reason;
+		k->d->found = kit_found;
 		break;
 	case KIT_STOP:
 		break;
@@ -204,7 +252,6 @@ kit_play_once(const char *name, const struct proto_role *role, enum proto_point 
     const struct proto_conf *conf, const struct kit_move *moves, bool in_pieces)
 {
 	static struct dialogue d;
-	static const struct proto_facts facts;
 	static max_align_t state[1024];
 	struct kit k = { .role = role,
 		.pool = pool_new(),
@@ -218,7 +265,8 @@ kit_play_once(const char *name, const struct proto_role *role, enum proto_point 
 	assert_true(role->state_size <= sizeof(state));
 	memset(state, 0, sizeof(state));
 	d = (struct dialogue){ .conf = conf, .log = &k.log, .pool = k.pool, .state = state };
-	d.facts = role->wants_facts ? &facts : NULL;
+	d.facts = role->wants_facts ? &kit_facts : NULL;
+	d.before_tls = kit_before_tls;
 	d.side[PROTO_NEAR].in = &k.in[PROTO_NEAR];
 	d.side[PROTO_FAR].in = &k.in[PROTO_FAR];
 	for (; moves[k.move].kind != KIT_STOP; k.move++)
