@@ -9,7 +9,7 @@ import pytest
 from interop.host import HERE, free_port
 from interop.incumbent import Stunnel
 from interop.web import WebServer
-from lib.peer import END, echo, pattern
+from lib.peer import END, echo, greeter, pattern
 from lib.wait import DEADLINE
 
 MIB = 1 << 20
@@ -92,6 +92,49 @@ def test_a_foreign_certificate_ends_it(scene, pki, stunnel, ours):
         server.wait_end(end="cert_rejected")
     else:
         client.wait_log("alert unknown ca")
+
+
+@pytest.mark.parametrize("ours", ["server", "client"])
+def test_services_chosen_by_name(scene, pki, stunnel, ours):
+    """One port, a secondary with another certificate, target and CA; the client's `sni` chooses."""
+    shown = pki.other_ca.issue("name.test", sans=["name.test"], label="peer-name")
+    backends = {name: scene.server(greeter(name.encode())) for name in ("primary", "secondary")}
+    server = (scene.daemon if ours == "server" else stunnel)(
+        scene.section("tunnel", backends["primary"], f"cert = {pki.server.bundle}")
+        + "\n".join(["[secondary]", "sni = tunnel:*.test", f"connect = {backends['secondary'].address}",
+                     f"cert = {shown.bundle}", "verify = 2", f"CAfile = {pki.ca.path}", ""]))
+    target = f"127.0.0.1:{server.port('tunnel')}"
+    common = ("client = yes", "verifyChain = yes")
+    client = (scene.daemon if ours == "client" else stunnel)(
+        scene.section("primary", target, *common, "sni = localhost", f"CAfile = {pki.ca.path}")
+        + scene.section("secondary", target, *common, "sni = name.test", f"CAfile = {pki.other_ca.path}",
+                        "checkHost = name.test", f"cert = {pki.client.bundle}")
+        + scene.section("stranger", target, *common, "sni = name.test", f"CAfile = {pki.other_ca.path}"))
+    for name in ("primary", "secondary"):
+        with scene.connect(client.port(name)) as near:
+            assert near.rest() == (name.encode(), END)
+    server.wait_log(r"SNI: switched to service \[secondary\]")
+    assert scene.connect(client.port("stranger")).rest()[0] == b""
+    assert backends["secondary"].served == 1
+
+
+@pytest.mark.parametrize("ours", ["server", "client"])
+def test_redirect(scene, pki, stunnel, ours):
+    real, decoy = scene.server(greeter(b"real")), scene.server(greeter(b"decoy"))
+    server = (scene.daemon if ours == "server" else stunnel)(
+        server_section(scene, pki, real, f"redirect = {decoy.address}"))
+    target = f"127.0.0.1:{server.port('tunnel')}"
+    client = (scene.daemon if ours == "client" else stunnel)("".join(
+        scene.section(name, target, "client = yes", f"CAfile = {pki.ca.path}", "verifyChain = yes", *lines)
+        for name, lines in {
+            "good": [f"cert = {pki.client.bundle}"], "foreign": [f"cert = {pki.foreign.bundle}"], "none": [],
+        }.items()))
+    for _ in range(2):  # the second time by resumption, if they agree on that
+        for name, answer in (("good", b"real"), ("foreign", b"decoy"), ("none", b"decoy")):
+            with scene.connect(client.port(name)) as near:
+                assert near.rest() == (answer, END), name
+    server.wait_log("Redirecting connection", count=4)
+    assert (real.served, decoy.served) == (2, 4)
 
 
 # --- openssl
