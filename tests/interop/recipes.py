@@ -37,7 +37,13 @@ class Machine:
 
     def install(self, name, *paths):
         """A file in /etc/ginnel, of several joined."""
-        data = b"".join(pathlib.Path(path).read_bytes() for path in paths)
+        self._put(name, b"".join(pathlib.Path(path).read_bytes() for path in paths))
+
+    def write(self, name, text):
+        """A file in /etc/ginnel, for this machine's eyes only."""
+        self._put(name, text.encode())
+
+    def _put(self, name, data):
         target = self.etc / name
         target.touch(0o600)
         target.write_bytes(data)

@@ -17,9 +17,11 @@ THROUGH_CHECK = pytest.mark.skipif(INCUMBENT, reason="the incumbent has no check
 
 @pytest.fixture
 def prepared(machine, pki):
-    """The machine with the certificates that only some recipes have."""
+    """The machine with the certificates and keys that only some recipes have."""
     machine.install("listed.pem", pki.ca.path, pki.client.path)
     machine.install("pinned.pem", pki.client.path)
+    machine.write("devices.psk", f"sensor-1:{'1f' * 32}\nsensor-7:{'7f' * 32}\n")
+    machine.write("device.psk", f"sensor-7:{'7f' * 32}\n")
     for name in SHOWN_BY_NAME:
         machine.identity(name, pki.ca.issue(f"{name}.example.com", sans=[f"{name}.example.com"], label=f"host-{name}"))
     return machine
@@ -109,6 +111,21 @@ def test_client_side(name, host, prepared, scene, pki):
     daemon = scene.daemon(connected_to(on_free_ports(text), *targets))
     say_hello(scene.connect(daemon.port(service(text))))
     daemon.wait_end(end="done")
+
+
+def test_keys_instead_of_certificates(prepared, scene):
+    server = scene.daemon(connected_to(on_free_ports(prepared.recipe("psk-server.conf")), scene.server(echo).address),
+                          name="server")
+    text = connected_to(on_free_ports(prepared.recipe("psk-client.conf")), f"127.0.0.1:{server.port('mqtt')}")
+    client = scene.daemon(text, name="client")
+    say_hello(scene.connect(client.port("mqtt")))
+    server.wait_log('Key configured for PSK identity "sensor-7"')
+    prepared.write("devices.psk", f"sensor-1:{'1f' * 32}\n")
+    server.reload()
+    mark = client.mark()
+    with scene.connect(client.port("mqtt")) as near:
+        assert near.rest()[0] == b""
+    client.wait_end(after=mark)
 
 
 @pytest.mark.skipif(INCUMBENT, reason="the incumbent refuses nobody for an unknown name")
