@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Databases and directories, between real clients and real servers, with ginnel as either side of their TLS.
 import collections
+import re
 
 import pytest
 
 from interop.host import HERE, free_port, public_folder
 from interop.mariadb import PLUGINS, MariaDb
 from interop.postgres import USER, Postgres
+from interop.recipes import let_nobody_log
 from interop.slapd import BASE, ROOT, Slapd
 from lib.peer import TlsPeer
 
@@ -64,6 +66,12 @@ def ways(scene, pki, protocol, servers, way):
 
 
 WAYS = pytest.mark.parametrize("way", ["client", "both"])
+
+
+def recipe(scene, machine, name, *changes):
+    """A recipe at work on free ports."""
+    text = re.sub(r"(?m)^accept = .*$", "accept = 127.0.0.1:0", machine.recipe(name, *changes))
+    return scene.daemon(text)
 
 
 def s_client(protocol, port, pki):
@@ -281,3 +289,34 @@ def test_a_client_does_not_bind_without_tls(slapd, scene, pki):
 
 def test_openssl_begins_tls_with_slapd(slapd, scene, pki):
     s_client("ldap", server(scene, "ldap", slapd.plain)[1], pki)
+
+
+# --- the recipes
+
+
+def test_the_recipe_for_postgresql(postgres, scene, pki, machine):
+    daemon = recipe(scene, machine, "postgres.conf", ("127.0.0.1:15432", f"127.0.0.1:{postgres.plain.port}"))
+    good(psql(daemon.port("postgres"), sslmode="verify-full", sslrootcert=pki.ca.path))
+
+
+def test_the_recipe_for_mysql(mariadb, scene, pki, machine):
+    let_nobody_log(scene)
+    daemon = recipe(scene, machine, "mysql.conf", ("/run/mysqld/mysqld.sock", mariadb.plain.socket))
+    good(mariadb_client(daemon.port("mysql"), "modern", "--ssl-ca", pki.ca.path, "--ssl-verify-server-cert"),
+         "is 12345")
+
+
+def test_the_recipe_for_starttls_of_a_directory(slapd, scene, pki, machine):
+    daemon = recipe(scene, machine, "ldap-starttls.conf", ("127.0.0.1:10389", f"127.0.0.1:{slapd.plain.port}"))
+    good(ldapsearch(daemon.port("ldap"), "-ZZ", ca=pki.ca.path), TOKEN)
+
+
+def test_the_recipe_for_clients(postgres, mariadb, slapd, scene, machine):
+    servers = {"postgres": (postgres, 5432), "mysql": (mariadb, 3306), "ldap": (slapd, 389)}
+    changes = [(f"connect = {name}.example.com:{port}", f"connect = 127.0.0.1:{both.secure.port}")
+               for name, (both, port) in servers.items()]
+    names = [(f"checkHost = {name}.example.com", "checkHost = localhost") for name in servers]
+    daemon = recipe(scene, machine, "databases-client.conf", *changes, *names)
+    good(psql(daemon.port("postgres")))
+    good(mariadb_client(daemon.port("mysql"), "native", "--skip-ssl"), "is 12345")
+    good(ldapsearch(daemon.port("ldap")), TOKEN)
