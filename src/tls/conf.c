@@ -366,8 +366,8 @@ const struct option tls_options[] = {
 	    .scope = OPTION_SERVICE,
 	    .def = "no",
 	    .arg = "yes|no",
-	    .doc = "Refuse to start with a key file that other users can read or change. With no, "
-		   "that is a warning." },
+	    .doc = "Refuse to start with a file of key or PSKsecrets that other users can read or "
+		   "change. With no, that is a warning." },
 	{ .name = "CAfile",
 	    .parse = option_text,
 	    .offset = AT(ca_file),

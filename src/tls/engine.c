@@ -2,10 +2,14 @@
 /* tls/engine.c -- OpenSSL engines: modules from before there were providers. */
 #include "tls/engine.h"
 
+#include <openssl/opensslconf.h>
+#include <stdio.h>
+
+#ifndef OPENSSL_NO_ENGINE
+
 #include "tls/errors.h"
 
 #include <openssl/engine.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -137,3 +141,62 @@ engine_cert(ENGINE *e, const char *name)
 
 	return ENGINE_ctrl_cmd(e, "LOAD_CERT_CTRL", 0, &params, NULL, 1) == 1 ? params.cert : NULL;
 }
+
+#else /* a library without engines */
+
+static bool
+none(char *why, size_t size)
+{
+	snprintf(why, size, "this OpenSSL has no engines; use a provider");
+	return false;
+}
+
+bool
+engine_open(const char *id, char *why, size_t size)
+{
+	(void)id;
+	return none(why, size);
+}
+
+bool
+engine_control(const char *command, char *why, size_t size)
+{
+	(void)command;
+	return none(why, size);
+}
+
+bool
+engine_delegate(const char *tasks, char *why, size_t size)
+{
+	(void)tasks;
+	return none(why, size);
+}
+
+ENGINE *
+engine_get(const char *id, int number, char *why, size_t size)
+{
+	(void)id;
+	(void)number;
+	(void)none(why, size);
+	return NULL;
+}
+
+EVP_PKEY *
+engine_key(ENGINE *e, const char *name, UI_METHOD *ui, void *ui_data)
+{
+	(void)e;
+	(void)name;
+	(void)ui;
+	(void)ui_data;
+	return NULL;
+}
+
+X509 *
+engine_cert(ENGINE *e, const char *name)
+{
+	(void)e;
+	(void)name;
+	return NULL;
+}
+
+#endif

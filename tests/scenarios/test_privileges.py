@@ -269,3 +269,20 @@ def test_a_killed_daemons_pid_file_does_not_stop_the_next(scene, pki):
         scene.section("tls", scene.backend(), f"cert = {pki.server.bundle}"), f"pid = {pid}\n", name="two"
     )
     assert pid.read_text() == f"{second.pid}\n"
+
+
+def test_a_file_of_pre_shared_keys_is_read_again(stage):
+    keys, ours = stage.conf / "keys.psk", stage.scene.file("client.psk", "alice:" + "0a" * 16 + "\n")
+    for path in (keys, ours):
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        os.chmod(path, 0o600)
+    keys.write_text("bob:" + "0b" * 16 + "\n")
+    section = stage.scene.section("tls", stage.scene.server(echo), f"PSKsecrets = {keys}")
+    server = stage.daemon(section)
+    client = stage.scene.daemon(
+        stage.scene.section("plain", f"127.0.0.1:{server.port('tls')}", "client = yes", f"PSKsecrets = {ours}"),
+        name="client")
+    assert stage.scene.connect(client.port("plain")).rest()[0] == b""
+    keys.write_text("bob:" + "0b" * 16 + "\nalice:" + "0a" * 16 + "\n")
+    server.reload()
+    assert stage.scene.connect(client.port("plain")).send(b"ping").recv(4) == b"ping"

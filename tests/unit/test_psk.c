@@ -331,6 +331,43 @@ sessions_stay_in_their_service(void **state)
 	}
 }
 
+/* A session that a key began is no certificate, and one of an open door is no key. */
+static void
+sessions_stay_in_their_trust(void **state)
+{
+	(void)state;
+	for (size_t v = 0; v < COUNT_OF(versions); v++) {
+		struct tls_conf by_key = side_conf("a.psk", versions[v]),
+				by_cert = side_conf(NULL, versions[v]),
+				open = side_conf(NULL, versions[v]),
+				client = side_conf("a.psk", versions[v]),
+				guest = side_conf(NULL, versions[v]);
+		struct resume_cache *cache = resume_cache_new();
+		struct tls_context *key, *cert, *any, *c, *g;
+
+		by_cert.cert = open.cert = "server.pem";
+		by_cert.ca_file = "root.pem";
+		by_cert.verify = kit_verify[2];
+		key = kit_context(&by_key, TLS_SERVER, &files);
+		cert = kit_context(&by_cert, TLS_SERVER, &files);
+		any = kit_context(&open, TLS_SERVER, &files);
+		c = kit_context(&client, TLS_CLIENT, &files);
+		g = kit_context(&guest, TLS_CLIENT, &files);
+		assert_true(meet(c, key, cache).server);
+		assert_true(meet(c, key, cache).resumed);
+		assert_false(meet(c, cert, cache).server);
+		assert_true(meet(g, any, cache).server);
+		assert_true(meet(g, any, cache).resumed);
+		assert_false(meet(g, key, cache).server);
+		resume_cache_free(cache);
+		tls_context_free(key);
+		tls_context_free(cert);
+		tls_context_free(any);
+		tls_context_free(c);
+		tls_context_free(g);
+	}
+}
+
 static void
 an_unknown_identity_is_refused_at_the_start(void **state)
 {
@@ -398,6 +435,7 @@ main(void)
 		cmocka_unit_test(sessions_that_began_with_a_key),
 		cmocka_unit_test(without_resumption_keys_still_work),
 		cmocka_unit_test(sessions_stay_in_their_service),
+		cmocka_unit_test(sessions_stay_in_their_trust),
 		cmocka_unit_test(an_unknown_identity_is_refused_at_the_start),
 	};
 
