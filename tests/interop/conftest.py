@@ -3,6 +3,7 @@
 import pytest
 
 from interop.host import free_port, public_folder
+from interop.incumbent import Stunnel
 from interop.postfix import Postfix
 from interop.recipes import Machine
 
@@ -25,3 +26,18 @@ def postfix():
         server = Postfix(folder / "postfix", free_port(), ["alice"])
         yield server
         server.close()
+
+
+@pytest.fixture
+def stunnel(scene):
+    """Start Debian's stunnel with one section."""
+
+    def start(section):
+        folder = scene.folder / "stunnel"
+        folder.mkdir()
+        daemon = Stunnel(folder, section, start=False)
+        scene.daemons.append(daemon)
+        daemon.start()
+        return daemon
+
+    return start

@@ -7,27 +7,11 @@ import subprocess
 import pytest
 
 from interop.host import HERE, free_port
-from interop.incumbent import Stunnel
 from interop.web import WebServer
 from lib.peer import END, echo, greeter, pattern
 from lib.wait import DEADLINE
 
 MIB = 1 << 20
-
-
-@pytest.fixture
-def stunnel(scene):
-    """Start Debian's stunnel with one section."""
-
-    def start(section):
-        folder = scene.folder / "stunnel"
-        folder.mkdir()
-        daemon = Stunnel(folder, section, start=False)
-        scene.daemons.append(daemon)
-        daemon.start()
-        return daemon
-
-    return start
 
 
 def mutual(identity, pki):

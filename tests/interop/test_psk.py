@@ -7,26 +7,12 @@ import subprocess
 import pytest
 
 from interop.host import HERE, free_port
-from interop.incumbent import Stunnel
 from lib.peer import END, echo, pattern
 from lib.wait import DEADLINE
 
 MIB = 1 << 20
 VERSIONS = ["TLSv1.2", "TLSv1.3"]
 KEY = "5e" * 32
-
-
-@pytest.fixture
-def stunnel(scene):
-    def start(section):
-        folder = scene.folder / "stunnel"
-        folder.mkdir()
-        daemon = Stunnel(folder, section, start=False)
-        scene.daemons.append(daemon)
-        daemon.start()
-        return daemon
-
-    return start
 
 
 @pytest.fixture

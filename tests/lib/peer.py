@@ -16,6 +16,8 @@ import struct
 import threading
 import time
 
+import pytest
+
 from lib.wait import DEADLINE
 
 END, CUT, RESET = "end", "cut", "reset"
@@ -302,6 +304,16 @@ def connect_tls(to, context, *, name="localhost", session=None, handshake=True, 
     except BaseException:
         peer.close()
         raise
+
+
+def own_address():
+    """An address of this machine that is not loopback; the kernel knows it without a packet."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("NOT TESTED: this machine has no address but loopback")
+        return probe.getsockname()[0]
 
 
 class Backend:

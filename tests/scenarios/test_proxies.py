@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from lib.peer import END, RESET, TlsPeer, echo
+from lib.peer import END, RESET, TlsPeer, echo, own_address
 
 pytestmark = pytest.mark.sanitize
 
@@ -274,16 +274,6 @@ def test_connect_server_drops_a_tls_client_whose_target_is_dead(scene, pki):
 def socks_server(scene, pki, *lines, tls=True):
     kind = [f"cert = {pki.server.bundle}"] if tls else PLAIN
     return scene.daemon("\n".join(["[socks]", "accept = 127.0.0.1:0", "protocol = socks", *kind, *lines, ""]))
-
-
-def own_address():
-    """An address of this machine that is not loopback; the kernel knows it without a packet."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            pytest.skip("NOT TESTED: this machine has no address but loopback")
-        return probe.getsockname()[0]
 
 
 def socks5(address, port, command=1):
