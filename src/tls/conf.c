@@ -359,7 +359,8 @@ const struct option tls_options[] = {
 	    .doc = "The private key of cert, as a file, a URI, or a name in the engine of "
 		   "engineId. If it is not set, the key is where cert is. A key that stays in a "
 		   "token signs in the worker, and each signature holds up the tunnels of that "
-		   "worker for as long as it takes." },
+		   "worker for as long as it takes. The token must be within reach after setuid "
+		   "and chroot, too." },
 	{ .name = "strictPermissions",
 	    .parse = option_yesno,
 	    .offset = AT(strict_permissions),
