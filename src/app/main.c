@@ -8,6 +8,7 @@
 #include "app/program.h"
 #include "app/run.h"
 #include "app/version.h"
+#include "net/wrappers.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -161,6 +162,13 @@ command_sockets(char **args)
 	return EXIT_DONE;
 }
 
+static int
+command_wrappers(char **args)
+{
+	(void)args;
+	return wrappers_serve();
+}
+
 /* The first argument, compared without case as the incumbent does, and how many follow it. */
 static const struct command {
 	const char *name;
@@ -172,13 +180,12 @@ static const struct command {
 	{ "run", 1, 1, "run needs the name of a configuration file", command_run, true },
 	{ "check", 1, 3, "check needs the name of a configuration file", command_check, true },
 	{ "-fd", 1, 1, "No file descriptor specified", command_fd, false },
-	{ "demo", 0, 1, "", command_demo, true },
-	{ "-version", 0, 0, "", command_version, false },
+	{ "demo", 0, 1, "", command_demo, true }, { "-version", 0, 0, "", command_version, false },
 	{ "--version", 0, 0, "", command_version, true },
-	{ "-help", 0, 0, "", command_help, false },
-	{ "--help", 0, 0, "", command_help, true },
+	{ "-help", 0, 0, "", command_help, false }, { "--help", 0, 0, "", command_help, true },
 	{ "-options", 0, 0, "", command_options, false },
 	{ "-sockets", 0, 0, "", command_sockets, false },
+	{ WRAPPERS_COMMAND, 0, 0, "", command_wrappers, true }, /* for ourselves */
 };
 
 static int

@@ -12,9 +12,11 @@
 #include "app/version.h"
 #include "base/heap.h"
 #include "net/exec.h"
+#include "net/wrappers.h"
 #include "tls/certs.h"
 #include "tunnel/activation.h"
 #include "tunnel/crew.h"
+#include "tunnel/guard.h"
 #include "tunnel/route.h"
 
 #include <errno.h>
@@ -94,7 +96,8 @@ reload(struct server *s)
 		config_free(l.config);
 		return reload_failed(s);
 	}
-	if (!sandbox_allows(l.plan) || !route_is_allowed(l.plan) || !plan_open_doors(l.plan, old)) {
+	if (!sandbox_allows(l.plan) || !guard_is_possible(l.plan) || !route_is_allowed(l.plan) ||
+	    !plan_open_doors(l.plan, old)) {
 		plan_release(l.plan);
 		return reload_failed(s);
 	}
@@ -409,6 +412,8 @@ serve(struct server *s, struct loaded *l)
 
 	s->stop_task = (struct task){ .run = stop_now, .owner = s };
 	s->stop_timer.task = &s->stop_task;
+	if (!guard_start(l->plan))
+		return EXIT_FAILED;
 	/* Before the chroot: the workers' resolvers read resolv.conf. */
 	if ((s->loop = loop_new()) == NULL) {
 		log_err(&log_main, "Cannot start: %s (%d)", strerror(errno), errno);
@@ -504,6 +509,7 @@ static void
 clean_up(struct server *s, struct loaded *l)
 {
 	crew_free(s->crew);
+	wrappers_stop();
 	if (s->loop != NULL)
 		loop_free(s->loop);
 	if (s->signals.fd > 0)

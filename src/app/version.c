@@ -4,6 +4,7 @@
 
 #include "app/process.h"
 #include "app/program.h"
+#include "net/wrappers.h"
 #include "tls/version.h"
 #include "tunnel/service.h"
 
@@ -65,12 +66,13 @@ version_lines(void (*line)(const char *text))
 	line(program_stands_in() ? "stunnel " STANDS_IN_FOR " on " GINNEL_HOSTTYPE " platform"
 				 : VERSION_BANNER);
 	tls_version_lines(line);
-	n = (size_t)snprintf(text, sizeof(text), "Threading:%s Sockets:EPOLL,IPv6",
+	n = (size_t)snprintf(text, sizeof(text), "Threading:%s Sockets:EPOLL,IPv6,SYSTEMD",
 	    program_stands_in() ? "PTHREAD" : "WORKERS");
 	n +=
 	    put_features(text + n, sizeof(text) - n, " TLS:", tls_features, COUNT_OF(tls_features));
-	n += put_features(
-	    text + n, sizeof(text) - n, " Auth:", auth_features, COUNT_OF(auth_features));
+	if (wrappers_are_built_in())
+		n += put_features(
+		    text + n, sizeof(text) - n, " Auth:", auth_features, COUNT_OF(auth_features));
 	snprintf(text + n, sizeof(text) - n, " DNS:c-ares/%s", ares_version(NULL));
 	line(text);
 	if (program_stands_in())

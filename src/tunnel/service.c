@@ -4,6 +4,7 @@
 
 #include "base/memo.h"
 #include "base/text.h"
+#include "net/wrappers.h"
 
 #include <grp.h>
 #include <limits.h>
@@ -265,6 +266,18 @@ parse_retry(struct option_ctx *ctx, const struct option *o, void *field, const c
 	return true;
 }
 
+/* Field: bool. */
+static bool
+parse_libwrap(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	bool *on = field;
+
+	if (!option_yesno(ctx, o, field, value))
+		return false;
+	return !*on || wrappers_are_built_in() ||
+	       option_refuse(ctx, "this ginnel was built without libwrap; remove the line");
+}
+
 static const struct option_word tri_words[] = { { "yes", TRI_YES }, { "no", TRI_NO }, { NULL, 0 } };
 static const struct option_word transparent_words[] = {
 	{ "none", TRANSPARENT_NONE },
@@ -295,8 +308,6 @@ static const struct option_word log_id_words[] = {
 
 #define AT(field) offsetof(struct service_conf, field)
 #define CONF 0 /* the parser fills more than one field */
-/* Known from old files, and not supported yet. */
-#define LATER(option, value) .name = option, .scope = OPTION_SERVICE, .arg = value
 
 static const struct option tunnel_options[] = {
 	{ .name = "accept",
@@ -345,6 +356,22 @@ static const struct option tunnel_options[] = {
 	    .arg = "yes|no",
 	    .doc = "Give the program of exec a terminal instead of a socket. A terminal knows no "
 		   "half-close: the end of one direction is the end of the tunnel." },
+	{ .name = "libwrap",
+	    .parse = parse_libwrap,
+	    .offset = AT(libwrap),
+	    .scope = OPTION_SERVICE,
+	    .def = "no",
+	    .arg = "yes|no",
+	    .doc = "Ask hosts.allow and hosts.deny about each client that does not come over a "
+		   "UNIX socket; the name of the service stands there for the daemon." },
+	{ .name = "ident",
+	    .parse = option_text,
+	    .offset = AT(ident),
+	    .scope = OPTION_SERVICE,
+	    .arg = "USER",
+	    .doc = "Ask the client's machine (RFC 1413) who owns the connection, and let it in "
+		   "only if that is USER. Whoever rules that machine rules the answer. Clients on "
+		   "UNIX sockets are not asked about." },
 	{ .name = "retry",
 	    .parse = parse_retry,
 	    .offset = AT(retry_ms),
@@ -551,9 +578,6 @@ static const struct option tunnel_options[] = {
 		   "be given several times. SO_REUSEADDR on a, and TCP_NODELAY on l and r, are set "
 		   "unless a line says no. ginnel -sockets lists all." },
 
-	{ LATER("ident", "USER"),
-	    .doc = "Ask the client machine by RFC 1413 whether the connection is of this user." },
-	{ LATER("libwrap", "yes|no"), .doc = "Ask hosts.allow and hosts.deny about each client." },
 	{ .name = "stack",
 	    .parse = option_long,
 	    .offset = AT(stack),

@@ -31,7 +31,9 @@ struct service_conf {
 	const char *name; /* the section's, or what `service =` made of it */
 	struct targets accept, connect;
 	struct exec_conf exec;
-	int retry_ms; /* exec and connect: until the next run; -1: there is none */
+	bool libwrap;
+	const char *ident; /* the user that it must be; NULL: anyone */
+	int retry_ms;	   /* exec and connect: until the next run; -1: there is none */
 	bool client;
 	int accept_tls, connect_tls; /* enum tri; unset: as `client` says */
 	struct targets redirect;     /* of clients that may not pass; near.redirect is then set */

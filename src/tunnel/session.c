@@ -11,6 +11,7 @@
 #include "tls/hello.h"
 #include "tls/sni.h"
 #include "tls/tls_stream.h"
+#include "tunnel/guard.h"
 #include "tunnel/route.h"
 #include "tunnel/talk.h"
 
@@ -30,8 +31,10 @@ enum next { MORE, WAIT, END }; /* a step's answer to session_run() */
 
 enum step_id {
 	STEP_LAUNCH,
+	STEP_ADMIT,
 	STEP_EARLY,
 	STEP_PEEK,
+	STEP_READMIT,
 	STEP_SECURE,
 	STEP_REQUEST,
 	STEP_EXEC,
@@ -53,12 +56,14 @@ struct session {
 	struct task task;
 	struct timer timer; /* until the tunnel stands: the deadline; then: silence */
 	struct stream near, far;
-	struct flow up, down;	    /* near to far, far to near */
-	struct dial *dial;	    /* from STEP_CONNECT until the tunnel stands */
-	bool redirected;	    /* may not pass: gets service->redirect and nothing else */
-	struct talk *talk;	    /* the dialogue of `protocol`, until the tunnel stands */
-	struct route *route;	    /* transparent: as the dial */
-	struct exec_start *program; /* in STEP_LAUNCH and STEP_EXEC */
+	struct flow up, down;		/* near to far, far to near */
+	struct dial *dial;		/* from STEP_CONNECT until the tunnel stands */
+	bool redirected;		/* may not pass: gets service->redirect and nothing else */
+	struct talk *talk;		/* the dialogue of `protocol`, until the tunnel stands */
+	struct guard *guard;		/* in STEP_ADMIT and STEP_READMIT */
+	const struct service *admitted; /* the service that let the client in */
+	struct route *route;		/* transparent: as the dial */
+	struct exec_start *program;	/* in STEP_LAUNCH and STEP_EXEC */
 	struct log_ctx log;
 	struct addr peer;
 	void (*ended)(void *owner); /* NULL: nobody asked to be told */
@@ -72,13 +77,24 @@ struct session {
 static enum next session_step_peek(struct session *);
 static enum next session_step_secure(struct session *);
 static enum next session_step_exec(struct session *);
+static enum next session_step_admit(struct session *);
 static enum next session_step_connect(struct session *);
 static enum next session_step_upgrade(struct session *);
 static enum next session_step_relay(struct session *);
 static enum next session_step_talk(struct session *);
 
 /* For which services a step is passed through. */
-enum want { ALWAYS, NEAR_PROGRAM, NEAR_TLS, FAR_PROGRAM, FAR_TARGET, FAR_TLS, SCRIPT };
+enum want {
+	ALWAYS,
+	NEAR_PROGRAM,
+	GUARD,
+	OTHER_GUARD,
+	NEAR_TLS,
+	FAR_PROGRAM,
+	FAR_TARGET,
+	FAR_TLS,
+	SCRIPT
+};
 
 static const struct step {
 	const char *name;
@@ -88,10 +104,14 @@ static const struct step {
 } steps[] = {
 	/* near program: start it */
 	[STEP_LAUNCH] = { "launch", session_step_exec, NEAR_PROGRAM, 0 },
+	/* ask others about the client */
+	[STEP_ADMIT] = { "admit", session_step_admit, GUARD, 0 },
 	/* what the protocol says to the client before anything else */
 	[STEP_EARLY] = { "early", session_step_talk, SCRIPT, PROTO_EARLY },
 	/* near TLS: wait for the ClientHello */
 	[STEP_PEEK] = { "peek", session_step_peek, NEAR_TLS, 0 },
+	/* ask again, for the service that the client has named */
+	[STEP_READMIT] = { "readmit", session_step_admit, OTHER_GUARD, 0 },
 	/* near TLS: handshake */
 	[STEP_SECURE] = { "secure", session_step_secure, NEAR_TLS, 0 },
 	/* what the client asks for */
@@ -113,12 +133,15 @@ static const struct step {
 
 /* The orders in which a tunnel lives through them; what its service does not want is passed over.
  */
-static const enum step_id tls_first[] = { STEP_LAUNCH, STEP_EARLY, STEP_PEEK, STEP_SECURE,
-	STEP_REQUEST, STEP_EXEC, STEP_CONNECT, STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_RELAY };
-static const enum step_id connect_first[] = { STEP_LAUNCH, STEP_EARLY, STEP_EXEC, STEP_CONNECT,
-	STEP_UPGRADE, STEP_CLEAR, STEP_PEEK, STEP_SECURE, STEP_LATE, STEP_RELAY };
-static const enum step_id client_order[] = { STEP_LAUNCH, STEP_PEEK, STEP_SECURE, STEP_REQUEST,
-	STEP_EXEC, STEP_CONNECT, STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_RELAY };
+static const enum step_id tls_first[] = { STEP_LAUNCH, STEP_ADMIT, STEP_EARLY, STEP_PEEK,
+	STEP_READMIT, STEP_SECURE, STEP_REQUEST, STEP_EXEC, STEP_CONNECT, STEP_CLEAR, STEP_UPGRADE,
+	STEP_LATE, STEP_RELAY };
+static const enum step_id connect_first[] = { STEP_LAUNCH, STEP_ADMIT, STEP_EARLY, STEP_EXEC,
+	STEP_CONNECT, STEP_UPGRADE, STEP_CLEAR, STEP_PEEK, STEP_READMIT, STEP_SECURE, STEP_LATE,
+	STEP_RELAY };
+static const enum step_id client_order[] = { STEP_LAUNCH, STEP_ADMIT, STEP_PEEK, STEP_READMIT,
+	STEP_SECURE, STEP_REQUEST, STEP_EXEC, STEP_CONNECT, STEP_CLEAR, STEP_UPGRADE, STEP_LATE,
+	STEP_RELAY };
 
 static const enum step_id *
 order_of(const struct service *service)
@@ -138,6 +161,11 @@ wanted(const struct session *s, enum step_id step)
 	switch (steps[step].want) {
 	case NEAR_PROGRAM:
 		return service_starts_itself(service->conf);
+	case GUARD:
+		return s->peer.len != 0 && guard_is_wanted(service->conf, false);
+	case OTHER_GUARD:
+		return s->peer.len != 0 && guard_is_wanted(service->conf, true) &&
+		       s->admitted != service;
 	case NEAR_TLS:
 		return service->near != NULL;
 	case FAR_PROGRAM:
@@ -282,6 +310,7 @@ session_end(struct session *s, enum reason reason)
 	leave_list(s);
 	loop_untimer(w->loop, &s->timer);
 	dial_free(s->dial);
+	guard_free(s->guard);
 	route_free(s->route);
 	talk_free(s->talk);
 	exec_forget(s->program);
@@ -474,6 +503,40 @@ session_step_secure(struct session *s)
 		break;
 	}
 	return secure_failed(s);
+}
+
+/* The line of the incumbent that tells of a client. */
+static void
+greet_admitted(struct session *s)
+{
+	char text[ADDR_TEXT];
+
+	log_notice(&s->log, "Service [%s] accepted connection%s%s", s->service->conf->name,
+	    s->peer.len == 0 ? "" : " from ", s->peer.len == 0 ? "" : addr_text(&s->peer, text));
+}
+
+static enum next
+session_step_admit(struct session *s)
+{
+	bool again = s->step == STEP_READMIT;
+
+	if (s->guard == NULL && (s->guard = guard_new(s->worker, s->service, again,
+				     s->near.watch.fd, &s->peer, &s->log, &s->task)) == NULL)
+		return finish(s, R_NO_MEMORY);
+	switch (guard_step(s->guard)) {
+	case IO_OK:
+		break;
+	case IO_AGAIN:
+		return stream_was_reset(&s->near) ? finish(s, R_RESET_NEAR) : WAIT;
+	default:
+		return finish(s, guard_reason(s->guard));
+	}
+	guard_free(s->guard);
+	s->guard = NULL;
+	s->admitted = s->service;
+	if (!again)
+		greet_admitted(s);
+	return go_on(s);
 }
 
 /* ---- programs ---- */
@@ -890,14 +953,13 @@ greet_near(struct session *s)
 {
 	const struct service_conf *conf = s->service->conf;
 	const char *option = NULL;
-	char text[ADDR_TEXT];
 
 	if (!addr_is_unix(&s->peer))
 		option = sock_apply(s->near.watch.fd, &conf->sock.on_accepted);
 	if (option != NULL)
 		log_warn(&s->log, "Failed to set local socket options: %s", option);
-	log_notice(&s->log, "Service [%s] accepted connection%s%s", conf->name,
-	    s->peer.len == 0 ? "" : " from ", s->peer.len == 0 ? "" : addr_text(&s->peer, text));
+	if (!wanted(s, STEP_ADMIT)) /* otherwise when it is let in */
+		greet_admitted(s);
 }
 
 /* NULL without memory.  It counts only from begin() on. */

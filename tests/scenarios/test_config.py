@@ -96,13 +96,6 @@ def test_a_misspelt_name_gets_a_suggestion(scene, pki, wrong, right):
     assert any(right in text for _, name, text in complaints if name == wrong), stderr
 
 
-@pytest.mark.parametrize("name", ["ident", "sessiond"])
-def test_a_known_option_of_later_is_refused_as_such(scene, pki, name):
-    status, _, stderr = check(scene, service(pki, f"{name} = x"))
-    assert status == CONFIG
-    assert "known, not supported yet" in stderr
-
-
 @pytest.mark.sanitize
 @pytest.mark.parametrize(
     "raw",

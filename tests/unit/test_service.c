@@ -274,20 +274,6 @@ bad_values_say_what_to_write(void **state)
 }
 
 static void
-what_is_to_come_is_known(void **state)
-{
-	static const char *const names[] = { "ident", "libwrap" };
-
-	(void)state;
-	for (size_t i = 0; i < COUNT_OF(names); i++) {
-		const struct option *o = find(service_sets[0].table, names[i]);
-
-		assert_non_null(o);
-		assert_null(o->parse);
-	}
-}
-
-static void
 the_sides_have_records_of_their_own(void **state)
 {
 	const struct option_set *tls = &service_sets[1];
@@ -334,7 +320,6 @@ main(void)
 		CASE(words_and_numbers),
 		CASE(bad_values_say_what_to_write),
 		CASE(options_that_name_files_say_so),
-		CASE(what_is_to_come_is_known),
 		CASE(the_sides_have_records_of_their_own),
 	};
 
