@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every recipe loads as it stands, is explained in the index, and carries bytes.
+import os
 import re
 import ssl
+import subprocess
 
 import pytest
 
@@ -177,3 +179,22 @@ def test_unix_socket(prepared, scene, pki):
     daemon = scene.daemon(on_free_ports(text))
     say_hello(scene.tls(daemon.port("app"), pki.client_context()))
     daemon.wait_end(end="done")
+
+
+def test_rsync_by_exec(prepared, scene, pki):
+    """A real transfer, there and back, through the client side that the recipe's page describes."""
+    module = scene.folder / "module"
+    module.mkdir()
+    (module / "file").write_bytes(os.urandom(500_000))
+    prepared.write("rsyncd.conf", f"use chroot = no\nuid = root\ngid = root\n[data]\npath = {module}\nread only = no\n")
+    server = scene.daemon(on_free_ports(prepared.recipe("rsync-exec.conf")), name="server")
+    client = scene.daemon(
+        f"[rsync]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:{server.port('rsync')}\nclient = yes\n"
+        f"cert = {pki.client.bundle}\nverify = 2\nCAfile = {pki.ca.path}\ncheckHost = localhost\n", name="client",
+    )
+    url = f"rsync://127.0.0.1:{client.port('rsync')}/data"
+    subprocess.run(["rsync", f"{url}/file", scene.folder / "copy"], check=True, timeout=30, capture_output=True)
+    assert (scene.folder / "copy").read_bytes() == (module / "file").read_bytes()
+    subprocess.run(["rsync", scene.folder / "copy", f"{url}/back"], check=True, timeout=30, capture_output=True)
+    assert (module / "back").read_bytes() == (module / "file").read_bytes()
+    server.wait_log("Child process [0-9]+ finished with code 0", count=2)

@@ -227,3 +227,18 @@ def test_many_clients_of_a_dead_target_are_all_told(scene, pki):
         with connect_tls(daemon.port("tls"), context) as near:
             assert near.ended() != END
     daemon.wait_end(end="connect", count=50)
+
+
+@pytest.mark.root
+def test_the_owner_of_a_unix_socket(scene):
+    """setuid and setgid of a section are for its socket's file alone; 0 leaves it as it is."""
+    ours, theirs = scene.socket_path("ours"), scene.socket_path("theirs")
+    lines = "client = yes\nconnectTLS = no\nconnect = 127.0.0.1:1\n"
+    daemon = scene.daemon(
+        f"[theirs]\naccept = {theirs}\nsetuid = nobody\nsetgid = nogroup\n{lines}"
+        f"[ours]\naccept = {ours}\nsetuid = 0\n{lines}"
+    )
+    assert (os.stat(theirs).st_uid, os.stat(theirs).st_gid) == (65534, 65534)
+    assert (os.stat(ours).st_uid, os.stat(ours).st_gid) == (0, 0)
+    assert stat.S_ISSOCK(os.stat(theirs).st_mode)
+    assert daemon.process_status()["Uid"].split() == ["0"] * 4
