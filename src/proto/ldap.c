@@ -115,6 +115,7 @@ peek_message(struct dialogue *d, enum proto_side side, struct message *m)
 	size_t head = 2, n;
 	struct rd r;
 
+	*m = (struct message){ 0 };
 	if (got != PROTO_DONE)
 		return got;
 	n = b[1];

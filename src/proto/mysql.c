@@ -101,6 +101,7 @@ peek_greeting(struct dialogue *d, struct packet *p, const uint8_t **bytes)
 {
 	enum proto_verdict got = peek_header(d, PROTO_FAR, p);
 
+	*bytes = (const uint8_t *)"";
 	if (got != PROTO_DONE)
 		return got;
 	if (p->id != 0 || p->length == 0 || p->length > PROTO_LINE_MAX - HEADER)

@@ -251,9 +251,11 @@ peek_message(struct dialogue *d, const uint8_t **bytes, size_t *size)
 	*size = 0;
 	if (got != PROTO_DONE)
 		return got;
+	if (**bytes != 'R' && **bytes != 'v')
+		return PROTO_END;
 	r = rd_of(*bytes + 1, 4);
 	*size = 1 + (size_t)rd_uint(&r, 4);
-	if ((**bytes != 'R' && **bytes != 'v') || *size < AUTH_HEAD || *size > PROTO_LINE_MAX)
+	if (*size < AUTH_HEAD || *size > PROTO_LINE_MAX)
 		return PROTO_END;
 	return proto_bytes(d, PROTO_FAR, *size, bytes);
 }
