@@ -151,6 +151,7 @@ config_build(struct config *c, const struct plan *previous, struct files *files)
 		check_redirect(s->conf, &sink.sink);
 		if (!inetd)
 			check_accepts(c, s, &sink.sink);
+		log_info(&log_main, "Initializing service [%s]", s->conf->name);
 		/* All faults are in c->problems; what can still be found out, is. */
 		(void)!plan_add_service(plan, i, s->conf, previous, files, &sink.sink);
 		vhost_attach(c, s, plan, i, &sink.sink);

@@ -531,6 +531,7 @@ state_new(struct stream *s, const struct tls_context *tc, struct resolver *resol
 	t->tc = tc;
 	t->resolver = resolver;
 	ERR_clear_error();
+	log_info(s->log, "Peer certificate %srequired", tc->conf->verify.require ? "" : "not ");
 	if (make_ssl(t, s))
 		return t;
 	ERR_clear_error();

@@ -306,6 +306,8 @@ session_end(struct session *s, enum reason reason)
 	bool far_reset = may_reset && !has_alert(&s->far) && (!clean || is_owed(&s->far, &s->up));
 
 	log_end(s, reason, closing_word(near_reset, far_reset));
+	log_debug(&s->log, "Service [%s] finished (%u left)", s->service->conf->name,
+	    worker_total_load(w->common) - 1);
 	w->counters.ended[reason]++;
 	leave_list(s);
 	loop_untimer(w->loop, &s->timer);
@@ -883,13 +885,23 @@ spins(struct session *s, int64_t now)
 	return ++s->spins > SPIN_MAX;
 }
 
+/* A side has sent its last byte; the words are the incumbent's. */
+static void
+log_ending(const struct session *s, const struct stream *side, const struct flow *flow)
+{
+	log_info(&s->log, "%s",
+	    side->filter == NULL ? "Read socket closed (readsocket)"
+	    : flow->cut		 ? "TLS socket closed (SSL_read)"
+				 : "TLS closed (SSL_read)");
+}
+
 static enum next
 session_step_relay(struct session *s)
 {
 	const struct service_conf *conf = s->service->conf;
 	struct loop *loop = s->worker->loop;
 	enum io up, down;
-	bool begun = s->relayed != 0;
+	bool begun = s->relayed != 0, up_ended, down_ended;
 	int wait;
 
 	if (!begun)
@@ -897,8 +909,14 @@ session_step_relay(struct session *s)
 	else if (s->timer.fired)
 		return relay_timeout(s);
 
+	up_ended = s->up.eof;
+	down_ended = s->down.eof;
 	up = flow_run(&s->up, &s->near, &s->far, s->down.done);
 	down = flow_run(&s->down, &s->far, &s->near, s->up.done);
+	if (s->up.eof && !up_ended)
+		log_ending(s, &s->near, &s->up);
+	if (s->down.eof && !down_ended)
+		log_ending(s, &s->far, &s->down);
 	if (up == IO_FAILED || down == IO_FAILED)
 		return relay_failed(s);
 	if (up == IO_OK && down == IO_OK)
@@ -953,11 +971,15 @@ greet_near(struct session *s)
 {
 	const struct service_conf *conf = s->service->conf;
 	const char *option = NULL;
+	char text[ADDR_TEXT];
 
 	if (!addr_is_unix(&s->peer))
 		option = sock_apply(s->near.watch.fd, &conf->sock.on_accepted);
 	if (option != NULL)
 		log_warn(&s->log, "Failed to set local socket options: %s", option);
+	log_debug(&s->log, "Service [%s] accepted (FD=%d) from %s", conf->name, s->near.watch.fd,
+	    addr_text(&s->peer, text));
+	log_debug(&s->log, "Service [%s] started", conf->name);
 	if (!wanted(s, STEP_ADMIT)) /* otherwise when it is let in */
 		greet_admitted(s);
 }

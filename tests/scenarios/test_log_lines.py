@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+# The lines that programs look for in the log of a stunnel: text and level, each provoked.
+"""
+Tables of (level, pattern); a pattern is the whole text of a line after "LOGn[id]: ".  A line that has
+fields of ours behind the known text ends in ".*".
+"""
+import re
+import signal
+import socket
+
+import pytest
+
+from lib.daemon import LINE, NotStarted
+from lib.peer import connect, connect_tls, echo
+from lib.wait import until
+
+ADDR = r"127\.0\.0\.1:\d+"
+DN = r".*CN\s*=\s*\S+.*"
+
+
+def lines(text):
+    return [(int(m[1]), m[3]) for m in map(LINE.match, text.splitlines()) if m]
+
+
+def expect(daemon, table):
+    """Each row stands in the log with its level."""
+    def missing():
+        found = lines(daemon.log())
+        return [row for row in table if not any(l == row[0] and re.fullmatch(row[1], t) for l, t in found)]
+
+    try:
+        until(lambda: not missing(), "the lines")
+    except AssertionError:
+        raise AssertionError(f"missing: {missing()}\n{daemon.log()[-6000:]}") from None
+
+
+START = [
+    (5, r"Compiled/running with OpenSSL \S.*|Compiled with OpenSSL \S.*"),
+    (5, r"Threading:\S+ Sockets:\S+ TLS:\S+.*"),
+    (5, r"Reading configuration from file /\S+"),
+    (5, r"UTF-8 byte order mark not detected"),
+    (5, r"FIPS mode disabled"),
+    (6, r"Initializing service \[tls\]"),
+    (6, r"Certificate loaded from: /\S+"),
+    (6, r"Private key loaded from: /\S+"),
+    (5, r"Configuration successful"),
+    (6, rf"Service \[tls\] \(FD=\d+\) bound to {ADDR}"),
+    (6, r"Accepting new connections"),
+]
+SERVED = [
+    (7, rf"Service \[tls\] accepted \(FD=\d+\) from {ADDR}"),
+    (7, r"Service \[tls\] started"),
+    (5, rf"Service \[tls\] accepted connection from {ADDR}"),
+    (6, r"Peer certificate not required"),
+    (6, r"SNI: requested servername: localhost"),
+    (6, r"TLS accepted: new session negotiated"),
+    (6, r"TLSv1\.3 ciphersuite: \S+ \(\d+-bit encryption\)"),
+    (6, rf"s_connect: connecting {ADDR}"),
+    (5, rf"s_connect: connected {ADDR}"),
+    (5, rf"Service \[tls\] connected remote server from {ADDR}"),
+    (6, r"TLS closed \(SSL_read\)"),
+    (6, r"Read socket closed \(readsocket\)"),
+    (5, r"Connection closed: 4 byte\(s\) sent to TLS, 4 byte\(s\) sent to socket; end=done.*"),
+    (7, r"Service \[tls\] finished \(0 left\)"),
+]
+
+
+def test_a_start_and_one_good_connection(scene):
+    daemon = scene.server_mode(scene.server(echo))
+    with connect_tls(daemon.port("tls"), scene.pki.client_context()) as near:
+        near.send(b"ping")
+        assert near.recv(4) == b"ping"
+        near.shut()
+        near.ended()
+    expect(daemon, START + SERVED)
+    order = [next(i for i, (_, text) in enumerate(lines(daemon.log())) if re.fullmatch(pattern, text))
+             for level, pattern in SERVED if level == 5]
+    assert order == sorted(order), "accepted, connected, remote server, closed"
+
+
+def test_a_client_with_a_verified_certificate(scene, pki):
+    daemon = scene.server_mode(scene.server(echo), f"CAfile = {pki.ca.path}", "verifyChain = yes")
+    near = scene.tls(daemon.port("tls"), pki.client_context(pki.client))
+    near.send(b"ping")
+    near.recv(4)
+    expect(daemon, [
+        (6, r"Peer certificate required"),
+        (5, rf"Certificate accepted at depth=0: {DN}"),
+        (6, rf"Certificate accepted at depth=1: {DN}"),
+        (6, r"CERT: No subject checks configured"),
+    ])
+
+
+def test_a_client_whose_certificate_is_refused(scene, pki):
+    daemon = scene.server_mode(scene.server(echo), f"CAfile = {pki.ca.path}", "verifyChain = yes")
+    with connect_tls(daemon.port("tls"), pki.client_context(pki.foreign), handshake=False) as near:
+        with pytest.raises(OSError):
+            near.handshake()
+            near.recv(1)
+            raise OSError
+    expect(daemon, [
+        (4, r"CERT: Pre-verification error: \S.*"),
+        (4, rf"Rejected by CERT at depth=0: {DN}"),
+        (3, r"SSL_accept: .*"),
+    ])
+
+
+def test_subject_checks(scene, pki):
+    daemon = scene.server_mode(
+        scene.server(echo), f"CAfile = {pki.ca.path}", "verifyChain = yes", "checkHost = other.test"
+    )
+    with connect_tls(daemon.port("tls"), pki.client_context(pki.client), handshake=False) as near:
+        with pytest.raises(OSError):
+            near.handshake()
+            near.recv(1)
+            raise OSError
+    expect(daemon, [(4, r"CERT: Subject checks failed.*"), (4, rf"Rejected by CERT at depth=0: {DN}")])
+
+
+def test_a_client_in_client_mode(scene, pki):
+    backend = scene.server(echo, pki.server_context())
+    daemon = scene.client_mode(backend, f"CAfile = {pki.ca.path}", "verifyChain = yes", "sni = localhost")
+    near = scene.connect(daemon.port("plain"))
+    near.send(b"ping")
+    assert near.recv(4) == b"ping"
+    expect(daemon, [
+        (4, r".*Service \[plain\] uses \"verifyChain\" without subject checks.*|.*without subject checks.*"),
+        (6, r"SNI: sending servername: localhost"),
+        (6, r"TLS connected: new session negotiated"),
+        (5, rf"Certificate accepted at depth=0: {DN}"),
+    ])
+
+
+def test_nobody_is_verified(scene, pki):
+    daemon = scene.client_mode(scene.server(echo, pki.server_context()))
+    expect(daemon, [(4, r".*needs authentication to prevent MITM attacks.*")])
+
+
+def test_a_backend_that_refuses(scene):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    daemon = scene.daemon(
+        f"[r]\nacceptTLS = no\nconnectTLS = no\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:{port}\n"
+    )
+    connect(daemon.port("r")).close()
+    expect(daemon, [
+        (3, rf"s_connect: connect 127\.0\.0\.1:{port}: Connection refused \(111\)"),
+        (3, r"No more addresses to connect"),
+        (3, r"Connection \S+: 0 byte\(s\) sent to TLS, 0 byte\(s\) sent to socket; end=.*"),
+    ])
+
+
+def test_a_name_that_nobody_knows(scene):
+    daemon = scene.daemon(
+        "[r]\nacceptTLS = no\nconnectTLS = no\naccept = 127.0.0.1:0\nconnect = nobody.invalid:1\nTIMEOUTconnect = 1\n"
+    )
+    scene.connect(daemon.port("r"))
+    expect(daemon, [(3, r"Error resolving \"nobody\.invalid\": \S.*")])
+
+
+def test_plain_bytes_to_a_tls_port(scene):
+    daemon = scene.server_mode(scene.server(echo), "TIMEOUTbusy = 1")
+    scene.connect(daemon.port("tls"))
+    expect(daemon, [(6, r"ssl_start: s_poll_wait: TIMEOUTbusy exceeded: sending reset")])
+
+
+def test_silence_and_its_end(scene):
+    daemon = scene.server_mode(scene.server(echo), "TIMEOUTidle = 1")
+    near = scene.tls(daemon.port("tls"))
+    near.send(b"x")
+    expect(daemon, [(6, r"transfer: s_poll_wait: TIMEOUTidle exceeded: sending reset")])
+
+
+def test_a_side_that_does_not_end(scene):
+    backend = scene.backend()
+    daemon = scene.server_mode(backend, "TIMEOUTclose = 1")
+    near, _ = scene.pair(daemon, backend)
+    near.shut()
+    expect(daemon, [(3, r"transfer: s_poll_wait: TIMEOUTclose exceeded: closing")])
+
+
+def test_programs(scene):
+    daemon = scene.daemon(f"[p]\naccept = 127.0.0.1:0\nexec = /bin/true\ncert = {scene.pki.server.bundle}\n")
+    scene.tls(daemon.port("p")).ended()
+    expect(daemon, [
+        (6, r"Local mode child started \(PID=\d+\)"),
+        (6, r"Child process \d+ finished with code 0"),
+    ])
+
+
+def test_signals_and_the_pid_file(scene):
+    pid = scene.folder / "pid"
+    daemon = scene.server_mode(scene.server(echo), head=f"pid = {pid}\n")
+    daemon.signal(signal.SIGUSR1)
+    daemon.wait_log("Log file reopened")
+    daemon.write("nonsense\n")
+    daemon.reload(good=False)
+    daemon.stop()
+    expect(daemon, [
+        (7, rf"Created pid file {pid}"),
+        (5, r"Log file reopened"),
+        (3, r"Configuration failed"),
+        (3, r"Failed to reload the configuration file"),
+        (5, r"Terminated"),
+        (7, rf"Removed pid file {pid}"),
+    ])
+
+
+def test_a_port_that_is_taken(scene):
+    """A failed start shows all of it in the short form."""
+    backend = scene.backend()
+    with pytest.raises(NotStarted) as refused:
+        scene.daemon(scene.section("x", "127.0.0.1:9", f"cert = {scene.pki.server.bundle}").replace(
+            "127.0.0.1:0", backend.address))
+    said = refused.value.stderr.splitlines()
+    assert f"[.] Binding service [x] to {backend.address}: Address already in use (98)" in said
+    assert "[!] Binding service [x] failed" in said
+
+
+@pytest.mark.root
+def test_a_chroot(scene):
+    jail = scene.folder / "jail"
+    jail.mkdir()
+    daemon = scene.daemon(
+        whole=f"foreground = yes\nsyslog = no\noutput = /log\ndebug = debug\nchroot = {jail}\n"
+        + scene.section("tls", scene.server(echo), f"cert = {scene.pki.server.bundle}"),
+        log_path=str(jail / "log"),
+    )
+    expect(daemon, [(5, rf"Switched to chroot directory: {jail}")])
