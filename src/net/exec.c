@@ -394,9 +394,10 @@ static void
 start_done(struct job *j, void *worker)
 {
 	struct exec_start *s = (struct exec_start *)j;
-	struct child *c = s->child;
+	struct child *c;
 
 	CHECK_OBJ(s, START_MAGIC);
+	c = s->child;
 	s->child = NULL;
 	if (worker == NULL) { /* the worker and its host are gone */
 		if (s->pidfd != -1)
