@@ -13,9 +13,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
+static const struct target sample_target = { .text = "host.test:443",
+	.host = "host.test",
+	.port = 443 };
 static const struct proto_conf sample = {
 	.host = "host.test:443",
 	.host_name = "host.test",
+	.host_target = &sample_target,
 	.username = "user",
 	.password = "secret",
 	.domain = "DOMAIN",
@@ -109,9 +113,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if ((conf.proto = named(&input)) == NULL)
 		return 0;
 	how = rd_u8(&input);
-	conf.authentication = (how & 0x40) != 0 ? "login" : NULL;
 	if ((role = proto_role(&conf, (how & 0x80) != 0)) == NULL)
 		return 0;
+	if ((how & 0x40) != 0 && role->authentications != NULL)
+		conf.authentication = role->authentications[1];
 	MUST(role->state_size <= sizeof(state));
 	memset(state, 0, sizeof(state));
 	r = (struct run){ .pool = pool_new() };
