@@ -103,7 +103,8 @@ const struct option proto_options[] = {
 		"socks is spoken inside TLS: as a client version 5, as a server 4, 4a and 5, and "
 		"the client names its target, which may not be loopback. proxy tells the target "
 		"who the client is, by a PROXY header of version 1 in front of all other bytes. "
-		"Without protocol TLS begins at once." },
+		"capwinctrl takes user and password from a local program, and capwin shows them "
+		"to the server of all later tunnels. Without protocol TLS begins at once." },
 	{ .name = "protocolHost",
 	    .parse = parse_host,
 	    .offset = AT(host),

@@ -123,6 +123,27 @@ def test_the_proxy_header_is_that_of_stunnel(scene, pki, stunnel, ours):
     assert scene.keep(backend.accept()).recv(len(line)) == line
 
 
+def test_capwin_with_stunnel(scene, pki, stunnel):
+    """stunnel asks an LDAP server about the client; ours lets everybody in."""
+    answer = bytes.fromhex("3084000000100201016184000000070a010004000400")
+    asked = []
+
+    def directory(peer):
+        asked.append(peer.some())
+        peer.send(answer)
+        peer.rest()
+
+    ldap, backend = scene.server(directory), scene.server(echo)
+    server = stunnel("\n".join(["[tunnel]", "accept = 127.0.0.1:0", f"connect = {backend.address}",
+                                *mutual(pki.server, pki), "protocol = capwin", f"protocolHost = {ldap.address}", ""]))
+    daemon = scene.daemon("[control]\nclient = yes\naccept = 127.0.0.1:0\nprotocol = capwinctrl\n" + client_section(
+        scene, pki, f"127.0.0.1:{server.port('tunnel')}", "protocol = capwin"))
+    control = scene.connect(daemon.port("control"))
+    assert control.send(b"\x1falice\x1fsecret\x1f\x1c").ended() == END
+    carry(scene.connect(daemon.port("tunnel")))
+    assert b"uid=alice,ou=people,O=CAPWIN,C=US" in asked[0] and asked[0].endswith(b"secret")
+
+
 # --- curl and ncat as clients of ours
 
 

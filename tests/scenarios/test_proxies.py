@@ -491,6 +491,36 @@ def test_cifs_client(scene, pki):
     daemon.wait_end(end="no_starttls_far")
 
 
+# --- CapWIN
+
+
+def test_capwin_shows_what_capwinctrl_was_given(scene, pki):
+    backend = scene.backend(pki.server_context())
+    daemon = scene.daemon("\n".join([
+        "[control]", "client = yes", "accept = 127.0.0.1:0", "protocol = capwinctrl",
+        scene.section("plain", backend, "client = yes", "protocol = capwin")]))
+    near, far = scene.plain_pair(daemon, backend)
+    assert near.ended() == RESET
+    daemon.wait_log("CapWIN: No credentials set")
+
+    near = scene.connect(daemon.port("control"))
+    near.send(b"\x1falice\x1fhidden\x1f\x1c")
+    assert near.ended() == END
+    daemon.wait_log("CapWIN: Credentials set")
+    near, far = scene.plain_pair(daemon, backend)
+    assert far.recv(15) == b"\x1falice\x1fhidden\x1f\x1c"
+    far.send(b"BINGO")
+    talk(near, far)
+    daemon.wait_end(end="done")
+
+    near, far = scene.plain_pair(daemon, backend)
+    far.recv(15)
+    far.send(b"FAILED")
+    assert near.ended() == RESET
+    daemon.wait_end(end="proto_auth", count=2)
+    assert "hidden" not in daemon.log()
+
+
 # --- ginnel at both ends
 
 
