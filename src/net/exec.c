@@ -394,10 +394,8 @@ static void
 start_done(struct job *j, void *worker)
 {
 	struct exec_start *s = (struct exec_start *)j;
-	struct child *c;
+	struct child *c = s->child;
 
-	CHECK_OBJ(s, START_MAGIC);
-	c = s->child;
 	s->child = NULL;
 	if (worker == NULL) { /* the worker and its host are gone */
 		if (s->pidfd != -1)
