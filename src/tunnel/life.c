@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tunnel/life.c -- the steps of a tunnel, their order, and the one way out. */
+#include "tunnel/life.h"
+
+#include "tunnel/steps.h"
+
+#include <utlist.h>
+
+/* For which services a step is passed through. */
+enum want {
+	ALWAYS,
+	NEAR_PROGRAM,
+	GUARD,
+	OTHER_GUARD,
+	NEAR_TLS,
+	FAR_PROGRAM,
+	FAR_TARGET,
+	FAR_TLS,
+	SCRIPT
+};
+
+static const struct step {
+	const char *name;
+	enum next (*run)(struct session *);
+	enum want want;
+	enum proto_point point; /* SCRIPT: with something to say here */
+} steps[] = {
+	/* near program: start it */
+	[STEP_LAUNCH] = { "launch", step_exec, NEAR_PROGRAM, 0 },
+	/* ask others about the client */
+	[STEP_ADMIT] = { "admit", step_admit, GUARD, 0 },
+	/* what the protocol says to the client before anything else */
+	[STEP_EARLY] = { "early", step_talk, SCRIPT, PROTO_EARLY },
+	/* near TLS: wait for the ClientHello */
+	[STEP_PEEK] = { "peek", step_near_peek, NEAR_TLS, 0 },
+	/* ask again, for the service that the client has named */
+	[STEP_READMIT] = { "readmit", step_admit, OTHER_GUARD, 0 },
+	/* near TLS: handshake */
+	[STEP_SECURE] = { "secure", step_near_secure, NEAR_TLS, 0 },
+	/* what the client asks for */
+	[STEP_REQUEST] = { "request", step_talk, SCRIPT, PROTO_REQUEST },
+	/* far program: start it */
+	[STEP_EXEC] = { "exec", step_exec, FAR_PROGRAM, 0 },
+	/* reach the target */
+	[STEP_CONNECT] = { "connect", step_far_connect, FAR_TARGET, 0 },
+	/* ... which failed, and the client is told */
+	[STEP_SORRY] = { "sorry", step_talk, SCRIPT, PROTO_SORRY },
+	/* what is said with both before TLS begins on one side */
+	[STEP_CLEAR] = { "clear", step_talk, SCRIPT, PROTO_CLEAR },
+	/* far TLS: handshake */
+	[STEP_UPGRADE] = { "upgrade", step_far_upgrade, FAR_TLS, 0 },
+	/* what is said when both sides stand */
+	[STEP_LATE] = { "late", step_talk, SCRIPT, PROTO_LATE },
+	[STEP_RELAY] = { "relay", step_relay, ALWAYS, 0 },
+};
+
+/* The orders in which a tunnel lives through them; what its service does not want is passed over.
+ */
+static const enum step_id tls_first[] = { STEP_LAUNCH, STEP_ADMIT, STEP_EARLY, STEP_PEEK,
+	STEP_READMIT, STEP_SECURE, STEP_REQUEST, STEP_EXEC, STEP_CONNECT, STEP_CLEAR, STEP_UPGRADE,
+	STEP_LATE, STEP_RELAY };
+static const enum step_id connect_first[] = { STEP_LAUNCH, STEP_ADMIT, STEP_EARLY, STEP_EXEC,
+	STEP_CONNECT, STEP_UPGRADE, STEP_CLEAR, STEP_PEEK, STEP_READMIT, STEP_SECURE, STEP_LATE,
+	STEP_RELAY };
+static const enum step_id client_order[] = { STEP_LAUNCH, STEP_ADMIT, STEP_PEEK, STEP_READMIT,
+	STEP_SECURE, STEP_REQUEST, STEP_EXEC, STEP_CONNECT, STEP_CLEAR, STEP_UPGRADE, STEP_LATE,
+	STEP_RELAY };
+
+static const enum step_id *
+order_of(const struct service *service)
+{
+	if (service->role == NULL)
+		return tls_first;
+	if (service->conf->client)
+		return client_order;
+	return service->role->connect_first ? connect_first : tls_first;
+}
+
+bool
+life_wants(const struct session *s, enum step_id step)
+{
+	const struct service *service = s->service;
+
+	switch (steps[step].want) {
+	case NEAR_PROGRAM:
+		return service_starts_itself(service->conf);
+	case GUARD:
+		return s->peer.len != 0 && guard_is_wanted(service->conf, false);
+	case OTHER_GUARD:
+		return s->peer.len != 0 && guard_is_wanted(service->conf, true) &&
+		       s->admitted != service;
+	case NEAR_TLS:
+		return service->near != NULL;
+	case FAR_PROGRAM:
+		return service->conf->exec.path != NULL && !service_starts_itself(service->conf) &&
+		       !s->redirected;
+	case FAR_TARGET:
+		return !life_wants(s, STEP_EXEC);
+	case FAR_TLS:
+		return service->far != NULL;
+	case SCRIPT:
+		return service->role != NULL && service->role->script[steps[step].point] != NULL &&
+		       !s->redirected;
+	case ALWAYS:
+		break;
+	}
+	return true;
+}
+
+/* The first wanted one of an order, or of its rest. */
+static enum step_id
+first_wanted(const struct session *s, const enum step_id *order)
+{
+	while (!life_wants(s, *order))
+		order++;
+	return *order;
+}
+
+/* The one place that changes the step. */
+enum next
+life_go(struct session *s, enum step_id to)
+{
+	log_debug(&s->log, "%s -> %s", steps[s->step].name, steps[to].name);
+	s->step = to;
+	return MORE;
+}
+
+/* On to the next step of the tunnel's order. */
+enum next
+life_go_on(struct session *s)
+{
+	const enum step_id *order = s->order;
+
+	while (*order != s->step)
+		order++;
+	return life_go(s, first_wanted(s, order + 1));
+}
+
+enum proto_point
+life_point(const struct session *s)
+{
+	return steps[s->step].point;
+}
+
+bool
+life_connects_first(const struct session *s)
+{
+	return s->order == connect_first;
+}
+
+const char *
+life_step_name(const struct session *s)
+{
+	return steps[s->step].name;
+}
+
+void
+life_begin(struct session *s)
+{
+	s->order = order_of(s->service);
+	s->step = first_wanted(s, s->order);
+}
+
+/* In a flood of bad connections new ones are quiet until they stand, or end. */
+int
+life_setup_level(const struct session *s)
+{
+	return s->worker->flood_second == s->started / 1000 ? LOG_CRIT
+							    : s->service->conf->log_level;
+}
+
+/* The deadline for everything before the tunnel stands counts from accept. */
+void
+life_deadline(struct session *s)
+{
+	int64_t spent = loop_now(s->worker->loop) - s->started;
+	int busy_ms = s->service->conf->busy_ms;
+
+	loop_timer(s->worker->loop, &s->timer, spent < busy_ms ? busy_ms - (int)spent : 0);
+}
+
+/*
+ * Give the tunnel to another service of this port.  What has been done before anybody knew the name
+ * (to connect, with some protocols) is not done again, so the order stays if it began with that.
+ */
+void
+life_hand_to(struct session *s, struct service *service)
+{
+	const enum step_id *order = order_of(service);
+
+	if (service->role != s->service->role) {
+		talk_free(s->talk);
+		s->talk = NULL;
+	}
+	if (s->order != connect_first && order != connect_first)
+		s->order = order;
+	s->service = service;
+	s->log.level = life_setup_level(s);
+	life_deadline(s);
+}
+
+/* ---- the one way out ---- */
+
+/* How the close looks from outside, in the incumbent's words. */
+static const char *
+closing_word(bool near_reset, bool far_reset)
+{
+	if (near_reset && far_reset)
+		return "reset";
+	if (near_reset)
+		return "reset/closed";
+	return far_reset ? "closed/reset" : "closed";
+}
+
+/* The peer as one word of a line. */
+const char *
+life_peer_word(const struct session *s, char out[ADDR_TEXT])
+{
+	return s->peer.len == 0 ? "-" : addr_text(&s->peer, out);
+}
+
+/* One line for each tunnel: what the incumbent says of its end, and what we know beyond. */
+static void
+log_end(struct session *s, enum reason reason, const char *word)
+{
+	const struct reason_info *info = reason_info(reason);
+	bool near_is_tls = s->service->near != NULL || s->service->far == NULL;
+	uint64_t to_tls = near_is_tls ? s->down.bytes : s->up.bytes;
+	uint64_t to_socket = near_is_tls ? s->up.bytes : s->down.bytes;
+	int64_t now = loop_now(s->worker->loop);
+	char peer[ADDR_TEXT];
+	unsigned swallowed = 0;
+
+	s->log.level = s->service->conf->log_level;
+	/* Whoever stood has its line: that cost the peer a handshake and us a target; failures are
+	 * cheap. */
+	if (s->relayed == 0 && !log_brake(&s->worker->brakes[reason], now, &swallowed)) {
+		s->worker->flood_second = now / 1000;
+		return;
+	}
+	if (swallowed > 0)
+		log_at(&s->log, info->level, "%u more connections ended with end=%s", swallowed,
+		    info->code);
+	log_at(&s->log, info->level,
+	    "Connection %s: %llu byte(s) sent to TLS, %llu byte(s) sent to socket; "
+	    "end=%s service=%s peer=%s step=%s tls_ms=%lld connect_ms=%lld ms=%lld%s%s%s%s",
+	    word, (unsigned long long)to_tls, (unsigned long long)to_socket, info->code,
+	    s->service->conf->name, life_peer_word(s, peer), steps[s->step].name,
+	    (long long)(s->secured != 0 ? s->secured - s->started : -1),
+	    (long long)(s->connected != 0 ? s->connected - s->started : -1),
+	    (long long)(now - s->started), reason == R_DONE ? "" : ": ",
+	    reason == R_DONE ? "" : info->words, *info->hint != '\0' ? "; " : "", info->hint);
+}
+
+/* After a TLS fault, an alert tells the peer the cause; a reset would overtake it. */
+static bool
+has_alert(const struct stream *s)
+{
+	return s->fault == FAULT_TLS || s->fault == FAULT_CERT || s->fault == FAULT_NO_CERT ||
+	       s->fault == FAULT_REVOKED;
+}
+
+/* A session stands in one of its worker's lists: set up, or standing. */
+void
+life_leave_list(struct session *s)
+{
+	struct worker *w = s->worker;
+
+	if (s->relayed != 0) {
+		DL_DELETE(w->standing, s);
+		return;
+	}
+	DL_DELETE(w->pending, s);
+	w->pending_count--;
+}
+
+/* Bytes are on their way to `to`: a plain close would make what it has look complete. */
+static bool
+is_owed(const struct stream *to, const struct flow *f)
+{
+	return !f->done && flow_held(f) + buf_len(&to->out) > 0;
+}
+
+/* All that a session can own is given back here, whatever its step. */
+void
+life_end(struct session *s, enum reason reason)
+{
+	struct worker *w = s->worker;
+	bool clean = reason_info(reason)->clean, may_reset = s->service->conf->reset;
+	bool near_reset = may_reset && !has_alert(&s->near) && !talk_took_leave(s->talk) &&
+			  (!clean || is_owed(&s->near, &s->down));
+	bool far_reset = may_reset && !has_alert(&s->far) && (!clean || is_owed(&s->far, &s->up));
+
+	log_end(s, reason, closing_word(near_reset, far_reset));
+	log_debug(&s->log, "Service [%s] finished (%u left)", s->service->conf->name,
+	    worker_total_load(w->common) - 1);
+	w->counters.ended[reason]++;
+	life_leave_list(s);
+	loop_untimer(w->loop, &s->timer);
+	dial_free(s->dial);
+	guard_free(s->guard);
+	route_free(s->route);
+	talk_free(s->talk);
+	exec_forget(s->program);
+	flow_clear(&s->up, w->pool);
+	flow_clear(&s->down, w->pool);
+	stream_close(&s->far, far_reset);
+	stream_close(&s->near, near_reset);
+	loop_cancel(w->loop, &s->task);
+	if (s->ended != NULL)
+		s->ended(s->owner); /* which belongs to the plan */
+	plan_release(s->service->plan);
+	OBJ_FREE(s);
+	worker_session_gone(w);
+}
+
+enum next
+life_finish(struct session *s, enum reason reason)
+{
+	life_end(s, reason);
+	return END;
+}
+
+/* Which end a stream's fault is, for the one side and for the other. */
+enum reason
+life_fault(const struct session *s, const struct stream *at)
+{
+	bool near = at == &s->near;
+
+	switch (at->fault) {
+	case FAULT_RESET:
+		return near ? R_RESET_NEAR : R_RESET_FAR;
+	case FAULT_CERT:
+		return R_CERT_REJECTED;
+	case FAULT_NO_CERT:
+		return R_CERT_MISSING;
+	case FAULT_REVOKED:
+		return R_REVOCATION;
+	case FAULT_MEMORY:
+		return R_NO_MEMORY;
+	case FAULT_ABUSE:
+		return R_ABUSE;
+	case FAULT_TLS:
+		if (s->step != STEP_RELAY)
+			return near ? R_TLS_ACCEPT : R_TLS_CONNECT;
+		return near ? R_TLS_NEAR : R_TLS_FAR;
+	case FAULT_OS:
+	case FAULT_NONE:
+		break;
+	}
+	return near ? R_IO_NEAR : R_IO_FAR;
+}
+
+/* The deadline for everything before the first relayed byte has passed. */
+static void
+setup_timeout(struct session *s)
+{
+	log_info(&s->log, "ssl_start: s_poll_wait: TIMEOUTbusy exceeded: sending reset");
+	life_end(s, R_SETUP_TIMEOUT);
+}
+
+void
+life_run(void *arg)
+{
+	struct session *s = arg;
+
+	CHECK_OBJ(s, SESSION_MAGIC);
+	if (s->step != STEP_RELAY && s->timer.fired) {
+		setup_timeout(s);
+		return;
+	}
+	while (steps[s->step].run(s) == MORE)
+		;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tunnel/step_far.c -- the target: reach it, and TLS with it. */
+#include "tls/tls_stream.h"
+#include "tunnel/steps.h"
+
+/* The target of several to try first. */
+static unsigned
+first_target(struct service *service, unsigned n)
+{
+	unsigned first = 0;
+
+	if (n <= 1)
+		return 0;
+	if (service->conf->failover == FAILOVER_RR && !service->conf->delay)
+		first = atomic_fetch_add_explicit(&service->turn, 1, memory_order_relaxed) % n;
+	return first;
+}
+
+/* Where the configuration sends this tunnel. */
+static const struct dial_plan *
+targets_of(const struct session *s)
+{
+	return s->redirected ? &s->service->redirect : &s->service->dial;
+}
+
+static bool
+start_dial(struct session *s)
+{
+	struct worker *w = s->worker;
+	const struct dial_plan *plan = s->route != NULL ? route_plan(s->route) : targets_of(s);
+	unsigned first;
+
+	if (s->talk != NULL && !s->redirected)
+		plan = talk_dial_plan(s->talk, plan);
+	first = first_target(s->service, plan->count);
+	if (plan->count > 1)
+		log_info(&s->log, "failover: %s, starting at entry #%u",
+		    s->service->conf->failover == FAILOVER_RR && !s->service->conf->delay
+			? "round-robin"
+			: "priority",
+		    first);
+	s->dial = dial_new(plan, first, w->resolver, w->loop, w->pool, &s->log, &s->task, &s->far);
+	return s->dial != NULL;
+}
+
+/* The far socket stands: options, and the line that names our end of it. */
+static void
+greet_far(struct session *s)
+{
+	struct addr self = { .len = sizeof(self.un) };
+	const char *option = sock_apply(s->far.watch.fd, &s->service->conf->sock.side[SOCK_REMOTE]);
+	char text[ADDR_TEXT];
+
+	if (option != NULL)
+		log_warn(&s->log, "Failed to set remote socket options: %s", option);
+	if (s->log.level >= LOG_NOTICE && getsockname(s->far.watch.fd, &self.sa, &self.len) == 0)
+		log_notice(&s->log, "Service [%s] connected remote server from %s",
+		    s->service->conf->name, addr_text(&self, text));
+}
+
+/* No target could be reached; some protocols have a word for it. */
+static enum next
+unreachable(struct session *s, enum reason reason)
+{
+	if (!life_wants(s, STEP_SORRY) || !step_talk_begin(s))
+		return life_finish(s, reason);
+	talk_regret(s->talk, reason, s->dial);
+	return life_go(s, STEP_SORRY);
+}
+
+enum next
+step_far_connect(struct session *s)
+{
+	enum reason why;
+
+	if (s->service->conf->transparent != TRANSPARENT_NONE && s->route == NULL &&
+	    (s->route = route_new(
+		 s->service, targets_of(s), s->near.watch.fd, &s->peer, &s->log, &why)) == NULL)
+		return unreachable(s, why);
+	if (s->dial == NULL && !start_dial(s))
+		return life_finish(s, R_NO_MEMORY);
+	switch (dial_step(s->dial)) {
+	case IO_AGAIN:
+		return stream_was_reset(&s->near) ? life_finish(s, R_RESET_NEAR) : WAIT;
+	case IO_OK:
+		break;
+	default:
+		return unreachable(s, dial_reason(s->dial));
+	}
+	s->connected = loop_now(s->worker->loop);
+	greet_far(s);
+	return life_go_on(s);
+}
+
+static bool
+open_far_tls(struct session *s)
+{
+	struct resume_cache *cache = NULL;
+
+	/* The worker has forgotten the sessions of an older plan; they must not come back. */
+	if (s->service->plan == s->worker->plan)
+		cache = s->worker->resume;
+	return tls_stream_connect(
+	    &s->far, s->service->far, s->worker->resolver, cache, dial_address(s->dial));
+}
+
+enum next
+step_far_upgrade(struct session *s)
+{
+	if (s->far.filter == NULL && !open_far_tls(s))
+		return life_finish(s, R_NO_MEMORY);
+	switch (stream_start(&s->far)) {
+	case IO_OK:
+		s->secured = loop_now(s->worker->loop);
+		return life_go_on(s);
+	case IO_AGAIN:
+		if (stream_wants_turn(&s->far))
+			loop_queue(s->worker->loop, &s->task);
+		return stream_was_reset(&s->near) ? life_finish(s, R_RESET_NEAR) : WAIT;
+	case IO_EOF:
+	case IO_CUT:
+		return life_finish(s, R_TLS_CONNECT);
+	case IO_FAILED:
+		break;
+	}
+	return life_finish(s, life_fault(s, &s->far));
+}

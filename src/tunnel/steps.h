@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tunnel/steps.h -- what a tunnel lives through, in step_*.c; the table in life.c has their order.
+ */
+#ifndef GINNEL_TUNNEL_STEPS_H
+#define GINNEL_TUNNEL_STEPS_H
+
+#include "tunnel/life.h"
+
+enum next step_admit(struct session *);	 /* ask others about the client */
+void step_admit_greet(struct session *); /* the line of a client that is let in */
+
+enum next step_near_peek(struct session *);   /* the ClientHello, and whose name is in it */
+enum next step_near_secure(struct session *); /* the handshake with the client */
+
+enum next step_exec(struct session *);		   /* start a program, for either side */
+enum next step_far_connect(struct session *);	   /* reach the target */
+enum next step_far_upgrade(struct session *);	   /* the handshake with it */
+enum next step_talk(struct session *);		   /* a dialogue of `protocol` */
+bool step_talk_begin(struct session *) MUST_CHECK; /* ... if there is none; false: no memory */
+enum next step_relay(struct session *);
+
+#endif
