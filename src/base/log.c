@@ -2,7 +2,8 @@
 /*
  * base/log.c -- lines into one of two buffers; a writer thread swaps them and writes the full one.
  *
- * Both buffers hold finished lines, so that a batch is one write() for each destination.  A
+ * Both buffers hold finished lines, so that a batch is one write() for each destination.  Before
+ * log_open() nobody empties them, and so the first one grows: a thousand services have a lot to say.  A
  * producer formats on its own stack, and holds the lock for one memcpy(); it wakes the writer only
  * if that sleeps.  The writer holds the lock only to swap.
  */
@@ -24,7 +25,7 @@
 #include <unistd.h>
 
 enum {
-	SIDE_SIZE = 256 * 1024, /* of each of the two buffers */
+	SIDE_SIZE = 256 * 1024, /* of each of the two buffers, as long as it is enough */
 	BATCH_MS = 20,		/* how long a line may wait for company */
 	CLOSE_MS = 2000,	/* how long log_close() waits for a destination that is stuck */
 	STAMP = 20,		/* "2026.01.31 12:00:00 " */
@@ -57,6 +58,12 @@ enum writer {
 };
 
 static char space[2][SIDE_SIZE];
+
+/* The two buffers: `space`, or what took its place. */
+static struct side {
+	char *text;
+	size_t room;
+} sides[2] = { { space[0], SIDE_SIZE }, { space[1], SIDE_SIZE } };
 
 static struct {
 	pthread_mutex_t lock; /* guards all that follows */
@@ -394,7 +401,7 @@ outlets_reopen(struct outlets *o)
 static void
 drain(void)
 {
-	outlets_write(outlets, space[ring.side], ring.used, ring.lost);
+	outlets_write(outlets, sides[ring.side].text, ring.used, ring.lost);
 	ring.used = 0;
 	ring.lost = 0;
 	ring.urgent = false;
@@ -411,19 +418,38 @@ rouse(bool urgent)
 	return true;
 }
 
+/* Is there room for `n` bytes?  While there is nobody to empty the ring, it is made.  The lock is held. */
+static bool
+make_room(struct side *side, size_t n)
+{
+	char *bigger;
+
+	if (n <= side->room - ring.used)
+		return true;
+	if (outlets != NULL || (bigger = malloc(side->room * 2)) == NULL)
+		return false;
+	memcpy(bigger, side->text, ring.used);
+	if (side->text != space[ring.side])
+		free(side->text);
+	*side = (struct side){ bigger, side->room * 2 };
+	return true;
+}
+
 static void
 ring_add(const char *line, size_t n, int level)
 {
+	struct side *side;
 	bool signal;
 
 	pthread_mutex_lock(&ring.lock);
-	if (n > SIDE_SIZE - ring.used) {
+	side = &sides[ring.side];
+	if (!make_room(side, n)) {
 		ring.lost++;
 	} else {
-		memcpy(space[ring.side] + ring.used, line, n);
+		memcpy(side->text + ring.used, line, n);
 		ring.used += n;
 	}
-	signal = rouse(level <= LOG_ERR || ring.used >= SIDE_SIZE / 2);
+	signal = rouse(level <= LOG_ERR || ring.used >= side->room / 2);
 	if (ring.writer == WRITER_NONE && outlets != NULL)
 		drain();
 	pthread_mutex_unlock(&ring.lock);
@@ -489,7 +515,7 @@ writer_wait(void)
 static void
 writer_turn(void)
 {
-	const char *batch = space[ring.side];
+	const char *batch = sides[ring.side].text;
 	unsigned long lost = ring.lost;
 	bool reopen = ring.reopen;
 	struct outlets *next = ring.next;
@@ -531,7 +557,7 @@ writer_run(void *arg)
 static void
 keep_passing(int level)
 {
-	char *kept = space[ring.side];
+	char *kept = sides[ring.side].text;
 	const char *p = kept, *end = kept + ring.used;
 	struct line line;
 
@@ -543,7 +569,7 @@ keep_passing(int level)
 		memmove(kept, start, (size_t)(p - start));
 		kept += p - start;
 	}
-	ring.used = (size_t)(kept - space[ring.side]);
+	ring.used = (size_t)(kept - sides[ring.side].text);
 }
 
 void
@@ -556,7 +582,7 @@ log_abandon(void)
 	if (stage != EARLY)
 		return;
 	pthread_mutex_lock(&ring.lock);
-	p = space[ring.side];
+	p = sides[ring.side].text;
 	end = p + ring.used;
 	while (next_line(&p, end, &line))
 		fprintf(stderr, "[%c] %.*s\n", marks[line.level], (int)(line.end - line.text),

@@ -290,6 +290,22 @@ early_lines_reach_the_log_if_they_pass_its_level(void **state)
 	assert_int_equal(count_of("\n", text), 2);
 }
 
+/* A thousand services tell of their start before anybody may know the level. */
+static void
+early_lines_are_kept_however_many(void **state)
+{
+	enum { LINES = 9000 };
+
+	(void)state;
+	for (unsigned i = 0; i < LINES; i++)
+		log_notice(&log_main, "service %u, and what else there is to tell of it", i);
+	open_log(path, LOG_NOTICE);
+	log_close();
+	read_back(path);
+	assert_int_equal(count_of("\n", text), LINES);
+	assert_non_null(strstr(text, "LOG5[ui]: service 8999, "));
+}
+
 static void
 a_log_that_cannot_be_opened(void **state)
 {
@@ -712,6 +728,7 @@ main(void)
 		TEST(errno_survives_a_line),
 		TEST(a_failed_start_tells_all_in_the_short_form),
 		TEST(early_lines_reach_the_log_if_they_pass_its_level),
+		TEST(early_lines_are_kept_however_many),
 		TEST(a_log_that_cannot_be_opened),
 		TEST(a_fifo_without_a_reader),
 		TEST(the_file_is_private_and_appended_to),
