@@ -95,13 +95,16 @@ step_far_connect(struct session *s)
 static bool
 open_far_tls(struct session *s)
 {
+	const struct addr *peer = s->dial != NULL ? dial_address(s->dial) : NULL;
 	struct resume_cache *cache = NULL;
 
-	/* The worker has forgotten the sessions of an older plan; they must not come back. */
-	if (s->service->plan == s->worker->plan)
+	/*
+	 * The worker has forgotten the sessions of an older plan; they must not come back.  A
+	 * program has no address by which its sessions could be found again.
+	 */
+	if (s->service->plan == s->worker->plan && peer != NULL)
 		cache = s->worker->resume;
-	return tls_stream_connect(
-	    &s->far, s->service->far, s->worker->resolver, cache, dial_address(s->dial));
+	return tls_stream_connect(&s->far, s->service->far, s->worker->resolver, cache, peer);
 }
 
 enum next

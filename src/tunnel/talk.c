@@ -82,10 +82,12 @@ talk_reason(const struct talk *t)
 void
 talk_regret(struct talk *t, enum reason reason, const struct dial *dial)
 {
-	const struct addr *found = dial_found(dial, t->d.target.family);
+	const struct addr *found = NULL;
 
 	t->d.reason = reason;
-	if (reason == R_LOOKED_UP && found != NULL)
+	if (reason == R_LOOKED_UP)
+		found = dial_found(dial, t->d.target.family);
+	if (found != NULL)
 		t->d.found = *found;
 }
 

@@ -38,7 +38,7 @@ enum reason talk_reason(const struct talk *);
 
 /*
  * No target was connected; PROTO_SORRY will say so, and the tunnel ends with that reason.  `dial`
- * knows what was found if the target was only to be looked up.
+ * knows what was found if the target was only to be looked up (R_LOOKED_UP); else it may be NULL.
  */
 void talk_regret(struct talk *, enum reason, const struct dial *dial);
 

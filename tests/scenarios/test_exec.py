@@ -10,7 +10,7 @@ import stat
 
 import pytest
 
-from lib.daemon import NotStarted
+from lib.daemon import GINNEL, NotStarted
 from lib.peer import CUT, END, RESET
 
 CHILD = r"Local mode child started \(PID=(\d+)\)"
@@ -63,6 +63,18 @@ def test_every_byte_arrives(scene, pty):
         got += near.recv(30_000)
     assert hashlib.sha256(got).digest() == hashlib.sha256(data).digest()
     assert near.shut().rest() == (b"", END)
+
+
+@pytest.mark.sanitize
+def test_tls_with_a_program(scene, pki):
+    """The client's side is plain, and the program speaks TLS: this one is another ginnel under inetd's rules."""
+    other = scene.file("other.conf", f"syslog = no\ncert = {pki.server.bundle}\nexec = /bin/cat\n")
+    daemon = scene.daemon("\n".join([
+        "[plain]", "accept = 127.0.0.1:0", "client = yes", f"exec = {GINNEL}", f"execArgs = ginnel {other}"]))
+    near = scene.connect(daemon.port("plain")).send(b"hello")
+    assert near.recv(5) == b"hello"
+    assert near.shut().rest() == (b"", END)
+    daemon.wait_end(end="done")
 
 
 def test_what_a_program_leaves_unread_is_no_fault(scene):
