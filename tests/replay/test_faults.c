@@ -192,8 +192,8 @@ static const char *const confs[] = {
 	"[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n",
 	"[relay]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\nacceptTLS = no\n",
 	/* A responder that is never there: port 1 is the system's, and closed. */
-	"[guarded]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n"
-	"CAfile = @/ca.pem\nverifyChain = yes\nOCSP = http://127.0.0.1:1/\nOCSPrequire = no\n",
+	("[guarded]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n"
+	 "CAfile = @/ca.pem\nverifyChain = yes\nOCSP = http://127.0.0.1:1/\nOCSPrequire = no\n"),
 };
 enum { SERVER, RELAY, GUARDED };
 
