@@ -95,8 +95,9 @@ const struct option proto_options[] = {
 	    .scope = OPTION_SERVICE,
 	    .arg = "NAME",
 	    .doc =
-		"What is spoken before TLS begins, or right after. imap, lmtp, nntp, pop3, sieve "
-		"and smtp begin TLS by their command STARTTLS (STLS); ldap, mysql (MariaDB, "
+		"What is spoken before TLS begins, or right after. imap, irc, lmtp, nntp, pop3, "
+		"sieve and smtp begin TLS by their command STARTTLS (STLS), xmpp (clients) and "
+		"xmpp-server (between servers) by an element of that name; ldap, mysql (MariaDB, "
 		"too), pgsql and cifs by requests of their own. connect is the method of HTTP: as "
 		"a client we ask the proxy at connect for protocolHost, and TLS begins with that; "
 		"as a server a client names its target before TLS begins, and any target will do. "
@@ -113,7 +114,8 @@ const struct option proto_options[] = {
 	    .doc =
 		"The host that protocol asks for: connect needs it, and for socks it takes the "
 		"place of the address that the client was going to before it was redirected. For "
-		"smtp it is the name that we introduce ourselves with." },
+		"smtp it is the name that we introduce ourselves with, for xmpp and xmpp-server as "
+		"a client the domain that is called in place of the local program's." },
 	{ .name = "protocolUsername",
 	    .parse = option_text,
 	    .offset = AT(username),
