@@ -73,23 +73,39 @@ struct our_files {
 	struct service_desk *desk;
 };
 
+/* Could the user write this file, or put another into this directory? */
+static bool
+is_the_users(int fd, struct account user)
+{
+	struct stat st;
+
+	if (user.uid == 0)
+		return false; /* all is root's anyway */
+	return fstat(fd, &st) == -1 || st.st_uid == user.uid || (st.st_mode & S_IWOTH) != 0 ||
+	       ((st.st_mode & S_IWGRP) != 0 && st.st_gid == user.gid);
+}
+
+static struct our_files *
+ours_of(struct files *files)
+{
+	struct our_files *f = (struct our_files *)files;
+
+	CHECK_OBJ(f, OUR_FILES_MAGIC);
+	return f;
+}
+
 static int
 open_configuration(struct files *files, const char *path, int flags)
 {
-	struct our_files *f = (struct our_files *)files;
-	const struct service_desk *d = f->desk;
+	struct service_desk *d = ours_of(files)->desk;
 	int fd = trusted_open(d->conf->start, path, flags, d->conf->user);
-	struct stat st;
 
-	CHECK_OBJ(f, OUR_FILES_MAGIC);
 	if (fd == -1 && errno == EPERM) {
-		f->desk->trusted = false;
+		d->trusted = false;
 		return open_as(d, path, flags, d->conf->user);
 	}
-	if (fd != -1 && d->conf->user.uid != 0 && fstat(fd, &st) == 0 &&
-	    (st.st_uid == d->conf->user.uid || (st.st_mode & S_IWOTH) != 0 ||
-		((st.st_mode & S_IWGRP) != 0 && st.st_gid == d->conf->user.gid)))
-		f->desk->trusted = false;
+	if (fd != -1 && is_the_users(fd, d->conf->user))
+		d->trusted = false;
 	return fd;
 }
 

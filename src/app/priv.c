@@ -109,19 +109,19 @@ ask_for(struct priv *p, enum ask_for what, const char *path, const struct addr *
 
 /* ---- files ---- */
 
-static struct priv *
-priv_of(struct files *files)
+static struct priv_files *
+files_of(struct files *files)
 {
 	struct priv_files *f = (struct priv_files *)files;
 
 	CHECK_OBJ(f, PRIV_FILES_MAGIC);
-	return f->priv;
+	return f;
 }
 
 static bool
 read_file(struct files *files, const char *path, struct file *out)
 {
-	int fd = ask_for(priv_of(files), ASK_FILE, path, NULL, NULL), error;
+	int fd = ask_for(files_of(files)->priv, ASK_FILE, path, NULL, NULL), error;
 	bool done;
 
 	*out = (struct file){ 0 };
@@ -157,7 +157,7 @@ split_names(const struct file *f)
 static char **
 list_files(struct files *files, const char *path)
 {
-	int fd = ask_for(priv_of(files), ASK_DIRECTORY, path, NULL, NULL), error;
+	int fd = ask_for(files_of(files)->priv, ASK_DIRECTORY, path, NULL, NULL), error;
 	char **names = NULL;
 	struct file f;
 
