@@ -3,9 +3,9 @@
  * base/log.c -- lines into one of two buffers; a writer thread swaps them and writes the full one.
  *
  * Both buffers hold finished lines, so that a batch is one write() for each destination.  Before
- * log_open() nobody empties them, and so the first one grows: a thousand services have a lot to say.  A
- * producer formats on its own stack, and holds the lock for one memcpy(); it wakes the writer only
- * if that sleeps.  The writer holds the lock only to swap.
+ * log_open() nobody empties them, and so the first one grows: a thousand services have a lot to
+ * say.  A producer formats on its own stack, and holds the lock for one memcpy(); it wakes the
+ * writer only if that sleeps.  The writer holds the lock only to swap.
  */
 #include "base/log.h"
 
@@ -26,9 +26,11 @@
 
 enum {
 	SIDE_SIZE = 256 * 1024, /* of each of the two buffers, as long as it is enough */
-	BATCH_MS = 20,		/* how long a line may wait for company */
-	CLOSE_MS = 2000,	/* how long log_close() waits for a destination that is stuck */
-	STAMP = 20,		/* "2026.01.31 12:00:00 " */
+	RESERVE =
+	    SIDE_SIZE / 4, /* of which chatter gets nothing: how a tunnel ended must be told */
+	BATCH_MS = 20,	   /* how long a line may wait for company */
+	CLOSE_MS = 2000,   /* how long log_close() waits for a destination that is stuck */
+	STAMP = 20,	   /* "2026.01.31 12:00:00 " */
 	HEAD_MAX = STAMP + sizeof("LOG7[]: ") + sizeof(((struct log_ctx *)0)->id),
 };
 
@@ -418,13 +420,15 @@ rouse(bool urgent)
 	return true;
 }
 
-/* Is there room for `n` bytes?  While there is nobody to empty the ring, it is made.  The lock is held. */
+/* Is there room for `n` bytes?  While there is nobody to empty the ring, it is made.  The lock is
+ * held. */
 static bool
-make_room(struct side *side, size_t n)
+make_room(struct side *side, size_t n, int level)
 {
+	size_t kept = level > LOG_NOTICE ? RESERVE : 0;
 	char *bigger;
 
-	if (n <= side->room - ring.used)
+	if (ring.used + n + kept <= side->room)
 		return true;
 	if (outlets != NULL || (bigger = malloc(side->room * 2)) == NULL)
 		return false;
@@ -443,7 +447,7 @@ ring_add(const char *line, size_t n, int level)
 
 	pthread_mutex_lock(&ring.lock);
 	side = &sides[ring.side];
-	if (!make_room(side, n)) {
+	if (!make_room(side, n, level)) {
 		ring.lost++;
 	} else {
 		memcpy(side->text + ring.used, line, n);

@@ -4,7 +4,7 @@
  *
  * Any thread may log at any time; a call formats the line, copies it into a ring and returns.  A
  * writer thread of its own does the writing, so a blocked pipe, a full disk or a slow syslog never
- * holds a tunnel up.  A full ring drops lines and later says how many.
+ * holds a tunnel up.  A full ring drops lines and later says how many; info and debug go first.
  *
  * Lines have the incumbent's form: "2026.01.31 12:00:00 LOG5[17]: text"; text is cut at 1024 bytes
  * and control characters become '.', so that nothing from a peer can start a line of its own.

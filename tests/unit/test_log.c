@@ -499,6 +499,33 @@ a_stuck_destination_loses_lines_and_says_so(void **state)
 }
 
 static void
+chatter_leaves_room_for_what_matters(void **state)
+{
+	struct log_ctx ctx = { .id = "9", .level = LOG_DEBUG };
+	bool ended = false;
+	FILE *f;
+	int fd;
+
+	(void)state;
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_not_equal(fd = open(path, O_RDONLY | O_NONBLOCK), -1);
+	open_log(path, LOG_DEBUG);
+	assert_true(log_start());
+	for (int i = 0; i < 10000; i++)
+		log_debug(&ctx, "%100s", "x");
+	log_notice(&ctx, "the end");
+
+	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+	assert_non_null(f = fdopen(fd, "r"));
+	text[0] = '\0';
+	while (strstr(text, "lines were lost") == NULL && fgets(text, sizeof(text), f) != NULL)
+		ended |= strstr(text, "LOG5[9]: the end\n") != NULL;
+	assert_true(ended);
+	log_close();
+	fclose(f);
+}
+
+static void
 closing_does_not_wait_for_ever(void **state)
 {
 	int status, fd;
@@ -737,6 +764,7 @@ main(void)
 		TEST(syslog_gets_level_and_text),
 		TEST(many_threads_talk_at_once),
 		TEST(a_stuck_destination_loses_lines_and_says_so),
+		TEST(chatter_leaves_room_for_what_matters),
 		TEST(closing_does_not_wait_for_ever),
 		TEST(a_full_disk_is_counted),
 		TEST(a_cut_line_does_not_swallow_the_next),
