@@ -79,7 +79,11 @@ bool loop_watch(struct loop *, struct watch *, enum interest) MUST_CHECK;
  * and are spared the news that an empty buffer has room.  False with errno set.
  */
 bool loop_watch_writes(struct loop *, struct watch *) MUST_CHECK;
-/* Forget the descriptor without closing it.  (A closed descriptor needs no call.) */
+/*
+ * Forget the descriptor; always before closing it.  To close is not enough: a program that is being
+ * started has a copy until execve(), the process of libwrap another, and while one of them is open
+ * the kernel goes on telling (epoll(7), Q&A 6), of a watch whose owner is gone.
+ */
 void loop_unwatch(struct loop *, struct watch *);
 
 void loop_queue(struct loop *, struct task *);	/* run it in this turn or the next; once */

@@ -239,8 +239,12 @@ send_some(struct stream *s, const void *from, size_t n, int flags)
 {
 	ssize_t sent;
 
-	if (s->kind != STREAM_PTY)
-		return send(s->watch.fd, from, n, MSG_NOSIGNAL | flags);
+	if (s->kind != STREAM_PTY) {
+		sent = send(s->watch.fd, from, n, MSG_NOSIGNAL | flags);
+		if (sent == -1 && errno == ECONNRESET && s->kind == STREAM_PROGRAM)
+			errno = EPIPE; /* it left while we sent; its last words are still there */
+		return sent;
+	}
 	sent = write(s->watch.fd, from, n);
 	if (sent == -1 && errno == EIO)
 		errno = EPIPE; /* nobody has it open any more */
@@ -351,6 +355,7 @@ stream_close(struct stream *s, bool reset)
 		sock_reset_on_close(s->watch.fd);
 	buf_clear(&s->in, s->pool);
 	buf_clear(&s->out, s->pool);
+	loop_unwatch(s->loop, &s->watch);
 	close(s->watch.fd);
 	s->watch.fd = -1;
 }

@@ -7,11 +7,12 @@ import resource
 import select
 import signal
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lib.daemon import GINNEL, NotStarted
-from lib.peer import CUT, END, RESET
+from lib.daemon import GINNEL, SANITIZED, NotStarted
+from lib.peer import CUT, END, RESET, connect, connect_tls
 
 CHILD = r"Local mode child started \(PID=(\d+)\)"
 WITHHELD = {"REMOTE_HOST", "REMOTE_PORT", "SSL_CLIENT_DN", "SSL_CLIENT_I_DN"}
@@ -85,6 +86,30 @@ def test_what_a_program_leaves_unread_is_no_fault(scene):
     near.shut()
     daemon.wait_end()
     assert not daemon.ends(end="reset_far")
+
+
+@pytest.mark.sanitize
+def test_no_answer_is_lost_when_many_start_and_end_at_once(scene, pki):
+    """
+    While a program is being started it has a copy of every descriptor, so that tunnels are closed and still not
+    gone.  Whatever the clients do meanwhile, the one who asked must have the whole answer, and the daemon live.
+    """
+    lines = ("exec = /bin/echo", "execArgs = echo an answer")
+    daemon = scene.daemon(
+        section(scene, *lines) + section(scene, *lines, "client = yes", "connectTLS = no", name="plain"),
+        head="debug = info")
+    context = pki.client_context()
+    ways = [lambda near: near, lambda near: near.shut(), lambda near: near.fin(), lambda near: near.send(b"unread")]
+
+    def ask(number):
+        way, tls = ways[number % len(ways)], number // len(ways) % 2
+        near = connect_tls(daemon.port("tls"), context) if tls else connect(daemon.port("plain"))
+        with near:
+            return way(near).rest()
+
+    with ThreadPoolExecutor(8) as crowd:
+        answers = list(crowd.map(ask, range(100 if SANITIZED else 600)))
+    assert set(answers) == {(b"an answer\n", END)}
 
 
 # --- what a program is given

@@ -166,6 +166,24 @@ def test_what_the_rules_run_does_not_touch_the_daemon(scene, wrapped):
 
 
 @pytest.mark.root
+@pytest.mark.sanitize
+def test_a_client_that_the_rules_keep_is_no_longer_ours(scene, wrapped):
+    """The program of twist still has the socket when our tunnel is over: what comes there is not for us."""
+    fifo = str(scene.folder / "fifo")
+    os.mkfifo(fifo)
+    daemon = wrapped(f"twisted: ALL: twist /bin/cat {fifo}", "", section(scene, "twisted") + section(scene, "plain"))
+    for count in range(1, 4):
+        near = scene.connect(daemon.port("twisted"))
+        daemon.wait_end(end="libwrap", count=count)
+        for _ in range(3):
+            near.send(b"x")
+            assert scene.tls(daemon.port("plain")).recv(1) == b"p"
+        with open(fifo, "wb") as end:
+            end.write(b"last words")
+        assert near.rest()[0] in (b"last words", b"")
+
+
+@pytest.mark.root
 def test_many_at_once(scene, wrapped):
     daemon = wrapped("good: ALL", "ALL: ALL", section(scene, "good"))
     before = daemon.descriptors()
