@@ -8,6 +8,7 @@ import pytest
 
 from lib.daemon import NotStarted
 from lib.peer import END, RESET, Backend, connect_tls, echo, greeter
+from lib.wait import until
 
 
 def closed_port():
@@ -215,9 +216,14 @@ def test_socket_options_reach_the_sockets(scene):
     )
     _, far = scene.pair(daemon, backend)
     port = far.sock.getpeername()[1]
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        rows = [line.split() for line in table if line.split()[1].endswith(f":{port:04X}")]
-    assert any(row[5].startswith("02:") for row in rows), rows
+
+    def is_kept_alive():
+        """The backend may have the connection before the daemon has gone on behind connect()."""
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            rows = [line.split() for line in table if line.split()[1].endswith(f":{port:04X}")]
+        return any(row[5].startswith("02:") for row in rows)
+
+    until(is_kept_alive, "the timer of keepalive", every=0.02)
 
 
 def test_many_clients_of_a_dead_target_are_all_told(scene, pki):
