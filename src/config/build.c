@@ -3,6 +3,7 @@
 #include "config/build.h"
 
 #include "config/endpoints.h"
+#include "config/front.h"
 #include "config/vhost.h"
 
 /* Complaints of the lower layers about one section. */
@@ -140,6 +141,7 @@ config_build(struct config *c, const struct plan *previous, struct files *files)
 			&s->conf->sock.on_listener, &s->conf->sock.on_accepted))
 			sink_error(&sink.sink, "socket", "out of memory");
 		endpoints_check(s->conf, inetd, &sink.sink);
+		front_check(s->conf, &sink.sink);
 		check_certificate(s->conf, &sink.sink);
 		proto_check(&s->conf->proto, s->conf->client,
 		    s->conf->client ? service_connects_tls(s->conf) : service_accepts_tls(s->conf),

@@ -7,7 +7,7 @@
 
 /* The options that name an end, as the incumbent counts them. */
 struct ends {
-	bool accept, sni, connect, exec, protocol, original;
+	bool accept, sni, alpn, connect, exec, protocol, original;
 	unsigned n;
 	char names[96];
 };
@@ -32,6 +32,8 @@ ends_of(const struct service_conf *conf)
 		.accept = conf->accept.n > 0,
 		/* Beside accept it may name the section itself; vhost.c knows. */
 		.sni = conf->accept.n == 0 && conf->near.hosts.n > 0,
+		.alpn = conf->accept.n == 0 && conf->near.hosts.n == 0 &&
+			conf->near.alpn.service != NULL,
 		.connect = conf->connect.n > 0,
 		.exec = conf->exec.path != NULL,
 		.original = (conf->transparent & TRANSPARENT_DESTINATION) != 0,
@@ -40,6 +42,7 @@ ends_of(const struct service_conf *conf)
 
 	count(&e, e.accept, "accept");
 	count(&e, e.sni, "sni");
+	count(&e, e.alpn, "alpn");
 	count(&e, e.connect, "connect");
 	count(&e, e.exec, "exec");
 	count(&e, e.protocol, "protocol");
@@ -69,8 +72,8 @@ check_inetd(const struct ends *e, struct sink *sink)
 static void
 check_section(const struct ends *e, const struct service_conf *conf, struct sink *sink)
 {
-	bool way_in = e->accept || e->sni || service_starts_itself(conf);
-	bool way_out = e->n - e->accept - e->sni > 0;
+	bool way_in = e->accept || e->sni || e->alpn || service_starts_itself(conf);
+	bool way_out = e->n - e->accept - e->sni - e->alpn > 0;
 
 	if (!way_in && e->n == 2)
 		sink_error(sink, NULL,

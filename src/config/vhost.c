@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config/vhost.c -- sections that serve clients of another section's port: sni = SERVICE:PATTERN.
- */
+/* config/vhost.c -- sections that serve clients of another section's port: sni = SERVICE:PATTERN,
+ * alpn = SERVICE:NAMES. */
 #include "config/vhost.h"
 
 #include <stdio.h>
@@ -8,10 +8,11 @@
 
 /* One of the lines, taken apart. */
 struct claim {
+	const char *option;
 	const char *text;
 	const char *service;
 	size_t service_n;
-	const char *pattern;
+	const char *pattern; /* NULL: of alpn */
 };
 
 /* The parser has seen to it that there is a colon. */
@@ -20,7 +21,13 @@ claim_of(const char *text)
 {
 	const char *colon = strchr(text, ':');
 
-	return (struct claim){ text, text, (size_t)(colon - text), colon + 1 };
+	return (struct claim){ "sni", text, text, (size_t)(colon - text), colon + 1 };
+}
+
+static struct claim
+claim_by_alpn(const char *service)
+{
+	return (struct claim){ "alpn", service, service, strlen(service), NULL };
 }
 
 /*
@@ -43,7 +50,7 @@ static const char *
 some_primary(const struct config *c)
 {
 	for (const struct section *s = c->sections; s != NULL; s = s->next)
-		if (s->conf->accept.n > 0 && service_accepts_tls(s->conf))
+		if (s->conf->accept.n > 0 && service_sees_tls(s->conf))
 			return s->conf->name;
 	return NULL;
 }
@@ -54,12 +61,12 @@ say_not_found(const struct config *c, const struct claim *claim, struct sink *si
 	const char *other = some_primary(c);
 
 	if (other != NULL)
-		sink_error(sink, "sni",
+		sink_error(sink, claim->option,
 		    "SNI section name not found: there is no [%.*s] for \"%s\"; write the section "
 		    "that has accept, such as [%s], before the colon",
 		    (int)claim->service_n, claim->service, claim->text, other);
 	else
-		sink_error(sink, "sni",
+		sink_error(sink, claim->option,
 		    "SNI section name not found: there is no [%.*s] for \"%s\"; write accept in "
 		    "one "
 		    "section, and the name of that section before the colon",
@@ -71,15 +78,15 @@ static bool
 primary_is_good(const struct service_conf *primary, const struct claim *claim, struct sink *sink)
 {
 	if (primary->accept.n == 0) {
-		sink_error(sink, "sni",
+		sink_error(sink, claim->option,
 		    "[%s] of \"%s\" has no port of its own; write the section that has accept "
 		    "before "
 		    "the colon",
 		    primary->name, claim->text);
 		return false;
 	}
-	if (!service_accepts_tls(primary)) {
-		sink_error(sink, "sni",
+	if (!service_sees_tls(primary)) {
+		sink_error(sink, claim->option,
 		    "SNI primary service is a TLS client: nobody asks [%s] for a name; write a "
 		    "section with client = no before the colon",
 		    primary->name);
@@ -105,6 +112,14 @@ protocols_agree(
 {
 	const struct proto_role *first = proto_role(&primary->proto, primary->client);
 	const struct proto_role *role = proto_role(&conf->proto, conf->client);
+
+	if (is_early(first) && conf->passthrough) {
+		sink_error(sink, "passthrough",
+		    "with protocol = %s, [%s] speaks with its own target before the client begins "
+		    "with TLS, which then ends here; remove passthrough",
+		    primary->proto.proto->name, primary->name);
+		return false;
+	}
 
 	if (is_early(role) && role != first) {
 		sink_error(sink, "protocol",
@@ -146,6 +161,16 @@ warn_if_useless(const struct service *primary, const struct service *self, const
 		    "\"%s\" is never taken: a * means something only at the beginning", pattern);
 }
 
+/* Does the section take only those clients of that port who offer its protocols? */
+static bool
+is_narrowed(const struct service_conf *conf, const struct claim *claim)
+{
+	const char *service = conf->near.alpn.service;
+
+	return service != NULL && strlen(service) == claim->service_n &&
+	       memcmp(service, claim->service, claim->service_n) == 0;
+}
+
 static void
 attach(struct config *c, const struct section *section, const struct claim *claim,
     struct plan *plan, unsigned number, struct sink *sink)
@@ -161,15 +186,21 @@ attach(struct config *c, const struct section *section, const struct claim *clai
 		return;
 	if (section->conf->accept.n > 0 && primary != section) {
 		sink_error(sink, NULL,
-		    "Each service must define two endpoints: accept and sni are two ways in; "
-		    "remove "
-		    "accept to serve the clients of [%s], or remove sni",
-		    primary->conf->name);
+		    "Each service must define two endpoints: accept and %s are two ways in; "
+		    "remove accept to serve the clients of [%s], or remove %s",
+		    claim->option, primary->conf->name, claim->option);
 		return;
 	}
 	if (!protocols_agree(primary->conf, section->conf, sink))
 		return;
-	warn_if_useless(&plan->services[first], &plan->services[number], claim->pattern, sink);
+	if (claim->pattern == NULL) {
+		if (!plan_narrow_host(plan, first, &section->conf->near.alpn.names, number))
+			sink_error(sink, "alpn", "out of memory");
+		return;
+	}
+	if (!is_narrowed(section->conf, claim))
+		warn_if_useless(
+		    &plan->services[first], &plan->services[number], claim->pattern, sink);
 	if (!plan_add_host(plan, first, claim->pattern, number))
 		sink_error(sink, "sni", "out of memory");
 }
@@ -178,9 +209,15 @@ attach(struct config *c, const struct section *section, const struct claim *clai
 static bool
 form_is_good(const struct service_conf *conf, struct sink *sink)
 {
-	bool accepts = service_accepts_tls(conf), connects = service_connects_tls(conf);
+	bool accepts = service_sees_tls(conf), connects = service_connects_tls(conf);
 	unsigned patterns = conf->near.hosts.n;
 
+	if (!accepts && conf->near.alpn.service != NULL) {
+		sink_error(sink, "alpn",
+		    "SERVICE:NAMES is for a service that accepts TLS; to offer protocols to a "
+		    "server, write the names alone");
+		return false;
+	}
 	if ((!accepts && patterns > 0) || (patterns == 0 && conf->far.hosts.n > 0)) {
 		sink_error(sink, "sni",
 		    "Invalid SNI parameter format: SERVICE:PATTERN is for a service that accepts "
@@ -205,6 +242,12 @@ vhost_attach(struct config *c, const struct section *section, struct plan *plan,
 
 	if (!form_is_good(section->conf, sink))
 		return;
+	/* First, as it narrows the others. */
+	if (section->conf->near.alpn.service != NULL) {
+		struct claim claim = claim_by_alpn(section->conf->near.alpn.service);
+
+		attach(c, section, &claim, plan, number, sink);
+	}
 	for (unsigned i = 0; i < hosts->n; i++) {
 		struct claim claim = claim_of(hosts->v[i]);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config/vhost.h -- sections that serve clients of another section's port: sni = SERVICE:PATTERN.
- */
+/* config/vhost.h -- sections that serve clients of another section's port: sni = SERVICE:PATTERN,
+ * alpn = SERVICE:NAMES. */
 #ifndef GINNEL_CONFIG_VHOST_H
 #define GINNEL_CONFIG_VHOST_H
 

@@ -532,6 +532,19 @@ const struct option tls_options[] = {
 		   "section's own. May be given several times; the first pattern in the file that "
 		   "matches is taken, and sniUnmatched says what happens if none does. SERVICE may "
 		   "be the section itself." },
+	{ .name = "alpn",
+	    .parse = alpn_parse,
+	    .offset = AT(alpn),
+	    .scope = OPTION_SERVICE,
+	    .arg = "[SERVICE:]NAMES",
+	    .doc = "Names of application protocols (ALPN), such as h2,http/1.1, in the order of "
+		   "preference. A service that connects with TLS offers them. One that accepts TLS "
+		   "takes its first one that the client offers; a client that offers others only "
+		   "is refused by the alert no_application_protocol, and one that offers none is "
+		   "served. With SERVICE: before them, this section serves those clients of "
+		   "SERVICE's port that offer one of them; if it has sni for that SERVICE, too, "
+		   "only those who also ask for such a name. Sections with alpn = SERVICE:NAMES "
+		   "choose before those that go by the name alone." },
 	{ .name = "sslVersion",
 	    .parse = parse_version,
 	    .offset = CONF,

@@ -5,6 +5,7 @@
 
 #include "base/option.h"
 #include "net/addr.h"
+#include "tls/alpn.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -49,6 +50,7 @@ struct tls_conf {
 	const char *sni; /* client: the name to ask for; "" none; NULL the target's host */
 	struct strv
 	    hosts; /* server: SERVICE:PATTERN, the names for which SERVICE's port leads here */
+	struct alpn_conf alpn;
 	int version_min, version_max;	     /* TLS1_2_VERSION ...; 0: the library's limit */
 	uint64_t options_set, options_clear; /* SSL_OP_* */
 	const char *ciphers, *ciphersuites, *curves;

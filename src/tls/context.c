@@ -569,6 +569,36 @@ static void (*const steps[])(struct build *) = {
 	check_verify,
 };
 
+/* An SSL_CTX_set_alpn_select_cb(3); our order counts. */
+static int
+choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
+    unsigned in_len, void *ours)
+{
+	const struct alpn theirs = { in, in_len };
+	const uint8_t *name = alpn_common(ours, &theirs);
+
+	(void)ssl;
+	if (name == NULL)
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	*out = name + 1;
+	*out_len = name[0];
+	return SSL_TLSEXT_ERR_OK;
+}
+
+static bool
+install_alpn(struct tls_context *tc)
+{
+	const struct alpn *names = &tc->conf->alpn.names;
+
+	if (names->len == 0)
+		return true;
+	if (tc->role == TLS_SERVER)
+		SSL_CTX_set_alpn_select_cb(tc->ctx, choose_alpn, (void *)(uintptr_t)names);
+	/* Unlike most, this one gives 0 for success. */
+	return tc->role == TLS_SERVER ||
+	       SSL_CTX_set_alpn_protos(tc->ctx, names->list, (unsigned)names->len) == 0;
+}
+
 static void
 keep_tickets(struct build *b)
 {
@@ -587,7 +617,7 @@ finish(struct build *b)
 {
 	verify_install(b->tc);
 	sni_install(b->tc);
-	if (!ocsp_install(b->tc, b->sink) || !hash_trust(b->tc))
+	if (!ocsp_install(b->tc, b->sink) || !hash_trust(b->tc) || !install_alpn(b->tc))
 		return false;
 	if (b->tc->psk != NULL && !psk_install(b->tc))
 		return false;

@@ -9,7 +9,6 @@
 #include "tunnel/hosts.h"
 
 #include "base/text.h"
-#include "tls/hello.h"
 #include "tunnel/plan.h"
 
 #include <ctype.h>
@@ -27,10 +26,19 @@ struct host {
 	UT_hash_handle hh;
 };
 
+/* A service that wants to be asked for by ALPN. */
+struct narrow {
+	struct narrow *next;
+	struct service *service;
+	const struct alpn *protocols; /* the configuration's */
+	struct hosts *names;	      /* its patterns; NULL: any name, or none */
+};
+
 struct hosts {
 	unsigned magic;
 	unsigned count;
 	struct host *names, *ends;
+	struct narrow *narrow;	   /* in the order of the file */
 	bool has_end[SNI_MAX + 1]; /* is there an end of so many bytes? */
 };
 enum { HOSTS_MAGIC = 0x36d18bc7 };
@@ -77,6 +85,10 @@ hosts_free(struct hosts *h)
 	if (h == NULL)
 		return;
 	CHECK_OBJ(h, HOSTS_MAGIC);
+	for (struct narrow *one; (one = h->narrow) != NULL; free(one)) {
+		h->narrow = one->next;
+		hosts_free(one->names);
+	}
 	table_free(h->names);
 	table_free(h->ends);
 	OBJ_FREE(h);
@@ -115,8 +127,35 @@ find_end(const struct hosts *h, const char *name, size_t n)
 	return best;
 }
 
+static struct narrow *
+find_narrow(const struct hosts *h, const struct service *service)
+{
+	struct narrow *one = h->narrow;
+
+	while (one != NULL && one->service != service)
+		one = one->next;
+	return one;
+}
+
 bool
-hosts_add(struct hosts *h, const char *pattern, struct service *service)
+hosts_narrow(struct hosts *h, const struct alpn *names, struct service *service)
+{
+	struct narrow *one = calloc(1, sizeof(*one)), **last = &h->narrow;
+
+	CHECK_OBJ(h, HOSTS_MAGIC);
+	if (one == NULL)
+		return false;
+	one->service = service;
+	one->protocols = names;
+	while (*last != NULL)
+		last = &(*last)->next;
+	*last = one;
+	return true;
+}
+
+/* One more pattern of a table; the first one that has it keeps it.  False: no memory. */
+static bool
+add_pattern(struct hosts *h, const char *pattern, struct service *service)
 {
 	bool is_end = pattern[0] == '*';
 	struct host **table = is_end ? &h->ends : &h->names;
@@ -144,6 +183,18 @@ hosts_add(struct hosts *h, const char *pattern, struct service *service)
 	if (is_end)
 		h->has_end[n] = true;
 	return true;
+}
+
+bool
+hosts_add(struct hosts *h, const char *pattern, struct service *service)
+{
+	struct narrow *one = find_narrow(h, service);
+
+	if (one == NULL)
+		return add_pattern(h, pattern, service);
+	if (one->names == NULL && (one->names = hosts_new()) == NULL)
+		return false;
+	return add_pattern(one->names, pattern, service);
 }
 
 struct service *
@@ -186,30 +237,64 @@ table_has(const struct host *table, const struct service *service)
 bool
 hosts_has(const struct hosts *h, const struct service *service)
 {
-	return h != NULL && (table_has(h->names, service) || table_has(h->ends, service));
+	return h != NULL && (find_narrow(h, service) != NULL || table_has(h->names, service) ||
+				table_has(h->ends, service));
+}
+
+/* The first one that wants what this client offers. */
+static struct service *
+choose_narrow(const struct hosts *h, const struct hello *hello)
+{
+	const struct alpn offer = { hello->alpn, hello->alpn_len };
+
+	for (const struct narrow *one = h->narrow; one != NULL; one = one->next)
+		if (alpn_common(one->protocols, &offer) != NULL &&
+		    (one->names == NULL ||
+			(hello->sni[0] != '\0' && hosts_find(one->names, hello->sni) != NULL)))
+			return one->service;
+	return NULL;
+}
+
+/* The one that has the name.  Words of the incumbent. */
+static struct service *
+choose_name(const struct hosts *h, const char *name, const struct log_ctx *log)
+{
+	char safe[TEXT_SAFE_MAX];
+	struct service *found;
+
+	if (*name == '\0') {
+		log_notice(log, "SNI: no servername received");
+		return NULL;
+	}
+	if ((found = hosts_find(h, name)) == NULL)
+		log_err(log, "SNI: no pattern matched servername: %s",
+		    text_safe(name, strlen(name), safe, sizeof(safe)));
+	return found;
 }
 
 struct service *
-hosts_choose(struct service *service, const char *name, const struct log_ctx *log)
+hosts_choose(struct service *service, const struct hello *hello, const struct log_ctx *log)
 {
-	bool reject = service->conf->sni_unmatched == UNMATCHED_REJECT;
-	char safe[TEXT_SAFE_MAX + 4];
+	const struct alpn offer = { hello->alpn, hello->alpn_len };
+	const struct hosts *h = service->hosts;
 	struct service *found;
+	char safe[TEXT_SAFE_MAX + 4];
 
-	if (*name != '\0')
+	if (hello->sni[0] != '\0')
 		log_info(log, "SNI: requested servername: %s",
-		    text_safe(name, strlen(name), safe, sizeof(safe)));
-	if (service->hosts == NULL)
+		    text_safe(hello->sni, strlen(hello->sni), safe, sizeof(safe)));
+	if (h == NULL)
 		return service;
-	if (*name == '\0') {
-		log_notice(log, "SNI: no servername received");
-		return reject ? NULL : service;
+	if (h->narrow != NULL && offer.len > 0)
+		log_info(log, "ALPN: offered protocols: %s", alpn_text(&offer, safe, sizeof(safe)));
+	if ((found = choose_narrow(h, hello)) != NULL) {
+		log_notice(log, "ALPN: switched to service [%s]", found->conf->name);
+		return found;
 	}
-	if ((found = hosts_find(service->hosts, name)) == NULL) {
-		log_err(log, "SNI: no pattern matched servername: %s", safe);
-		return reject ? NULL : service;
+	if (h->count > 0 && (found = choose_name(h, hello->sni, log)) != NULL) {
+		if (found != service)
+			log_notice(log, "SNI: switched to service [%s]", found->conf->name);
+		return found;
 	}
-	if (found != service)
-		log_notice(log, "SNI: switched to service [%s]", found->conf->name);
-	return found;
+	return service->conf->sni_unmatched == UNMATCHED_REJECT ? NULL : service;
 }

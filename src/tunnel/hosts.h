@@ -9,9 +9,11 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "tls/hello.h"
 
 #include <stdbool.h>
 
+struct alpn;
 struct service;
 struct hosts; /* the patterns that lead away from one port's own service, in order */
 
@@ -25,6 +27,12 @@ void hosts_free(struct hosts *); /* NULL is fine */
  */
 bool hosts_add(struct hosts *, const char *pattern, struct service *) MUST_CHECK;
 
+/*
+ * Before its patterns: this service is only for clients that offer one of `names`.  It is asked
+ * before those that take any; without a pattern it has all names.  False: no memory.
+ */
+bool hosts_narrow(struct hosts *, const struct alpn *names, struct service *) MUST_CHECK;
+
 /* Whose pattern matches `name` first; NULL: nobody's.  Costs the same for few and for many. */
 struct service *hosts_find(const struct hosts *, const char *name);
 /* Who has all names of `pattern` already, so that it could never be taken; NULL: nobody. */
@@ -33,9 +41,10 @@ struct service *hosts_owner(const struct hosts *, const char *pattern);
 bool hosts_has(const struct hosts *, const struct service *);
 
 /*
- * Who serves a client of the port of `service` that asks for `name` ("": for none); NULL: nobody
- * (sniUnmatched = reject).  Logs the choice.
+ * Who serves a client of the port of `service` that has said `hello`; NULL: nobody (sniUnmatched =
+ * reject).  Logs the choice.
  */
-struct service *hosts_choose(struct service *service, const char *name, const struct log_ctx *);
+struct service *hosts_choose(
+    struct service *service, const struct hello *hello, const struct log_ctx *);
 
 #endif

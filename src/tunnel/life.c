@@ -12,6 +12,7 @@ enum want {
 	NEAR_PROGRAM,
 	GUARD,
 	OTHER_GUARD,
+	NEAR_HELLO,
 	NEAR_TLS,
 	FAR_PROGRAM,
 	FAR_TARGET,
@@ -31,8 +32,8 @@ static const struct step {
 	[STEP_ADMIT] = { "admit", step_admit, GUARD, 0 },
 	/* what the protocol says to the client before anything else */
 	[STEP_EARLY] = { "early", step_talk, SCRIPT, PROTO_EARLY },
-	/* near TLS: wait for the ClientHello */
-	[STEP_PEEK] = { "peek", step_near_peek, NEAR_TLS, 0 },
+	/* near TLS, ours or not: wait for the ClientHello */
+	[STEP_PEEK] = { "peek", step_near_peek, NEAR_HELLO, 0 },
 	/* ask again, for the service that the client has named */
 	[STEP_READMIT] = { "readmit", step_admit, OTHER_GUARD, 0 },
 	/* near TLS: handshake */
@@ -89,6 +90,8 @@ life_wants(const struct session *s, enum step_id step)
 	case OTHER_GUARD:
 		return s->peer.len != 0 && guard_is_wanted(service->conf, true) &&
 		       s->admitted != service;
+	case NEAR_HELLO:
+		return service_sees_tls(service->conf);
 	case NEAR_TLS:
 		return service->near != NULL;
 	case FAR_PROGRAM:

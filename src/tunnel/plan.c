@@ -130,7 +130,8 @@ plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf,
 	if (service_accepts_tls(conf))
 		s->near = tls_context_new(&conf->near, TLS_SERVER, conf->name, NULL,
 		    old != NULL ? old->near : NULL, files, sink);
-	if (s->near != NULL && s->role != NULL && s->role->alpn != NULL)
+	if (s->near != NULL && s->role != NULL && s->role->alpn != NULL &&
+	    conf->near.alpn.names.len == 0)
 		tls_context_take_alpn(s->near, s->role->alpn);
 	if (service_connects_tls(conf))
 		s->far = tls_context_new(&conf->far, TLS_CLIENT, conf->name, default_sni(conf),
@@ -138,6 +139,16 @@ plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf,
 	if (conf->exec.path != NULL && (s->environment = exec_environment()) == NULL)
 		sink_error(sink, "exec", "out of memory");
 	return sink->errors == errors;
+}
+
+bool
+plan_narrow_host(struct plan *p, unsigned primary, const struct alpn *names, unsigned i)
+{
+	struct service *s = &p->services[primary];
+
+	if (s->hosts == NULL && (s->hosts = hosts_new()) == NULL)
+		return false;
+	return hosts_narrow(s->hosts, names, &p->services[i]);
 }
 
 bool

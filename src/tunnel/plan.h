@@ -60,6 +60,9 @@ bool plan_add_service(struct plan *, unsigned i, const struct service_conf *,
  * no memory.
  */
 bool plan_add_host(struct plan *, unsigned primary, const char *pattern, unsigned i) MUST_CHECK;
+/* ... only if they also offer one of `names` by ALPN; to be called before. */
+bool plan_narrow_host(
+    struct plan *, unsigned primary, const struct alpn *names, unsigned i) MUST_CHECK;
 /*
  * Open the listening sockets of all services, taking over those of `previous` that are the same.
  * False: some service could not be bound; the cause is logged, and nothing that was opened here

@@ -407,6 +407,17 @@ static const struct option tunnel_options[] = {
 	    .arg = "yes|no",
 	    .doc = "Speak TLS with the target of connect. If it is not set, client decides. With "
 		   "connect. before its name, a TLS option is for this side alone." },
+	{ .name = "passthrough",
+	    .parse = option_yesno,
+	    .offset = AT(passthrough),
+	    .scope = OPTION_SERVICE,
+	    .def = "no",
+	    .arg = "yes|no",
+	    .doc = "Pass the client's TLS on to the target as it is: only its first message is "
+		   "looked at, for the name (sni) and the protocols (alpn) that it asks for, by "
+		   "which sections share a port. The target has the certificate and the key, and "
+		   "sees the client's own TLS. Names are what clients say, and choose a way; whom "
+		   "to let in is for the target to decide." },
 	{ .name = "redirect",
 	    .parse = parse_redirect,
 	    .offset = CONF,
@@ -626,7 +637,15 @@ service_starts_itself(const struct service_conf *conf)
 bool
 service_accepts_tls(const struct service_conf *conf)
 {
-	return conf->accept_tls == TRI_UNSET ? !conf->client : conf->accept_tls == TRI_YES;
+	if (conf->accept_tls != TRI_UNSET)
+		return conf->accept_tls == TRI_YES;
+	return !conf->client && !conf->passthrough;
+}
+
+bool
+service_sees_tls(const struct service_conf *conf)
+{
+	return conf->passthrough || service_accepts_tls(conf);
 }
 
 bool

@@ -36,6 +36,7 @@ struct service_conf {
 	int retry_ms;	   /* exec and connect: until the next run; -1: there is none */
 	bool client;
 	int accept_tls, connect_tls; /* enum tri; unset: as `client` says */
+	bool passthrough;	     /* TLS is looked at, and never opened */
 	struct targets redirect;     /* of clients that may not pass; near.redirect is then set */
 	int sni_unmatched;	     /* enum unmatched */
 	int failover;
@@ -68,6 +69,8 @@ option_parse service_parse_group;
 /* No clients come in: the program of exec is the near side, and connect the far one. */
 bool service_starts_itself(const struct service_conf *);
 bool service_accepts_tls(const struct service_conf *);
+/* Do its clients begin with TLS, which ends here or behind us? */
+bool service_sees_tls(const struct service_conf *);
 bool service_connects_tls(const struct service_conf *);
 
 #endif

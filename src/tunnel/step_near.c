@@ -6,11 +6,11 @@
 #include "tunnel/hosts.h"
 #include "tunnel/steps.h"
 
-/* Find the service that has the name.  False: none has, and the client is told so. */
+/* Find the service that is asked for.  False: there is none, and the client is told so. */
 static bool
-choose_service(struct session *s, const char *name)
+choose_service(struct session *s, const struct hello *hello)
 {
-	struct service *chosen = hosts_choose(s->service, name, &s->log);
+	struct service *chosen = hosts_choose(s->service, hello, &s->log);
 
 	if (chosen == NULL) {
 		sni_refuse(&s->near);
@@ -59,8 +59,12 @@ step_near_peek(struct session *s)
 		log_err(&s->log, "SSL_accept: %s", reason_info(refusals[result])->words);
 		return life_finish(s, refusals[result]);
 	}
-	if (!choose_service(s, hello.sni))
+	if (!choose_service(s, &hello))
 		return life_finish(s, R_SNI_UNKNOWN);
+	if (s->service->conf->passthrough) { /* what was looked at waits for the relay */
+		log_info(&s->log, "TLS is passed on unopened");
+		return life_go_on(s);
+	}
 	if (!tls_stream_accept(&s->near, s->service->near, s->worker->resolver, hello.sni))
 		return life_finish(s, R_NO_MEMORY);
 	return life_go_on(s);

@@ -2,6 +2,7 @@
 /* tests/unit/test_hosts.c -- who serves a client that asks for a name. */
 #include "tunnel/hosts.h"
 
+#include "tls/alpn.h"
 #include "tunnel/plan.h"
 
 #include <setjmp.h>
@@ -56,6 +57,24 @@ found(const char *name)
 	const struct service *s = hosts_find(hosts, name);
 
 	return s == NULL ? 0 : (unsigned)(s - services);
+}
+
+/* Who serves a client of services[0] that asks for `name`; `offer`: a list of ALPN. */
+static struct service *
+choose_by(const char *name, const char *offer)
+{
+	const struct log_ctx quiet = { .level = LOG_EMERG };
+	struct hello hello = { .alpn_len = strlen(offer) };
+
+	strcpy(hello.sni, name);
+	memcpy(hello.alpn, offer, hello.alpn_len);
+	return hosts_choose(&services[0], &hello, &quiet);
+}
+
+static struct service *
+choose(const char *name)
+{
+	return choose_by(name, "");
 }
 
 static void
@@ -177,36 +196,60 @@ who_has_all_names_of_a_pattern_is_known(void **state)
 static void
 the_unmatched_go_where_the_option_says(void **state)
 {
-	const struct log_ctx quiet = { .level = LOG_EMERG };
-
 	(void)state;
 	/* Without patterns there is nothing to choose. */
 	confs[0].sni_unmatched = UNMATCHED_REJECT;
-	assert_ptr_equal(hosts_choose(&services[0], "a.com", &quiet), &services[0]);
-	assert_ptr_equal(hosts_choose(&services[0], "", &quiet), &services[0]);
+	assert_ptr_equal(choose("a.com"), &services[0]);
+	assert_ptr_equal(choose(""), &services[0]);
 
 	services[0].hosts = hosts;
 	assert_true(hosts_add(hosts, "*", &services[1]));
-	assert_ptr_equal(hosts_choose(&services[0], "a.com", &quiet), &services[1]);
-	assert_null(hosts_choose(&services[0], "", &quiet));
+	assert_ptr_equal(choose("a.com"), &services[1]);
+	assert_null(choose(""));
 	confs[0].sni_unmatched = UNMATCHED_PRIMARY;
-	assert_ptr_equal(hosts_choose(&services[0], "", &quiet), &services[0]);
+	assert_ptr_equal(choose(""), &services[0]);
 }
 
 static void
 unmatched_names_are_rejected_or_the_primarys(void **state)
 {
-	const struct log_ctx quiet = { .level = LOG_EMERG };
-
 	(void)state;
 	services[0].hosts = hosts;
 	assert_true(hosts_add(hosts, "a.com", &services[1]));
 	assert_true(hosts_add(hosts, "main.com", &services[0]));
-	assert_ptr_equal(hosts_choose(&services[0], "b.com", &quiet), &services[0]);
+	assert_ptr_equal(choose("b.com"), &services[0]);
 	confs[0].sni_unmatched = UNMATCHED_REJECT;
-	assert_null(hosts_choose(&services[0], "b.com", &quiet));
-	assert_ptr_equal(hosts_choose(&services[0], "a.com", &quiet), &services[1]);
-	assert_ptr_equal(hosts_choose(&services[0], "main.com", &quiet), &services[0]);
+	assert_null(choose("b.com"));
+	assert_ptr_equal(choose("a.com"), &services[1]);
+	assert_ptr_equal(choose("main.com"), &services[0]);
+}
+
+static void
+protocols_are_asked_for_first(void **state)
+{
+	static const struct alpn h2 = { (const uint8_t *)"\2h2", 3 };
+	static const struct alpn mail = { (const uint8_t *)"\4imap\4pop3", 10 };
+
+	(void)state;
+	services[0].hosts = hosts;
+	assert_true(hosts_add(hosts, "a.com", &services[1]));
+	assert_true(hosts_narrow(hosts, &h2, &services[2]));
+	assert_true(hosts_add(hosts, "a.com", &services[2]));
+	assert_true(hosts_narrow(hosts, &mail, &services[3]));
+	assert_ptr_equal(choose_by("a.com", ""), &services[1]);
+	assert_ptr_equal(choose_by("a.com", "\10http/1.1"), &services[1]);
+	assert_ptr_equal(choose_by("a.com", "\10http/1.1\2h2"), &services[2]);
+	assert_ptr_equal(choose_by("b.com", "\2h2"), &services[0]);
+	assert_ptr_equal(choose_by("", "\2h2"), &services[0]);
+	assert_ptr_equal(choose_by("a.com", "\4pop3"), &services[3]);
+	assert_ptr_equal(choose_by("", "\4pop3"), &services[3]);
+	assert_ptr_equal(choose_by("", "\4pop2"), &services[0]);
+	assert_ptr_equal(choose_by("", "\3pop"), &services[0]);
+	assert_ptr_equal(choose_by("a.com", "\2h2\4pop3"), &services[2]);
+	confs[0].sni_unmatched = UNMATCHED_REJECT;
+	assert_null(choose_by("b.com", "\2h2"));
+	assert_ptr_equal(choose_by("b.com", "\4imap"), &services[3]);
+	assert_true(hosts_has(hosts, &services[3]));
 }
 
 static double
@@ -255,6 +298,7 @@ main(void)
 		CASE(who_has_all_names_of_a_pattern_is_known),
 		CASE(the_unmatched_go_where_the_option_says),
 		CASE(unmatched_names_are_rejected_or_the_primarys),
+		CASE(protocols_are_asked_for_first),
 		CASE(many_cost_what_few_cost),
 	};
 

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config/front.c -- does a section contradict itself about the way in? */
+#include "config/front.h"
+
+#include <string.h>
+
+/* TLS is not opened: whatever needs it open cannot be. */
+static void
+check_passthrough(const struct service_conf *conf, struct sink *sink)
+{
+	if (!conf->passthrough)
+		return;
+	if (conf->client)
+		sink_error(sink, "passthrough",
+		    "the client's own TLS is passed on, so ginnel speaks none; remove client = "
+		    "yes");
+	if (conf->accept_tls == TRI_YES)
+		sink_error(sink, "acceptTLS",
+		    "with passthrough = yes the client's TLS is not opened here; remove one of "
+		    "them");
+	if (conf->connect_tls == TRI_YES)
+		sink_error(sink, "connectTLS",
+		    "with passthrough = yes the target gets the client's own TLS; remove one of "
+		    "them");
+	if (conf->proto.proto != NULL && strcmp(conf->proto.proto->name, "proxy") != 0)
+		sink_error(sink, "protocol",
+		    "%s needs what is inside of TLS, which passthrough = yes does not open; remove "
+		    "one of them",
+		    conf->proto.proto->name);
+	if (conf->near.alpn.names.len > 0 && conf->near.alpn.service == NULL)
+		sink_error(sink, "alpn",
+		    "with passthrough = yes the target agrees on a protocol with the client; "
+		    "remove "
+		    "it, or write SERVICE:NAMES to take only those clients that offer one of them");
+}
+
+/* A protocol with a name in ALPN relies on it. */
+static void
+check_alpn(const struct service_conf *conf, struct sink *sink)
+{
+	const struct proto_role *role = proto_role(&conf->proto, conf->client);
+	const struct alpn *names = &conf->near.alpn.names;
+
+	if (role == NULL || role->alpn == NULL || names->len == 0)
+		return;
+	if (names->list[0] != strlen(role->alpn) || names->len != 1 + strlen(role->alpn) ||
+	    memcmp(names->list + 1, role->alpn, names->len - 1) != 0)
+		sink_error(sink, "alpn", "protocol = %s has the name %s, and no other; remove alpn",
+		    conf->proto.proto->name, role->alpn);
+}
+
+void
+front_check(const struct service_conf *conf, struct sink *sink)
+{
+	check_passthrough(conf, sink);
+	check_alpn(conf, sink);
+}

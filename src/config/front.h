@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config/front.h -- what a section says about the way in: passthrough, alpn. */
+#ifndef GINNEL_CONFIG_FRONT_H
+#define GINNEL_CONFIG_FRONT_H
+
+#include "base/option.h"
+#include "tunnel/service.h"
+
+void front_check(const struct service_conf *, struct sink *);
+
+#endif
