@@ -240,15 +240,18 @@ prechecks_pass(const struct log_ctx *log, const struct tls_verify *v, bool ok, X
 	return true;
 }
 
-/* The checks beyond OpenSSL's; `error` is what the session remembers if they fail. */
+/*
+ * The checks beyond OpenSSL's, in the incumbent's order; `error` is what the session remembers if
+ * they fail.
+ */
 static bool
 leaf_passes(const struct log_ctx *log, const struct tls_context *tc, X509 *cert, int *error)
 {
-	*error = X509_V_ERR_CERT_UNTRUSTED;
-	if (!peer_passes(log, tc, cert))
-		return false;
 	*error = X509_V_ERR_APPLICATION_VERIFICATION;
-	return names_pass(log, tc->conf, cert);
+	if (!names_pass(log, tc->conf, cert))
+		return false;
+	*error = X509_V_ERR_CERT_UNTRUSTED;
+	return peer_passes(log, tc, cert);
 }
 
 /* One certificate of the chain; on false, X509_STORE_CTX_get_error() says why. */

@@ -204,15 +204,15 @@ life_hand_to(struct session *s, struct service *service)
 
 /* ---- the one way out ---- */
 
-/* How the close looks from outside, in the incumbent's words. */
+/* How the close looks from outside, in the incumbent's words: first the far side, then the near. */
 static const char *
 closing_word(bool near_reset, bool far_reset)
 {
 	if (near_reset && far_reset)
 		return "reset";
-	if (near_reset)
+	if (far_reset)
 		return "reset/closed";
-	return far_reset ? "closed/reset" : "closed";
+	return near_reset ? "closed/reset" : "closed";
 }
 
 /* The peer as one word of a line. */
