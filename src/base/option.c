@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 
+#include <ctype.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -120,6 +121,28 @@ bool
 option_long(struct option_ctx *ctx, const struct option *opt, void *field, const char *value)
 {
 	return bounded(ctx, opt, value, LONG_MAX, field);
+}
+
+bool
+option_bytes(struct option_ctx *ctx, const struct option *opt, void *field, const char *value)
+{
+	static const char units[] = "KMG";
+	size_t len = strlen(value);
+	const char *unit = len > 0 ? strchr(units, toupper((unsigned char)value[len - 1])) : NULL;
+	unsigned shift = unit == NULL ? 0 : 10 * (unsigned)(unit - units + 1);
+	char digits[24];
+	long n;
+
+	if (unit != NULL)
+		len--;
+	(void)snprintf(digits, sizeof(digits), "%.*s", (int)len, value);
+	if (len >= sizeof(digits) || !text_number(digits, 0, opt->max >> shift, &n) ||
+	    n << shift < opt->min)
+		return option_refuse(ctx,
+		    "\"%s\" is not a number from %ld to %ld, or one with K, M or G behind it",
+		    value, opt->min, opt->max);
+	*(int64_t *)field = n << shift;
+	return true;
 }
 
 bool

@@ -88,6 +88,7 @@ option_parse option_list;    /* struct strv, appended to */
 option_parse option_yesno;   /* bool */
 option_parse option_int;     /* int, within min..max */
 option_parse option_long;    /* long, within min..max */
+option_parse option_bytes;   /* int64_t, within min..max; K, M and G multiply by 1024 */
 option_parse option_secs;    /* int, milliseconds; written in seconds, within min..max seconds */
 option_parse option_keyword; /* int, one of `words` */
 

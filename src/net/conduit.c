@@ -117,14 +117,14 @@ move(int from, int to, size_t max)
 }
 
 enum io
-conduit_fill(struct conduit *c, struct stream *from, bool *possible)
+conduit_fill(struct conduit *c, struct stream *from, size_t max, bool *possible)
 {
 	ssize_t n;
 
 	MUST(c->held == 0);
 	if (!from->watch.readable)
 		return IO_AGAIN;
-	if ((n = move(from->watch.fd, c->in, CAPACITY)) > 0) {
+	if ((n = move(from->watch.fd, c->in, max < CAPACITY ? max : CAPACITY)) > 0) {
 		c->held = (size_t)n;
 		from->received += (size_t)n;
 		return IO_OK;

@@ -27,11 +27,12 @@ struct conduit *conduit_take(struct conduits *);
 void conduit_give(struct conduits *, struct conduit *);
 
 /*
- * Both sides must be plain, with nothing in their buffers.  Fill an empty one: IO_OK: something
- * came.  Drain: IO_OK: it is empty.  Answers are those of stream_read() and stream_write();
+ * Both sides must be plain, with nothing in their buffers.  Fill an empty one with at most `max`
+ * bytes: IO_OK: something came.  Drain: IO_OK: it is empty.  Answers are those of stream_read() and
+ * stream_write();
  * `*possible` becomes false if one of the sockets cannot be spliced.
  */
-enum io conduit_fill(struct conduit *, struct stream *from, bool *possible) MUST_CHECK;
+enum io conduit_fill(struct conduit *, struct stream *from, size_t max, bool *possible) MUST_CHECK;
 enum io conduit_drain(struct conduit *, struct stream *to) MUST_CHECK;
 
 #endif

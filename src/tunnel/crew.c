@@ -337,9 +337,14 @@ worker_take_guest(struct message *m, void *worker)
 {
 	struct guest *g = (struct guest *)m;
 	struct worker *w = worker;
-	uint64_t seq = atomic_fetch_add_explicit(&w->common->seq, 1, memory_order_relaxed);
+	struct client client = {
+		.service = &w->plan->services[0],
+		.fd = g->fd,
+		.peer = g->peer,
+		.seq = atomic_fetch_add_explicit(&w->common->seq, 1, memory_order_relaxed),
+	};
 
-	session_start(w, &w->plan->services[0], g->fd, &g->peer, seq);
+	session_start(w, &client);
 	free(g);
 }
 

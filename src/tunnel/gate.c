@@ -35,10 +35,7 @@ struct gate {
 struct handover {
 	struct message message;
 	struct plan *plan; /* held */
-	struct service *service;
-	int fd;
-	struct addr peer;
-	uint64_t seq;
+	struct client client;
 };
 
 /* ---- limits ---- */
@@ -88,6 +85,22 @@ refusal(const struct worker *w, const struct addr *peer)
 	return R_NONE;
 }
 
+/* The number that was reached. */
+static unsigned
+limit_of(const struct worker *w, const struct service_conf *conf, enum reason why)
+{
+	switch (why) {
+	case R_FULL:
+		return w->common->limits.sessions;
+	case R_SERVICE_FULL:
+		return (unsigned)conf->limits.connections;
+	case R_SOURCE_FULL:
+		return (unsigned)conf->limits.per_source;
+	default:
+		return w->common->limits.pending;
+	}
+}
+
 static void
 refuse(struct worker *w, struct service *s, int fd, const struct addr *peer, enum reason why)
 {
@@ -100,10 +113,8 @@ refuse(struct worker *w, struct service *s, int fd, const struct addr *peer, enu
 			log_warn(&log_main, "%u more connections rejected: %s", swallowed,
 			    reason_info(why)->words);
 		log_warn(&log_main, "Connection rejected: %s (>=%u); end=%s service=%s peer=%s; %s",
-		    reason_info(why)->words,
-		    why == R_FULL ? w->common->limits.sessions : w->common->limits.pending,
-		    reason_info(why)->code, s->conf->name, addr_text(peer, text),
-		    reason_info(why)->hint);
+		    reason_info(why)->words, limit_of(w, s->conf, why), reason_info(why)->code,
+		    s->conf->name, addr_text(peer, text), reason_info(why)->hint);
 	}
 	sock_reset_on_close(fd);
 	close(fd);
@@ -117,10 +128,12 @@ take_handover(struct message *m, void *worker)
 	struct handover *h = (struct handover *)m;
 	struct worker *w = worker;
 
-	if (w->stopping)
-		close(h->fd);
-	else
-		session_start(w, h->service, h->fd, &h->peer, h->seq);
+	if (w->stopping) {
+		seat_leave(&h->client.seat);
+		close(h->client.fd);
+	} else {
+		session_start(w, &h->client);
+	}
 	plan_release(h->plan);
 	free(h);
 	worker_session_gone(w); /* the sender counted it already; a session counts for itself */
@@ -128,20 +141,19 @@ take_handover(struct message *m, void *worker)
 
 /* True: another worker has taken the client. */
 static bool
-hand_over(struct gate *g, int fd, const struct addr *peer, uint64_t seq)
+hand_over(struct gate *g, const struct client *client)
 {
 	struct worker *to = worker_least_loaded(g->worker);
 	struct handover *h;
 
-	if (to == g->worker || g->worker->draining || (h = malloc(sizeof(*h))) == NULL)
+	/* Who waits for a seat is told so on this worker. */
+	if (to == g->worker || g->worker->draining || seat_waits(&client->seat) ||
+	    (h = malloc(sizeof(*h))) == NULL)
 		return false;
 	*h = (struct handover){
 		.message.take = take_handover,
 		.plan = plan_hold(g->service->plan),
-		.service = g->service,
-		.fd = fd,
-		.peer = *peer,
-		.seq = seq,
+		.client = *client,
 	};
 	atomic_fetch_add_explicit(&to->load, 1, memory_order_relaxed);
 	mailbox_post(to->mailbox, &h->message);
@@ -154,17 +166,20 @@ static void
 let_in(struct gate *g, int fd, const struct addr *peer)
 {
 	struct worker *w = g->worker;
+	struct client client = { .service = g->service, .fd = fd, .peer = *peer };
 	enum reason why = refusal(w, peer);
-	uint64_t seq;
 
 	w->counters.accepted++;
+	if (why == R_NONE)
+		why = seat_take(
+		    &client.seat, g->service->seats, &g->service->conf->limits, peer, w->mailbox);
 	if (why != R_NONE) {
 		refuse(w, g->service, fd, peer, why);
 		return;
 	}
-	seq = atomic_fetch_add_explicit(&w->common->seq, 1, memory_order_relaxed);
-	if (!hand_over(g, fd, peer, seq))
-		session_start(w, g->service, fd, peer, seq);
+	client.seq = atomic_fetch_add_explicit(&w->common->seq, 1, memory_order_relaxed);
+	if (!hand_over(g, &client))
+		session_start(w, &client);
 }
 
 /*

@@ -10,6 +10,8 @@
 enum want {
 	ALWAYS,
 	NEAR_PROGRAM,
+	QUEUE,
+	OTHER_SEAT,
 	GUARD,
 	OTHER_GUARD,
 	NEAR_HELLO,
@@ -28,12 +30,16 @@ static const struct step {
 } steps[] = {
 	/* near program: start it */
 	[STEP_LAUNCH] = { "launch", step_exec, NEAR_PROGRAM, 0 },
+	/* wait until the service has room */
+	[STEP_SEAT] = { "seat", step_seat, QUEUE, 0 },
 	/* ask others about the client */
 	[STEP_ADMIT] = { "admit", step_admit, GUARD, 0 },
 	/* what the protocol says to the client before anything else */
 	[STEP_EARLY] = { "early", step_talk, SCRIPT, PROTO_EARLY },
 	/* near TLS, ours or not: wait for the ClientHello */
 	[STEP_PEEK] = { "peek", step_near_peek, NEAR_HELLO, 0 },
+	/* wait again, for the service that the client has named */
+	[STEP_RESEAT] = { "reseat", step_seat, OTHER_SEAT, 0 },
 	/* ask again, for the service that the client has named */
 	[STEP_READMIT] = { "readmit", step_admit, OTHER_GUARD, 0 },
 	/* near TLS: handshake */
@@ -57,15 +63,15 @@ static const struct step {
 
 /* The orders in which a tunnel lives through them; what its service does not want is passed over.
  */
-static const enum step_id tls_first[] = { STEP_LAUNCH, STEP_ADMIT, STEP_EARLY, STEP_PEEK,
-	STEP_READMIT, STEP_SECURE, STEP_REQUEST, STEP_EXEC, STEP_CONNECT, STEP_CLEAR, STEP_UPGRADE,
-	STEP_LATE, STEP_RELAY };
-static const enum step_id connect_first[] = { STEP_LAUNCH, STEP_ADMIT, STEP_EARLY, STEP_EXEC,
-	STEP_CONNECT, STEP_UPGRADE, STEP_CLEAR, STEP_PEEK, STEP_READMIT, STEP_SECURE, STEP_LATE,
-	STEP_RELAY };
-static const enum step_id client_order[] = { STEP_LAUNCH, STEP_ADMIT, STEP_PEEK, STEP_READMIT,
-	STEP_SECURE, STEP_REQUEST, STEP_EXEC, STEP_CONNECT, STEP_CLEAR, STEP_UPGRADE, STEP_LATE,
-	STEP_RELAY };
+static const enum step_id tls_first[] = { STEP_LAUNCH, STEP_SEAT, STEP_ADMIT, STEP_EARLY, STEP_PEEK,
+	STEP_RESEAT, STEP_READMIT, STEP_SECURE, STEP_REQUEST, STEP_EXEC, STEP_CONNECT, STEP_CLEAR,
+	STEP_UPGRADE, STEP_LATE, STEP_RELAY };
+static const enum step_id connect_first[] = { STEP_LAUNCH, STEP_SEAT, STEP_ADMIT, STEP_EARLY,
+	STEP_EXEC, STEP_CONNECT, STEP_UPGRADE, STEP_CLEAR, STEP_PEEK, STEP_RESEAT, STEP_READMIT,
+	STEP_SECURE, STEP_LATE, STEP_RELAY };
+static const enum step_id client_order[] = { STEP_LAUNCH, STEP_SEAT, STEP_ADMIT, STEP_PEEK,
+	STEP_RESEAT, STEP_READMIT, STEP_SECURE, STEP_REQUEST, STEP_EXEC, STEP_CONNECT, STEP_CLEAR,
+	STEP_UPGRADE, STEP_LATE, STEP_RELAY };
 
 static const enum step_id *
 order_of(const struct service *service)
@@ -85,6 +91,10 @@ life_wants(const struct session *s, enum step_id step)
 	switch (steps[step].want) {
 	case NEAR_PROGRAM:
 		return service_starts_itself(service->conf);
+	case QUEUE:
+		return seat_waits(&s->seat);
+	case OTHER_SEAT:
+		return s->peer.len != 0 && s->seat.seats != service->seats;
 	case GUARD:
 		return s->peer.len != 0 && guard_is_wanted(service->conf, false);
 	case OTHER_GUARD:
@@ -300,6 +310,7 @@ life_end(struct session *s, enum reason reason)
 	w->counters.ended[reason]++;
 	life_leave_list(s);
 	loop_untimer(w->loop, &s->timer);
+	loop_untimer(w->loop, &s->pause);
 	dial_free(s->dial);
 	guard_free(s->guard);
 	route_free(s->route);
@@ -312,6 +323,7 @@ life_end(struct session *s, enum reason reason)
 	loop_cancel(w->loop, &s->task);
 	if (s->ended != NULL)
 		s->ended(s->owner); /* which belongs to the plan */
+	seat_leave(&s->seat);
 	plan_release(s->service->plan);
 	OBJ_FREE(s);
 	worker_session_gone(w);
@@ -358,8 +370,10 @@ life_fault(const struct session *s, const struct stream *at)
 static void
 setup_timeout(struct session *s)
 {
+	bool queued = seat_waits(&s->seat);
+
 	log_info(&s->log, "ssl_start: s_poll_wait: TIMEOUTbusy exceeded: sending reset");
-	life_end(s, R_SETUP_TIMEOUT);
+	life_end(s, queued ? R_QUEUE_TIMEOUT : R_SETUP_TIMEOUT);
 }
 
 void

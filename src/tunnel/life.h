@@ -21,9 +21,11 @@ enum next { MORE, WAIT, END }; /* a step's answer to life_run() */
 
 enum step_id {
 	STEP_LAUNCH,
+	STEP_SEAT,
 	STEP_ADMIT,
 	STEP_EARLY,
 	STEP_PEEK,
+	STEP_RESEAT,
 	STEP_READMIT,
 	STEP_SECURE,
 	STEP_REQUEST,
@@ -45,11 +47,13 @@ struct session {
 	const enum step_id *order; /* of its steps */
 	struct task task;
 	struct timer timer; /* until the tunnel stands: the deadline; then: silence */
+	struct timer pause; /* rateLimit: until a flow has credit again */
 	struct stream near, far;
 	struct flow up, down;		/* near to far, far to near */
 	struct dial *dial;		/* from STEP_CONNECT until the tunnel stands */
 	bool redirected;		/* may not pass: gets service->redirect and nothing else */
 	struct talk *talk;		/* the dialogue of `protocol`, until the tunnel stands */
+	struct seat seat;		/* in the service; before it, in its queue */
 	struct guard *guard;		/* in STEP_ADMIT and STEP_READMIT */
 	const struct service *admitted; /* the service that let the client in */
 	struct route *route;		/* transparent: as the dial */

@@ -36,6 +36,7 @@ plan_free(struct plan *p)
 		tls_context_free(p->services[i].far);
 		free(p->services[i].environment);
 		hosts_free(p->services[i].hosts);
+		seats_release(p->services[i].seats);
 	}
 	for (unsigned i = 0; i < p->door_count; i++)
 		listener_release(p->doors[i].listener);
@@ -114,6 +115,17 @@ ways_to(struct service *s, const struct targets *targets)
 	};
 }
 
+/* Where clients are counted; those of an older plan still count. */
+static void
+add_seats(struct service *s, const struct service *old, struct sink *sink)
+{
+	if (s->conf->limits.connections == 0 && s->conf->limits.per_source == 0)
+		return;
+	s->seats = old != NULL && old->seats != NULL ? seats_hold(old->seats) : seats_new();
+	if (s->seats == NULL)
+		sink_error(sink, "maxConnections", "out of memory");
+}
+
 bool
 plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf,
     const struct plan *previous, struct files *files, struct sink *sink)
@@ -127,6 +139,8 @@ plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf,
 	s->role = proto_role(&conf->proto, conf->client);
 	s->dial = ways_to(s, &conf->connect);
 	s->redirect = ways_to(s, &conf->redirect);
+	limit_conf_check(&conf->limits, sink);
+	add_seats(s, old, sink);
 	if (service_accepts_tls(conf))
 		s->near = tls_context_new(&conf->near, TLS_SERVER, conf->name, NULL,
 		    old != NULL ? old->near : NULL, files, sink);

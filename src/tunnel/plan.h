@@ -13,6 +13,7 @@
 #include "tls/context.h"
 #include "tunnel/hosts.h"
 #include "tunnel/listener.h"
+#include "tunnel/seats.h"
 #include "tunnel/service.h"
 #include "tunnel/starter.h"
 
@@ -23,6 +24,7 @@ struct service {
 	struct plan *plan;
 	struct tls_context *near, *far; /* NULL: that side is plain */
 	const struct proto_role *role;	/* what is said around TLS; NULL: nothing */
+	struct seats *seats;		/* NULL: no limits of its own */
 	struct dial_plan dial;
 	struct dial_plan redirect; /* in its place, for clients that may not pass */
 	char **environment;	/* for exec, as it was when the plan was made; NULL without exec */

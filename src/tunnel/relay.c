@@ -73,12 +73,13 @@ pass_end(struct flow *f, struct stream *to, bool last)
 }
 
 static enum io
-fetch(struct flow *f, struct stream *from)
+fetch(struct flow *f, struct stream *from, size_t max)
 {
 	bool possible = true;
-	enum io got = f->conduit != NULL ? conduit_fill(f->conduit, from, &possible)
-					 : stream_read(from, &f->buf, BUF_PAYLOAD);
+	enum io got = f->conduit != NULL ? conduit_fill(f->conduit, from, max, &possible)
+					 : stream_read(from, &f->buf, max);
 
+	pace_took(&f->pace, flow_held(f));
 	if (!possible) {
 		leave_conduit(f);
 		f->conduits = NULL;
@@ -96,6 +97,8 @@ fetch(struct flow *f, struct stream *from)
 static enum io
 step(struct flow *f, struct stream *from, struct stream *to, bool last)
 {
+	size_t room;
+
 	if (flow_held(f) > 0 || !stream_has_room(to)) {
 		enum io got = deliver(f, to);
 
@@ -111,7 +114,12 @@ step(struct flow *f, struct stream *from, struct stream *to, bool last)
 		return IO_AGAIN;
 	}
 	choose_way(f, from, to);
-	return fetch(f, from);
+	room = f->conduit != NULL ? SIZE_MAX : BUF_PAYLOAD;
+	if ((room = pace_room(&f->pace, loop_now(from->loop), room)) == 0) {
+		f->pause = pace_wait(&f->pace);
+		return IO_AGAIN;
+	}
+	return fetch(f, from, room);
 }
 
 enum io
@@ -120,6 +128,7 @@ flow_run(struct flow *f, struct stream *from, struct stream *to, bool last)
 	enum io got = IO_OK;
 
 	f->moved = 0;
+	f->pause = 0;
 	f->more = false;
 	while (!f->done && (got = step(f, from, to, last)) == IO_OK)
 		;

@@ -612,6 +612,9 @@ const struct option_set service_sets[] = {
 	{ .title = "Protocols",
 	    .table = proto_options,
 	    .offset = offsetof(struct service_conf, proto) },
+	{ .title = "Limits",
+	    .table = limit_options,
+	    .offset = offsetof(struct service_conf, limits) },
 	{ .title = NULL },
 };
 

@@ -9,11 +9,14 @@
 
 /* Refuse a client that cannot even become a session. */
 static void
-turn_away(struct worker *w, int fd)
+turn_away(struct worker *w, const struct client *c)
 {
+	struct seat seat = c->seat;
+
 	w->counters.ended[R_NO_MEMORY]++;
-	sock_reset_on_close(fd);
-	close(fd);
+	seat_leave(&seat);
+	sock_reset_on_close(c->fd);
+	close(c->fd);
 }
 
 static void
@@ -46,7 +49,7 @@ session_new(struct worker *w, struct service *service)
 	s->service = service;
 	s->started = s->spin_since = loop_now(w->loop);
 	s->task = (struct task){ .run = life_run, .owner = s, .lane = LANE_SETUP };
-	s->timer.task = &s->task;
+	s->timer.task = s->pause.task = &s->task;
 	s->near.watch.fd = s->far.watch.fd = -1;
 	return s;
 }
@@ -66,24 +69,23 @@ begin(struct session *s)
 }
 
 void
-session_start(
-    struct worker *w, struct service *service, int fd, const struct addr *peer, uint64_t seq)
+session_start(struct worker *w, const struct client *c)
 {
-	const struct service_conf *conf = service->conf;
-	struct session *s = session_new(w, service);
+	struct session *s = session_new(w, c->service);
 
 	if (s == NULL) {
-		turn_away(w, fd);
+		turn_away(w, c);
 		return;
 	}
-	s->peer = *peer;
+	s->peer = c->peer;
 	s->log.level = life_setup_level(s);
-	log_make_id(&s->log, (enum log_id)conf->log_id, seq);
-	if (!stream_open(&s->near, w->loop, w->pool, &s->log, fd, &s->task)) {
+	log_make_id(&s->log, (enum log_id)c->service->conf->log_id, c->seq);
+	if (!stream_open(&s->near, w->loop, w->pool, &s->log, c->fd, &s->task)) {
 		OBJ_FREE(s);
-		turn_away(w, fd);
+		turn_away(w, c);
 		return;
 	}
+	s->seat = c->seat;
 	greet_near(s);
 	begin(s);
 }

@@ -7,12 +7,20 @@
 #include "tunnel/relay.h"
 #include "tunnel/worker.h"
 
+/* Whoever was let in. */
+struct client {
+	struct service *service;
+	int fd;
+	struct addr peer;
+	uint64_t seq;
+	struct seat seat;
+};
+
 /*
- * Begin a tunnel on the accepted socket `fd`, which is the session's from now on, also on failure.
- * It keeps the service's plan.
+ * Begin a tunnel for a client, whose socket and seat are the session's from now on, also on
+ * failure.  It keeps the service's plan.
  */
-void session_start(
-    struct worker *, struct service *, int fd, const struct addr *peer, uint64_t seq);
+void session_start(struct worker *, const struct client *);
 
 /*
  * Begin a tunnel whose near side is the program of service->exec.  `log`: the name of the tunnel.

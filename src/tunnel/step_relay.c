@@ -26,6 +26,8 @@ begin_relay(struct session *s)
 	if (is_plain_socket(&s->near) && is_plain_socket(&s->far))
 		s->up.conduits = s->down.conduits = s->worker->conduits;
 	s->up.strict = s->down.strict = s->service->conf->strict_close;
+	pace_begin(&s->up.pace, s->service->conf->limits.rate, s->relayed);
+	pace_begin(&s->down.pace, s->service->conf->limits.rate, s->relayed);
 	s->task.lane = LANE_RELAY;
 	dial_free(s->dial);
 	s->dial = NULL;
@@ -90,6 +92,15 @@ spins(struct session *s, int64_t now)
 	return ++s->spins > SPIN_MAX;
 }
 
+/* The sooner of two pauses, either of which may be none. */
+static int
+sooner(int a, int b)
+{
+	if (a == 0 || b == 0)
+		return a + b;
+	return a < b ? a : b;
+}
+
 /* A side has sent its last byte; the words are the incumbent's. */
 static void
 log_ending(const struct session *s, const struct stream *side, const struct flow *flow)
@@ -133,6 +144,8 @@ step_relay(struct session *s)
 		return life_finish(s, R_BUG);
 	wait = s->up.done || s->down.done ? conf->close_ms : conf->idle_ms;
 	loop_timer(loop, &s->timer, wait);
+	if ((wait = sooner(s->up.pause, s->down.pause)) > 0)
+		loop_timer(loop, &s->pause, wait);
 	if (s->up.more || s->down.more)
 		loop_queue(loop, &s->task);
 	return WAIT;

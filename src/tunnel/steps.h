@@ -7,6 +7,7 @@
 
 #include "tunnel/life.h"
 
+enum next step_seat(struct session *);	 /* wait for a place in the service */
 enum next step_admit(struct session *);	 /* ask others about the client */
 void step_admit_greet(struct session *); /* the line of a client that is let in */
 

@@ -159,7 +159,9 @@ rig_client(struct rig *r, bool tls)
 		p.ssl = client_ssl(r, p.fd);
 	if (r->watch_start != NULL)
 		r->watch_start(true);
-	session_start(r->worker, &r->plan->services[0], fds[1], &from, r->seq++);
+	session_start(r->worker,
+	    &(struct client){
+		.service = &r->plan->services[0], .fd = fds[1], .peer = from, .seq = r->seq++ });
 	if (r->watch_start != NULL)
 		r->watch_start(false);
 	return p;

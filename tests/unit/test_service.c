@@ -287,7 +287,7 @@ the_sides_have_records_of_their_own(void **state)
 	assert_true(cert->parse(&ctx, cert, record + tls->offset2 + cert->offset, "far.pem"));
 	assert_string_equal(conf.near.cert, "near.pem");
 	assert_string_equal(conf.far.cert, "far.pem");
-	assert_null(service_sets[3].title);
+	assert_null(service_sets[4].title);
 }
 
 /* Else a process that has given its privileges up could not read them again. */
