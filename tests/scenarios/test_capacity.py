@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # How much of a service one may have: maxConnections, maxConnectionsPerSource, queueLimit, rateLimit.
-import threading
 import time
 
 import pytest
 
 from lib.daemon import SANITIZED, NotStarted
-from lib.peer import END, RESET, connect, echo, pattern
+from lib.peer import RESET, connect, duplex, echo, pattern
 
 PLAIN = ("acceptTLS = no", "connectTLS = no")
 
@@ -183,13 +182,8 @@ def test_a_stop_with_a_full_queue(scene):
 def timed(near, size):
     """Send `size` bytes to an echo and read them back: seconds."""
     body = pattern(7, size)
-    sender = threading.Thread(target=lambda: near.send(body).shut(), daemon=True)
     start = time.monotonic()
-    sender.start()
-    got, how = near.rest()
-    sender.join()
-    assert got == body
-    assert how == END
+    assert duplex(near, body, size) == body
     return time.monotonic() - start
 
 
