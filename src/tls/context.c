@@ -9,10 +9,12 @@
 #include "tls/certs.h"
 #include "tls/errors.h"
 #include "tls/library.h"
+#include "tls/narrow.h"
 #include "tls/ocsp.h"
 #include "tls/psk.h"
 #include "tls/resume.h"
 #include "tls/sessiond.h"
+#include "tls/signatures.h"
 #include "tls/sni.h"
 #include "tls/staple.h"
 #include "tls/verify.h"
@@ -617,6 +619,8 @@ finish(struct build *b)
 {
 	verify_install(b->tc);
 	sni_install(b->tc);
+	if (!signatures_install(SSL_CTX_get_cert_store(b->tc->ctx)))
+		return false;
 	if (!ocsp_install(b->tc, b->sink) || !hash_trust(b->tc) || !install_alpn(b->tc))
 		return false;
 	if (b->tc->psk != NULL && !psk_install(b->tc))
@@ -638,7 +642,7 @@ tls_context_new(const struct tls_conf *conf, enum tls_role role, const char *ser
 	struct build b = { .conf = conf, .previous = previous, .files = files, .sink = sink };
 
 	if (OBJ_NEW(tc, TLS_CONTEXT_MAGIC) == NULL ||
-	    (tc->ctx = SSL_CTX_new(
+	    (tc->ctx = SSL_CTX_new_ex(narrow_context(), NULL,
 		 role == TLS_SERVER ? TLS_server_method() : TLS_client_method())) == NULL)
 		goto fail;
 	b.tc = tc;

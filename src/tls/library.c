@@ -259,6 +259,18 @@ static struct library_step *applied;
 static unsigned applied_count;
 static bool was_applied;
 
+bool
+library_is_plain(void)
+{
+	for (unsigned i = 0; i < applied_count; i++) {
+		step_run *run = find_run(applied[i].option);
+
+		if (run != set_variable && run != say_no_effect)
+			return false;
+	}
+	return true;
+}
+
 static bool
 remember(const struct library_conf *conf)
 {

@@ -24,6 +24,9 @@ extern const struct option library_options[];
  */
 void library_apply(const struct library_conf *, struct sink *);
 
+/* No line has loaded, opened or switched anything. */
+bool library_is_plain(void);
+
 /* FIPS was asked for, by `fips` or by the system: the defaults of ciphers and curves differ. */
 bool library_is_fips(void);
 

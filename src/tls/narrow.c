@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tls/narrow.c -- a provider that is a narrower view of OpenSSL's default provider. */
+#include "tls/narrow.h"
+
+#include "base/check.h"
+#include "tls/library.h"
+
+#include <openssl/core_dispatch.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/provider.h>
+#include <string.h>
+
+enum {
+	DECODERS_MAX = 64,
+	OPENSSL_WITH_CACHE = 0x30200000, /* the first release that remembers its list */
+};
+
+static struct {
+	OSSL_PROVIDER *whole; /* the default provider, of the default context */
+	OSSL_ALGORITHM decoders[DECODERS_MAX];
+	OSSL_LIB_CTX *context;
+} narrow;
+
+/* ---- the provider: see provider(7), provider-base(7) ---- */
+
+/* Does a certificate for TLS never have such a key? */
+static bool
+is_no_signer(const char *names)
+{
+	static const char *const strangers[] = { "DH", "DHX", "X25519", "X448", "SM2" };
+	size_t n = strcspn(names, ":");
+
+	for (size_t i = 0; i < COUNT_OF(strangers); i++)
+		if (strlen(strangers[i]) == n && strncmp(names, strangers[i], n) == 0)
+			return true;
+	return false;
+}
+
+static bool
+choose_decoders(void)
+{
+	int no_cache = 0;
+	const OSSL_ALGORITHM *all =
+	    OSSL_PROVIDER_query_operation(narrow.whole, OSSL_OP_DECODER, &no_cache);
+	size_t n = 0;
+
+	for (; all != NULL && all->algorithm_names != NULL; all++) {
+		if (strstr(all->property_definition, "structure=SubjectPublicKeyInfo") == NULL ||
+		    is_no_signer(all->algorithm_names))
+			continue;
+		if (n == DECODERS_MAX - 1) /* the last one ends the list */
+			return false;
+		narrow.decoders[n++] = *all;
+	}
+	return n > 0;
+}
+
+static const OSSL_ALGORITHM *
+query_operation(void *context, int operation, int *no_cache)
+{
+	(void)context;
+	if (operation == OSSL_OP_DECODER) {
+		*no_cache = 0;
+		return narrow.decoders;
+	}
+	return OSSL_PROVIDER_query_operation(narrow.whole, operation, no_cache);
+}
+
+/* The groups that TLS may use are among them. */
+static int
+get_capabilities(void *context, const char *capability, OSSL_CALLBACK *callback, void *arg)
+{
+	(void)context;
+	return OSSL_PROVIDER_get_capabilities(narrow.whole, capability, callback, arg);
+}
+
+static OSSL_provider_init_fn init;
+
+static int
+init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
+    void **context)
+{
+	static const OSSL_DISPATCH functions[] = {
+		{ OSSL_FUNC_PROVIDER_QUERY_OPERATION, (void (*)(void))query_operation },
+		{ OSSL_FUNC_PROVIDER_GET_CAPABILITIES, (void (*)(void))get_capabilities },
+		{ 0, NULL },
+	};
+
+	(void)handle;
+	(void)in;
+	*out = functions;
+	/* The algorithms are the default provider's, and expect to find themselves with it. */
+	*context = OSSL_PROVIDER_get0_provider_ctx(narrow.whole);
+	return 1;
+}
+
+/* ---- the context ---- */
+
+static int
+is_default(OSSL_PROVIDER *provider, void *only)
+{
+	if (strcmp(OSSL_PROVIDER_get0_name(provider), "default") != 0)
+		*(bool *)only = false;
+	return 1;
+}
+
+/* Is there nothing in the default context but the default provider? */
+static bool
+is_enough(void)
+{
+	bool only = true;
+
+	return library_is_plain() && !library_is_fips() &&
+	       OSSL_PROVIDER_do_all(NULL, is_default, &only) && only;
+}
+
+static OSSL_LIB_CTX *
+make_context(void)
+{
+	OSSL_LIB_CTX *context = NULL;
+
+	/* 1: what else would be there without a word of ours stays. */
+	if (narrow.whole == NULL)
+		narrow.whole = OSSL_PROVIDER_try_load(NULL, "default", 1);
+	if (narrow.whole != NULL && choose_decoders() && (context = OSSL_LIB_CTX_new()) != NULL &&
+	    OSSL_PROVIDER_add_builtin(context, "ginnel", init) &&
+	    OSSL_PROVIDER_load(context, "ginnel") != NULL)
+		return context;
+	OSSL_LIB_CTX_free(context);
+	ERR_clear_error();
+	return NULL;
+}
+
+OSSL_LIB_CTX *
+narrow_context(void)
+{
+	if (OpenSSL_version_num() >= OPENSSL_WITH_CACHE || !is_enough())
+		return NULL;
+	if (narrow.context == NULL)
+		narrow.context = make_context();
+	return narrow.context;
+}

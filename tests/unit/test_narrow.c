@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tests/unit/test_narrow.c -- the narrow context reads every key that a certificate may have. */
+#include "tls/narrow.h"
+
+#include "base/check.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <openssl/evp.h>
+#include <openssl/provider.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+static EVP_PKEY *
+make_key(const char *type, const char *curve)
+{
+	EVP_PKEY *key = curve != NULL	 ? EVP_PKEY_Q_keygen(NULL, NULL, type, curve)
+			: type[0] == 'R' ? EVP_PKEY_Q_keygen(NULL, NULL, type, (size_t)2048)
+					 : EVP_PKEY_Q_keygen(NULL, NULL, type);
+
+	assert_non_null(key);
+	return key;
+}
+
+/* A certificate for the key as a peer sends it. */
+static int
+encode(EVP_PKEY *key, unsigned char **der)
+{
+	X509 *cert = X509_new();
+	int n;
+
+	assert_true(X509_set_pubkey(cert, key));
+	assert_true(X509_gmtime_adj(X509_getm_notBefore(cert), 0) != NULL);
+	assert_true(X509_gmtime_adj(X509_getm_notAfter(cert), 60) != NULL);
+	assert_true(X509_sign(cert, key, NULL) > 0 || X509_sign(cert, key, EVP_sha256()) > 0);
+	assert_true((n = i2d_X509(cert, der)) > 0);
+	X509_free(cert);
+	return n;
+}
+
+static void
+every_key_of_a_certificate_is_read(void **state)
+{
+	static const struct {
+		const char *type, *curve;
+	} cases[] = {
+		{ "RSA", NULL },
+		{ "EC", "P-256" },
+		{ "EC", "P-384" },
+		{ "EC", "P-521" },
+		{ "EC", "secp256k1" },
+		{ "ED25519", NULL },
+		{ "ED448", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		EVP_PKEY *key = make_key(cases[i].type, cases[i].curve);
+		X509 *cert = X509_new_ex(narrow_context(), NULL);
+		unsigned char *der = NULL;
+		int n = encode(key, &der);
+		const unsigned char *p = der;
+
+		assert_non_null(d2i_X509(&cert, &p, n));
+		assert_non_null(X509_get0_pubkey(cert));
+		assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(cert), key), 1);
+		X509_free(cert);
+		OPENSSL_free(der);
+		EVP_PKEY_free(key);
+	}
+}
+
+static void
+it_offers_the_same_for_tls(void **state)
+{
+	SSL_CTX *wide = SSL_CTX_new(TLS_method());
+	SSL_CTX *narrow = SSL_CTX_new_ex(narrow_context(), NULL, TLS_method());
+	STACK_OF(SSL_CIPHER) *a, *b;
+
+	(void)state;
+	assert_non_null(wide);
+	assert_non_null(narrow);
+	a = SSL_CTX_get_ciphers(wide);
+	b = SSL_CTX_get_ciphers(narrow);
+	assert_int_equal(sk_SSL_CIPHER_num(a), sk_SSL_CIPHER_num(b));
+	for (int i = 0; i < sk_SSL_CIPHER_num(a); i++)
+		assert_ptr_equal(sk_SSL_CIPHER_value(a, i), sk_SSL_CIPHER_value(b, i));
+	assert_true(SSL_CTX_set1_groups_list(narrow, "X25519:X448:P-256:P-384:P-521:ffdhe2048"));
+	SSL_CTX_free(wide);
+	SSL_CTX_free(narrow);
+}
+
+/* Last, for there is no way back: what else is loaded must be used. */
+static void
+another_provider_widens_it(void **state)
+{
+	OSSL_PROVIDER *other = OSSL_PROVIDER_try_load(NULL, "null", 1);
+
+	(void)state;
+	assert_non_null(other);
+	assert_null(narrow_context());
+	OSSL_PROVIDER_unload(other);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_key_of_a_certificate_is_read),
+		cmocka_unit_test(it_offers_the_same_for_tls),
+		cmocka_unit_test(another_provider_widens_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
