@@ -150,6 +150,10 @@ option_secs(struct option_ctx *ctx, const struct option *opt, void *field, const
 {
 	long n = 0;
 
+	if (opt->min < 0 && strcmp(value, "-1") == 0) {
+		*(int *)field = INT_MAX;
+		return true;
+	}
 	if (!bounded(ctx, opt, value, INT_MAX / 1000, &n))
 		return false;
 	*(int *)field = (int)n * 1000;

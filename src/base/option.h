@@ -89,7 +89,7 @@ option_parse option_yesno;   /* bool */
 option_parse option_int;     /* int, within min..max */
 option_parse option_long;    /* long, within min..max */
 option_parse option_bytes;   /* int64_t, within min..max; K, M and G multiply by 1024 */
-option_parse option_secs;    /* int, milliseconds; written in seconds, within min..max seconds */
+option_parse option_secs;    /* int, milliseconds; min..max seconds; -1, if min is: for ever */
 option_parse option_keyword; /* int, one of `words` */
 
 /* The words of a table joined for a message: "yes, no or quiet". */

@@ -513,11 +513,11 @@ const struct option tls_options[] = {
 	    .offset = AT(ocsp.timeout_ms),
 	    .scope = OPTION_SERVICE,
 	    .def = "5",
-	    .min = 0,
+	    .min = -1,
 	    .max = SECONDS_MAX,
 	    .arg = "SECONDS",
 	    .doc = "How long to wait for a connection to an OCSP responder, and then for its "
-		   "answer, in seconds." },
+		   "answer, in seconds; -1: 24 days." },
 	{ .name = "sni",
 	    .parse = parse_sni,
 	    .offset = CONF,

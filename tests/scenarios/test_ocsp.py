@@ -568,7 +568,7 @@ def test_a_flag_that_blinds_is_warned_of(scene, pki):
         ("verifyChain = yes\nOCSP = https://127.0.0.1/", "http only"),
         ("verifyChain = yes\nOCSP = 127.0.0.1:80", "not an http URL"),
         ("verifyChain = yes\nOCSPflag = NOSUCH", "NOCERTS"),
-        ("verifyChain = yes\nTIMEOUTocsp = -1", "TIMEOUTocsp"),
+        ("verifyChain = yes\nTIMEOUTocsp = -2", "TIMEOUTocsp"),
     ],
 )
 def test_wrong_lines_are_named(scene, pki, lines, words):

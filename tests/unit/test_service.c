@@ -3,6 +3,7 @@
 #include "tunnel/service.h"
 
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -221,6 +222,8 @@ words_and_numbers(void **state)
 	assert_int_equal(conf.idle_ms, 0);
 	must("timeoutidle", "2147483");
 	assert_int_equal(conf.idle_ms, 2147483000);
+	must("TIMEOUTidle", "-1");
+	assert_int_equal(conf.idle_ms, INT_MAX);
 	must("strictClose", "yes");
 	assert_true(conf.strict_close);
 	must("socket", "r:SO_KEEPALIVE=1");
@@ -252,11 +255,11 @@ bad_values_say_what_to_write(void **state)
 		{ "setuid", "", "/etc/passwd" },
 		{ "setuid", "4294967295", "/etc/passwd" },
 		{ "setgid", "no-such-group", "/etc/group" },
-		{ "TIMEOUTidle", "-5", "from 0" },
-		{ "TIMEOUTbusy", "-1", "from 0" },
-		{ "TIMEOUTclose", "99999999999999", "from 0" },
-		{ "TIMEOUTconnect", "10s", "from 0" },
-		{ "TIMEOUTconnect", "", "from 0" },
+		{ "TIMEOUTidle", "-5", "from -1" },
+		{ "TIMEOUTbusy", "-2", "from -1" },
+		{ "TIMEOUTclose", "99999999999999", "from -1" },
+		{ "TIMEOUTconnect", "10s", "from -1" },
+		{ "TIMEOUTconnect", "", "from -1" },
 		{ "socket", "l:HORSE=1", "-sockets" },
 		{ "debug", "8", "" },
 		{ "debug", "daemon.", "" },
