@@ -172,8 +172,8 @@ static const struct entry end_line[] = {
 	    "The level, 3 for errors, 4 for warnings and 5 for ordinary news, and the number of "
 	    "the connection, which all of its lines have." },
 	{ "closed, reset", "",
-	    "What the peers saw: a plain end, or a TCP reset. closed/reset means that the "
-	    "accepted side was closed and the connected side reset, reset/closed the other way "
+	    "What the peers saw: a plain end, or a TCP reset. reset/closed means that the "
+	    "connected side was reset and the accepted side closed, closed/reset the other way "
 	    "round." },
 	{ "sent to TLS, sent to socket", "",
 	    "Bytes of data that were sent on the TLS side and on the plain side. With TLS on both "
@@ -475,7 +475,7 @@ put_end_line(void)
 	put_heading("The end line");
 	put_text("Each tunnel ends with one line in the log, in the form of this one:");
 	puts(".PP\n.RS 4\n.nf");
-	put_code("LOG4[2]: Connection closed/reset: 0 byte(s) sent to TLS,\n"
+	put_code("LOG4[2]: Connection reset/closed: 0 byte(s) sent to TLS,\n"
 		 "0 byte(s) sent to socket; end=cert_missing service=smtps\n"
 		 "peer=192.0.2.7:47388 step=secure tls_ms=-1 connect_ms=-1 ms=4:\n"
 		 "the peer sent no certificate, and one is required; give the peer\n"
