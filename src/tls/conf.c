@@ -707,12 +707,14 @@ const struct option tls_options[] = {
 	    .scope = OPTION_SERVICE,
 	    .reads = OPTION_READS_FILE,
 	    .arg = "FILE",
-	    .doc = "File with pre-shared keys: IDENTITY:KEY on each line, without comments or "
-		   "blanks. A KEY of hexadecimal digits is the bytes that they say, any other is "
-		   "its own bytes; it has 16 to 512 bytes. Others must not be able to read the "
-		   "file, see strictPermissions. A server then needs no cert, and with one, "
-		   "verifyChain or verifyPeer to keep clients without a key out. A client that "
-		   "verifies no certificate accepts only a server that has its key." },
+	    .doc =
+		"File with pre-shared keys: IDENTITY:KEY on each line, without comments or "
+		"blanks. A KEY of hexadecimal digits is the bytes that they say, any other is "
+		"its own bytes; it has 16 to 512 bytes. Others must not be able to read the "
+		"file, see strictPermissions. A server then needs no cert, and with one, "
+		"verifyChain or verifyPeer to keep clients without a key out; it staples no OCSP "
+		"answer then, unless its certificate demands one. A client that verifies no "
+		"certificate accepts only a server that has its key." },
 	{ .name = "renegotiation",
 	    .parse = option_yesno,
 	    .offset = AT(renegotiation),

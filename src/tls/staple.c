@@ -138,6 +138,19 @@ inherit(struct staple *s, struct staple *old)
 	pthread_mutex_unlock(&old->mutex);
 }
 
+/*
+ * Beside pre-shared keys the incumbent staples nothing, so nobody counts on it; but a certificate
+ * that demands an answer would be worth nothing without.
+ */
+static bool
+keys_are_enough(const struct tls_context *tc, X509 *cert)
+{
+	if (tc->psk == NULL || must_staple(cert))
+		return false;
+	log_notice(&log_main, "Service [%s]: no OCSP stapling beside PSKsecrets", tc->service);
+	return true;
+}
+
 bool
 staple_install(struct tls_context *tc, const struct tls_context *previous)
 {
@@ -148,6 +161,10 @@ staple_install(struct tls_context *tc, const struct tls_context *previous)
 
 	if (cert == NULL || (responders = X509_get1_ocsp(cert)) == NULL)
 		return true; /* nobody to ask: most certificates today */
+	if (keys_are_enough(tc, cert)) {
+		X509_email_free(responders);
+		return true;
+	}
 	if ((issuer = find_issuer(tc->ctx, cert)) == NULL) {
 		log_info(&log_main,
 		    "Service [%s]: no OCSP stapling: cert and CAfile lack the issuer of the "

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Revocation by OCSP: who is asked, what counts, and that nobody else has to wait for it.
+import os
 import re
 import select
 import ssl
@@ -481,6 +482,23 @@ def test_a_server_staples_an_answer_about_itself(scene, pki, openssl):
     daemon.reload()
     assert "Cert Status: good" in status_of(openssl, daemon.port("tls"), pki.ca)
     assert responder.asked == 1
+
+
+@pytest.mark.parametrize("demanded", [False, True], ids=["plain", "must-staple"])
+def test_beside_pre_shared_keys_nothing_is_stapled_unless_demanded(scene, pki, openssl, demanded):
+    responder = scene.keep(Responder(lambda peer, request: peer.send(http(answer(pki.ca, mine)))))
+    mine = pki.ca.issue("keyed.test", sans=["localhost"], responder=responder.url, must_staple=demanded, label="keyed")
+    keys = scene.file("keys", "alice:" + "0a" * 16 + "\n")
+    os.chmod(keys, 0o600)
+    daemon = scene.daemon(
+        scene.section("tls", scene.server(echo), f"cert = {mine.bundle}", f"CAfile = {pki.ca.path}", f"PSKsecrets = {keys}"))
+    if demanded:
+        daemon.wait_log(r"Service \[tls\]: a new OCSP answer is stapled")
+        assert "Cert Status: good" in status_of(openssl, daemon.port("tls"), pki.ca)
+    else:
+        daemon.wait_log(r"LOG5\[\w+\]: Service \[tls\]: no OCSP stapling beside PSKsecrets")
+        assert "no response sent" in status_of(openssl, daemon.port("tls"), pki.ca)
+        assert responder.asked == 0
 
 
 def test_a_server_finds_its_issuer_in_its_own_chain(scene, pki, openssl):
