@@ -5,6 +5,7 @@ Tables of (level, pattern); a pattern is the whole text of a line after "LOGn[id
 fields of ours behind the known text ends in ".*".
 """
 import re
+import resource
 import signal
 import socket
 
@@ -216,6 +217,131 @@ def test_a_port_that_is_taken(scene):
     said = refused.value.stderr.splitlines()
     assert f"[.] Binding service [x] to {backend.address}: Address already in use (98)" in said
     assert "[!] Binding service [x] failed" in said
+
+
+def ended(peer):
+    """Whatever comes, up to the end."""
+    try:
+        return peer.rest()[1]
+    except (OSError, AssertionError) as error:
+        return type(error).__name__
+
+
+WORDS = {  # what the two sides are, and who breaks off
+    "closed": ("server", lambda near, far: near.shut()),
+    "reset": ("server", lambda near, far: far.reset()),
+    "reset/closed": ("server", lambda near, far: near.sock.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))),
+    "closed/reset": ("client", lambda near, far: far.sock.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))),
+}
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_the_word_for_an_end(scene, pki, word):
+    """The connected side is the first; the side to which a TLS alert goes is closed."""
+    role, breaks_off = WORDS[word]
+    if role == "server":
+        backend = scene.backend()
+        daemon = scene.server_mode(backend)
+        near, far = scene.pair(daemon, backend)
+    else:
+        backend = scene.backend(pki.server_context())
+        daemon = scene.client_mode(backend)
+        near, far = scene.plain_pair(daemon, backend)
+    near.send(b"x")
+    far.recv(1)
+    breaks_off(near, far)
+    if word == "closed":
+        far.shut()
+    daemon.wait_log(rf"LOG\d\[0\]: Connection {word}: \d byte\(s\) sent to TLS, \d byte\(s\) sent to socket")
+
+
+@pytest.mark.parametrize("line, said", [
+    ("checkHost = *.test\ncheckHost = client.test", r'CERT: Host name "\*?client\.test" matched with "client\.test"'),
+    ("checkEmail = client@mail.test", r'CERT: Email address "client@mail\.test" matched'),
+])
+def test_what_matched_is_named(scene, pki, line, said):
+    daemon = scene.server_mode(scene.server(echo), f"CAfile = {pki.ca.path}", "verifyChain = yes", *line.split("\n"))
+    scene.tls(daemon.port("tls"), pki.client_context(pki.client)).send(b"ping").recv(4)
+    expect(daemon, [(6, said)])
+
+
+def test_an_address_that_matched_is_named(scene, pki):
+    daemon = scene.client_mode(
+        scene.server(echo, pki.server_context()), f"CAfile = {pki.ca.path}", "verifyChain = yes", "checkIP = 127.0.0.1")
+    scene.connect(daemon.port("plain")).send(b"ping").recv(4)
+    expect(daemon, [(6, r'CERT: IP address "127\.0\.0\.1" matched')])
+
+
+def test_an_installed_certificate(scene, pki):
+    listed = pki.join("listed.pem", pki.ca.path, pki.client.path)
+    daemon = scene.server_mode(scene.server(echo), f"CAfile = {listed}", "verifyPeer = yes")
+    scene.tls(daemon.port("tls"), pki.client_context(pki.client)).send(b"ping").recv(4)
+    ended(scene.tls(daemon.port("tls"), pki.client_context(pki.other_client)))
+    expect(daemon, [
+        (6, r"CERT: Locally installed certificate matched"),
+        (4, r"CERT: Certificate not found in local repository"),
+        (4, rf"Rejected by CERT at depth=0: {DN}"),
+    ])
+
+
+def test_a_certificate_that_nobody_verifies(scene, pki):
+    daemon = scene.server_mode(scene.server(echo), f"CAfile = {pki.ca.path}", "verify = 0")
+    scene.tls(daemon.port("tls"), pki.client_context(pki.foreign)).send(b"ping").recv(4)
+    expect(daemon, [(6, r"CERT: Certificate verification disabled")])
+    assert "Certificate accepted" not in daemon.log()
+
+
+def test_sessions(scene, pki):
+    """A client and a server of ours: the second connection takes up the session of the first."""
+    server = scene.server_mode(scene.server(echo), name="tls")
+    client = scene.daemon(
+        scene.section("plain", f"127.0.0.1:{server.port('tls')}", "client = yes"), "workers = 1\n", name="client")
+    for _ in range(2):
+        near = scene.connect(client.port("plain"))
+        near.send(b"ping").recv(4)
+        near.shut()
+        near.rest()
+    expect(server, [(6, r"TLS accepted: new session negotiated"), (6, r"TLS accepted: previous session reused")])
+    expect(client, [
+        (6, r"TLS connected: new session negotiated"), (6, r"TLS connected: previous session reused"),
+        (6, r"Attempting to resume: [0-9A-F]+"), (6, r"SNI: extension disabled"),
+    ])
+
+
+@pytest.mark.parametrize("line, said", [
+    ("failover = prio", r"failover: priority, starting at entry #0"),
+    ("failover = rr", r"failover: round-robin, starting at entry #[01]"),
+    ("failover = rr\ndelay = yes", r"failover: priority, starting at entry #0"),
+])
+def test_several_targets(scene, line, said):
+    servers = [scene.server(echo) for _ in range(2)]
+    daemon = scene.server_mode(servers[0], f"connect = {servers[1].address}", *line.split("\n"))
+    for _ in range(3):
+        scene.tls(daemon.port("tls")).send(b"ping").recv(4)
+    expect(daemon, [(6, said)])
+    assert len(set(re.findall(r"failover: .*", daemon.log()))) == (2 if "round-robin" in said else 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+def test_other_signals_to_end(scene, number):
+    daemon = scene.server_mode(scene.server(echo))
+    daemon.signal(signal.SIGUSR2)
+    daemon.wait_log("Listed 0 active connection")
+    daemon.signal(number)
+    daemon.wait_exit()
+    expect(daemon, [
+        (5, r"Active connections:"), (5, r"Listed 0 active connection\(s\)"), (3, rf"Received {number.name}; terminating"),
+    ])
+
+
+def test_a_client_too_many(scene):
+    """The limit follows from the descriptors."""
+    daemon = scene.server_mode(scene.server(echo), limits=[(resource.RLIMIT_NOFILE, 64)])
+    limit = int(daemon.wait_log(r"at most (\d+) connections")[1])
+    for _ in range(limit):
+        scene.tls(daemon.port("tls")).send(b"ping").recv(4)
+    ended(scene.connect(daemon.port("tls")))
+    expect(daemon, [(4, rf"Connection rejected: too many clients \(>={limit}\).*")])
 
 
 @pytest.mark.root

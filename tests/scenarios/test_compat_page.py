@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+# docs/stunnel-compat.md keeps its word: a row for every option, a verdict and a test in every row, true counts.
+import ast
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGE = "docs/stunnel-compat.md"
+HEADING = "| | verdict | here | test |"
+VERDICTS = ["same", "better", "no effect", "refused", "new"]
+LATER = "(not supported yet)"
+
+
+class Row:
+    def __init__(self, number, line):
+        self.number, self.cells = number, [cell.strip() for cell in line.strip().strip("|").split("|")]
+        self.form = len(self.cells) == 4
+        self.subject, self.verdict, self.text, self.tests = self.cells if self.form else ["", "", "", ""]
+
+    def options(self):
+        """A subject that is names between backticks and nothing else is about options."""
+        whole = re.fullmatch(r"`[A-Za-z]+`(, `[A-Za-z]+`)*", self.subject)
+        return {name.lower() for name in re.findall(r"`(\w+)`", self.subject)} if whole else set()
+
+    def protocols(self):
+        return set(re.findall(r"`protocol = ([\w-]+)`", self.subject))
+
+
+def read_rows(text):
+    rows, inside = [], False
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.startswith("|"):
+            inside = False
+        elif line == HEADING:
+            inside = True
+        elif inside and not line.startswith("|---"):
+            rows.append(Row(number, line))
+    return rows
+
+
+def counts(rows):
+    """The sentence that the page has to begin with."""
+    same, better, nothing, refused, new = (sum(row.verdict == verdict for row in rows) for verdict in VERDICTS)
+    return (f"{len(rows)} rows: {same} the same, {better} better, {nothing} without effect, {refused} refused, "
+            f"{new} new.")
+
+
+@pytest.fixture(scope="module")
+def page():
+    return (ROOT / PAGE).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def rows(page):
+    return read_rows(page)
+
+
+@pytest.fixture(scope="module")
+def known_tests():
+    """Every test that is run, as the page writes it: `FILE` and the function's name in words."""
+    found = set()
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                found.add(in_words(path, node.name[5:]))
+    for path in (ROOT / "tests").rglob("test_*.c"):
+        for name in re.findall(r"^(\w+)\(void \*\*state\)$", path.read_text(encoding="utf-8"), re.M):
+            found.add(in_words(path, name))
+    return found
+
+
+def in_words(path, function):
+    return f"`{path.stem[5:]}` {function.replace('_', ' ')}"
+
+
+@pytest.fixture
+def options(scene):
+    """Every option of the program's tables: is it supported?"""
+    text = scene.run("-help").stderr
+    return {m[1]: LATER not in m[2] for m in re.finditer(r"^(\w+) += (.*)$", text, re.M)}
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """The options of stunnel, as tests/unit/test_reference.c lists them."""
+    source = (ROOT / "tests/unit/test_reference.c").read_text(encoding="utf-8")
+    return re.findall(r'"(\w+)"', re.search(r"reference\[\] = \{(.*?)\};", source, re.S)[1])
+
+
+def test_every_row_has_a_verdict_and_says_something(rows):
+    assert rows
+    assert [(r.number, r.cells) for r in rows if not r.form or not r.subject or not r.text] == []
+    assert [(r.number, r.verdict) for r in rows if r.verdict not in VERDICTS] == []
+
+
+def test_no_subject_is_there_twice(rows):
+    subjects = [r.subject for r in rows if not r.subject.startswith("…")]
+    assert sorted({s for s in subjects if subjects.count(s) > 1}) == []
+
+
+def test_the_tests_behind_each_row_exist(rows, known_tests):
+    assert [(r.number, r.subject, t) for r in rows for t in r.tests.split("; ") if t not in known_tests] == []
+
+
+def test_the_counts_are_true(page, rows):
+    assert counts(rows) in page.split("\n## ")[0].splitlines(), f"write: {counts(rows)}"
+
+
+def test_every_option_has_a_row_and_every_row_an_option(rows, options, reference):
+    assert len(options) > 100 and len(reference) > 80
+    named = set().union(*(r.options() for r in rows))
+    known = {name.lower() for name in [*options, *reference]}
+    assert (sorted(known - named), sorted(named - known)) == ([], [])
+
+
+def test_every_protocol_has_a_row_and_every_row_a_protocol(rows, scene):
+    refused = scene.run("check", scene.file("x.conf", "protocol = nonsense\n")).stderr
+    names = re.search(r"write one of ([\w, -]+)", refused)[1].split(", ")
+    assert len(names) > 15
+    assert set().union(*(r.protocols() for r in rows)) == set(names)
+
+
+def test_verdicts_agree_with_the_tables(rows, options, reference):
+    """Refused is what the program does not support, new what stunnel has not, and nothing else is."""
+    wrong = []
+    names = {name.lower() for name in reference}
+    for name, supported in options.items():
+        for row in (r for r in rows if name.lower() in r.options()):
+            if supported == (row.verdict == "refused") or (row.verdict == "new") == (name.lower() in names):
+                wrong.append((row.number, name, row.verdict))
+    assert wrong == []
+
+
+# --- the checks can fail
+
+
+@pytest.mark.parametrize("line", ["| `x` | same | text |", "| `x` | equal | text | `a` b |", "| | same | text | `a` b |"])
+def test_a_bad_row_is_seen(line):
+    rows = read_rows(f"{HEADING}\n|---|---|---|---|\n{line}\n")
+    assert len(rows) == 1
+    with pytest.raises(AssertionError):
+        test_every_row_has_a_verdict_and_says_something(rows)
+
+
+def test_a_missing_test_is_seen(known_tests):
+    row = "| `x` | same | text | `compat_page` a missing test is{} seen |"
+    test_the_tests_behind_each_row_exist([Row(1, row.format(""))], known_tests)
+    with pytest.raises(AssertionError):
+        test_the_tests_behind_each_row_exist([Row(1, row.format(" not"))], known_tests)
+    with pytest.raises(AssertionError):
+        test_the_tests_behind_each_row_exist([Row(1, "| `x` | same | text | |")], known_tests)
+
+
+def test_other_tables_are_no_rows():
+    assert read_rows("| option | ask |\n|---|---|\n| `verify = 0` | yes |\n") == []
