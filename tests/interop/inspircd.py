@@ -41,7 +41,7 @@ class InspIRCd:
         with open(config, "w", encoding="ascii") as file:
             file.write(CONFIG.format(folder=self.folder, port=port, name=NAME,
                                      tls=SECURE.format(cert=tls.path, key=tls.key) if tls else ""))
-        self.process = host.start("inspircd", "--config", config, "--nofork", "--runasroot")
+        self.process = host.start("inspircd", "--config", config, "--nofork", "--runasroot", cwd=self.folder)
         host.await_port(port, self.process)
 
     def close(self):
