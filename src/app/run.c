@@ -444,11 +444,11 @@ serve(struct server *s, struct loaded *l)
 	certs_stop_asking(); /* nobody sits at the terminal when a reload meets a locked key */
 	if (s->is_inetd)
 		return serve_inetd(s);
+	if (s->conf.foreground == FOREGROUND_NO)
+		snprintf(log_main.id, sizeof(log_main.id), "main");
 	log_info(&log_main, "Accepting new connections");
 	begin_beating(s);
 	notify_ready(&s->notify);
-	if (s->conf.foreground == FOREGROUND_NO)
-		snprintf(log_main.id, sizeof(log_main.id), "main");
 	process_tell_parent(EXIT_DONE);
 	loop_run(s->loop);
 	return s->status;
