@@ -267,6 +267,15 @@ def test_the_names_of_the_cas_are_sent(scene, pki):
     assert re.search(r"^Acceptable client certificate CA names\n.*Good CA$", done.stdout, re.M), done.stdout
 
 
+def test_a_key_that_others_can_read_is_warned_of(scene, pki):
+    key = scene.file("open.key", open(pki.server.key).read())
+    os.chmod(key, 0o644)
+    text = f"[x]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:9\ncert = {pki.server.path}\nkey = {key}\n"
+    status, said = checked(scene, text)
+    assert status == 0 and f"{key} can be read or changed by others" in said
+    assert checked(scene, f"{text}strictPermissions = yes\n")[0] == CONFIG
+
+
 def test_transparent_is_nothing_for_a_program(scene):
     text = "[x]\naccept = 127.0.0.1:0\nexec = /usr/bin/env\ntransparent = source\n" + f"cert = {scene.pki.server.bundle}\n"
     daemon = scene.daemon(text)
@@ -324,6 +333,26 @@ def test_relative_names_are_those_of_the_start(scene, pki):
     assert os.readlink(f"/proc/{daemon.pid}/cwd") == "/"
     daemon.reload()
     assert scene.tls(daemon.port("tls")).send(b"ping").recv(4) == b"ping"
+
+
+def test_the_log_may_be_standard_output(scene):
+    """As a container wants it."""
+    path = scene.file("x.conf", f"foreground = quiet\nsyslog = no\noutput = /dev/stdout\n[x]\n{PLAIN}connect = 127.0.0.1:9\n")
+    with subprocess.Popen([GINNEL, path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          text=True) as daemon:
+        try:
+            assert re.search(r" LOG5\[ui\]: Configuration successful\n$", next(
+                line for line in daemon.stdout if "Configuration" in line))
+        finally:
+            daemon.terminate()
+        assert daemon.wait(DEADLINE) == 0
+
+
+@pytest.mark.parametrize("daemonise, name", [(False, "ui"), (True, "main")])
+def test_the_main_thread_is_ui_and_as_a_daemon_main(scene, daemonise, name):
+    daemon = scene.daemon(f"[x]\n{PLAIN}connect = 127.0.0.1:9\n", daemonise=daemonise)
+    assert f"LOG6[{name}]: Accepting new connections\n" in daemon.log()
+    assert "LOG5[ui]: Configuration successful\n" in daemon.log()
 
 
 WITH_A_LOG = """

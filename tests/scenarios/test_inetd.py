@@ -69,6 +69,7 @@ def test_tls_over_the_socket_of_inetd(scene, pki):
     assert near.shut().rest() == (b"", END)
     near.close()
     assert program.wait() == 0
+    assert "LOG7[0]: Service [mail] started\n" in program.log()
     assert f"LOG5[0]: Service [mail] accepted connection from 127.0.0.1:{port}\n" in program.log()
     assert f"end=done service=mail peer=127.0.0.1:{port}" in program.log()
 

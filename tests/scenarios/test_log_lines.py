@@ -16,7 +16,7 @@ from lib.peer import connect, connect_tls, echo
 from lib.wait import until
 
 ADDR = r"127\.0\.0\.1:\d+"
-DN = r".*CN\s*=\s*\S+.*"
+DN = r"O=Test, CN=[\w. ]+"
 
 
 def lines(text):
@@ -190,6 +190,14 @@ def test_programs(scene):
     ])
 
 
+def test_a_program_in_the_clients_place(scene):
+    server = scene.server(echo, scene.pki.server_context())
+    daemon = scene.daemon(
+        f"[p]\nclient = yes\nexec = /bin/true\nconnect = {server.address}\nretry = 10\n"
+        "[x]\nclient = yes\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:9\n")
+    expect(daemon, [(7, r"Starting exec\+connect service \[p\]"), (6, r"Retrying an exec\+connect section")])
+
+
 def test_signals_and_the_pid_file(scene):
     pid = scene.folder / "pid"
     daemon = scene.server_mode(scene.server(echo), head=f"pid = {pid}\n")
@@ -332,6 +340,44 @@ def test_other_signals_to_end(scene, number):
     expect(daemon, [
         (5, r"Active connections:"), (5, r"Listed 0 active connection\(s\)"), (3, rf"Received {number.name}; terminating"),
     ])
+
+
+REASONS = {  # in OpenSSL's words: what we are, our lines, and the peer
+    "peer did not return a certificate": ("server", "verify = 2", lambda pki: pki.client_context()),
+    "certificate verify failed": ("server", "verify = 2", lambda pki: pki.client_context(pki.foreign)),
+    "alert unknown ca": ("server", "verify = 0", lambda pki: pki.client_context(ca=pki.other_ca)),
+    "unsupported protocol": ("server", "sslVersionMin = TLSv1.2", lambda pki: pki.client_context(version="TLSv1.1")),
+    "no shared cipher": ("server", "ciphersuites = TLS_CHACHA20_POLY1305_SHA256\nsslVersion = TLSv1.2\nciphers = AES256-SHA",
+                         lambda pki: pki.client_context()),
+    "Peer suddenly disconnected": ("server", "verify = 0", None),
+    "certificate verify failed:": ("client", "verify = 2", lambda pki: pki.server_context(pki.foreign)),
+    "certificate required": ("client", "verify = 0", lambda pki: pki.server_context(client_ca=pki.ca)),
+    "alert protocol version": ("client", "sslVersion = TLSv1.2", lambda pki: pki.server_context(version="TLSv1.3")),
+}
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_what_openssl_says_of_a_failure(scene, pki, reason):
+    role, lines_, context = REASONS[reason]
+    own = [f"CAfile = {pki.ca.path}", *lines_.split("\n")]
+    if role == "client":
+        daemon = scene.client_mode(scene.server(echo, context(pki)), *own)
+        ended(scene.connect(daemon.port("plain")))
+    else:
+        daemon = scene.server_mode(scene.server(echo), *own)
+        near = connect_tls(daemon.port("tls"), context(pki) if context else pki.client_context(), handshake=False)
+        with near:
+            if context is None:
+                near.sock.sendall(near.hello())
+                near.sock.recv(1)
+                near.sock.shutdown(socket.SHUT_WR)
+            else:
+                with pytest.raises(OSError):
+                    near.handshake()
+                    near.recv(1)
+                    raise OSError
+            daemon.wait_end()
+    daemon.wait_log(rf"LOG3\[0\]: \w+: .*{reason.rstrip(':')}")
 
 
 def test_a_client_too_many(scene):
