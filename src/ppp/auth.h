@@ -74,8 +74,7 @@ struct ppp_verdict {
 	unsigned error;
 	/* To the user; "": words of ours. */
 	char text[PPP_TEXT_MAX];
-	/* PPP_EAP_RELAY: the packet for the client; Success or Failure if not PPP_GO_ON.  Without
-	   one, ours is made. */
+	/* PPP_GO_ON: the Request for the client.  Success and Failure are made here. */
 	const uint8_t *eap;
 	size_t eap_size;
 };

@@ -94,7 +94,8 @@ struct ppp_events {
 	void (*authenticated)(void *owner, const struct ppp_login *);
 	/* Packets of this family may pass.  The whole of what is agreed so far is in `network`. */
 	void (*up)(void *owner, enum ppp_family, const struct ppp_network *);
-	void (*network_lost)(void *owner, enum ppp_family); /* until the next .up */
+	/* Until the next .up.  It need not come before .down. */
+	void (*network_lost)(void *owner, enum ppp_family);
 	/*
 	 * An IP packet inside the frame that ppp_receive() was given: it has the length of a
 	 * header, and the version of its family.  Whose address it bears is the owner's to check.
@@ -128,8 +129,10 @@ struct ppp_tls {
 	/* What waits to be sent, and up to `n` bytes of it. */
 	size_t (*left)(void *tls);
 	size_t (*take)(void *tls, uint8_t *out, size_t n);
-	/* Behind DONE: the first PPP_KEY bytes of the MSK. */
+	/* Behind DONE: the first PPP_KEY bytes of the MSK, and whom the peer's certificate names.
+	 */
 	bool (*key)(void *tls, uint8_t out[PPP_KEY]);
+	bool (*name)(void *tls, char *out, size_t size);
 	void (*end)(void *tls);
 };
 
