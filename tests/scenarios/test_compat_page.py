@@ -133,6 +133,20 @@ def test_verdicts_agree_with_the_tables(rows, options, reference):
     assert wrong == []
 
 
+def test_the_advice_of_check_migrate_agrees(rows):
+    """What it calls better is better here, and what it says to have no effect has none."""
+    source = (ROOT / "src/app/migrate.c").read_text(encoding="utf-8")
+    advice = re.findall(r'\{ "(\w+)", [^{}]*?\b(SAME|BETTER|CHANGE),\s*"(.*?)"', source, re.S)
+    assert len(advice) > 30
+    verdicts = {name: row.verdict for row in rows for name in row.options()}
+    wrong = []
+    for name, verdict, why in advice:
+        here = verdicts[name.lower()]
+        if here != "no effect" and (why.startswith("has no effect") or (verdict == "BETTER" and here != "better")):
+            wrong.append((name, verdict, here))
+    assert wrong == []
+
+
 # --- the checks can fail
 
 
