@@ -242,7 +242,7 @@ take_request4(struct dialogue *d)
 	struct socks_state *s = d->state;
 	const uint8_t *p;
 	enum proto_verdict got = proto_bytes(d, PROTO_NEAR, SOCKS4_HEAD, &p);
-	size_t user, host = 0, end;
+	size_t user = 0, host = 0, end;
 	uint8_t command;
 	bool named, good = true;
 

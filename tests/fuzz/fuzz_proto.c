@@ -13,9 +13,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
-static const struct target sample_target = { .text = "host.test:443",
-	.host = "host.test",
-	.port = 443 };
+static const struct target sample_target = {
+	.text = "host.test:443", .host = "host.test", .port = 443
+};
 static const struct proto_conf sample = {
 	.host = "host.test:443",
 	.host_name = "host.test",

@@ -188,6 +188,18 @@ def test_connect_client_and_a_proxy_that_misbehaves(proxied, answer, end):
     assert far.rest()[0] == b"", "a byte of TLS, or of the local client"
 
 
+def test_connect_client_without_tls(scene):
+    """A plain relay through a proxy: what comes behind the consent is the server's greeting."""
+    proxy = scene.backend()
+    daemon = scene.client_mode(proxy, "protocol = connect", "protocolHost = www.test:80", "connectTLS = no")
+    near, far = scene.plain_pair(daemon, proxy)
+    head(far)
+    far.send(OK + b"greeting")
+    assert near.recv(8) == b"greeting"
+    talk(near, far)
+    daemon.wait_end(end="done")
+
+
 # --- CONNECT, server
 
 
