@@ -181,6 +181,35 @@ text_distance(const char *a, const char *b)
 	return last[nb];
 }
 
+static bool
+same(char a, char b, bool any_case)
+{
+	return any_case ? same_letter(a, b) : a == b;
+}
+
+/* After a mismatch only the last star need take one letter more: no pattern is slow. */
+bool
+text_glob(const char *pattern, const char *text, bool any_case)
+{
+	const char *star = NULL, *taken = NULL;
+
+	while (*text != '\0') {
+		if (*pattern == '*') {
+			star = ++pattern;
+			taken = text;
+		} else if (*pattern != '\0' && same(*pattern, *text, any_case)) {
+			pattern++;
+			text++;
+		} else if (star != NULL) {
+			pattern = star;
+			text = ++taken;
+		} else {
+			return false;
+		}
+	}
+	return pattern[strspn(pattern, "*")] == '\0';
+}
+
 bool
 text_number(const char *s, long min, long max, long *out)
 {

@@ -22,6 +22,9 @@ void text_dot(char *line, size_t n);
 /* How many single-letter edits lie between two names, without case (Damerau-Levenshtein). */
 unsigned text_distance(const char *a, const char *b);
 
+/* Does all of the text fit the pattern?  In that, `*` stands for anything, and for nothing. */
+bool text_glob(const char *pattern, const char *text, bool any_case);
+
 /* Decimal digits only, no sign, no blank, value within [min, max].  One function for the program.
  */
 bool text_number(const char *s, long min, long max, long *out);

@@ -632,3 +632,15 @@ tls_stream_peer_names(const struct stream *s, char *subject, char *issuer, size_
 	ERR_clear_error();
 	return whole;
 }
+
+struct peer_id *
+tls_stream_peer_id(const struct stream *s)
+{
+	const struct tls_stream *t = s->filter == &tls_filter ? s->state : NULL;
+	X509 *cert = t != NULL ? SSL_get1_peer_certificate(t->ssl) : NULL;
+	struct peer_id *id = cert != NULL ? peer_id_new(cert) : NULL;
+
+	X509_free(cert);
+	ERR_clear_error();
+	return id;
+}

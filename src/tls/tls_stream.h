@@ -6,6 +6,7 @@
 #include "net/resolve.h"
 #include "net/stream.h"
 #include "tls/context.h"
+#include "tls/peer_id.h"
 #include "tls/resume.h"
 
 /*
@@ -39,5 +40,11 @@ bool tls_stream_has_alpn(const struct stream *); /* it asked for tls_context_tak
  */
 bool tls_stream_peer_names(
     const struct stream *, char *subject, char *issuer, size_t size) MUST_CHECK;
+
+/*
+ * Whom its certificate names, for peer_id_free().  NULL: it showed none, or there is no memory;
+ * both count as nobody.  Whether that may be believed is for `tc` to demand.
+ */
+struct peer_id *tls_stream_peer_id(const struct stream *);
 
 #endif

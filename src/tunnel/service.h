@@ -10,6 +10,7 @@
 #include "net/sock.h"
 #include "proto/proto.h"
 #include "tls/conf.h"
+#include "tunnel/rules.h"
 #include "tunnel/limit_conf.h"
 
 /* A list of addresses in the configuration's arena; appending makes a new array. */
@@ -53,6 +54,7 @@ struct service_conf {
 	long stack;				    /* asked for; nothing obeys it */
 	struct sock_conf sock;
 	struct proto_conf proto;
+	struct rules rules; /* whom a client may reach that names its target */
 	struct limit_conf limits;
 	struct tls_conf near, far; /* the accepted and the connected side */
 };
