@@ -4,6 +4,7 @@
 
 #include "config/endpoints.h"
 #include "config/front.h"
+#include "config/proxies.h"
 #include "config/vhost.h"
 
 /* Complaints of the lower layers about one section. */
@@ -140,12 +141,14 @@ config_build(struct config *c, const struct plan *previous, struct files *files)
 		if (!sock_split_inherited(c->arena, &s->conf->sock.side[SOCK_LOCAL],
 			&s->conf->sock.on_listener, &s->conf->sock.on_accepted))
 			sink_error(&sink.sink, "socket", "out of memory");
+		s->conf->proto.aimed = s->conf->connect.n > 0;
 		endpoints_check(s->conf, inetd, &sink.sink);
 		front_check(s->conf, &sink.sink);
 		check_certificate(s->conf, &sink.sink);
 		proto_check(&s->conf->proto, s->conf->client,
 		    s->conf->client ? service_connects_tls(s->conf) : service_accepts_tls(s->conf),
 		    &sink.sink);
+		proxies_check(s->conf, &sink.sink);
 		warn_of_no_effect(s->conf, &sink.sink);
 		check_password(s->conf, &sink.sink);
 		check_loops(&s->conf->accept, &s->conf->connect, "connect", &sink.sink);

@@ -17,6 +17,7 @@ struct dial {
 	bool resolved;	 /* some target had an address */
 	bool connecting;
 	enum reason reason;
+	int errnum; /* of the last address that failed */
 	struct lookup lookup;
 	struct timer timer;
 	struct resolver *resolver;
@@ -126,6 +127,7 @@ failed(struct dial *d, bool timeout)
 	char text[ADDR_TEXT];
 
 	addr_text(dial_address(d), text);
+	d->errnum = timeout ? ETIMEDOUT : d->out->errnum;
 	if (timeout)
 		log_err(d->log, "s_connect: s_poll_wait %s: TIMEOUTconnect exceeded", text);
 	else
@@ -203,6 +205,12 @@ enum reason
 dial_reason(const struct dial *d)
 {
 	return d->reason;
+}
+
+int
+dial_errnum(const struct dial *d)
+{
+	return d->errnum;
 }
 
 const struct addr *

@@ -28,6 +28,7 @@ struct dial *dial_new(const struct dial_plan *, unsigned first, struct resolver 
 /* IO_OK: *out is connected; IO_AGAIN; IO_FAILED: nothing is left to try. */
 enum io dial_step(struct dial *) MUST_CHECK;
 enum reason dial_reason(const struct dial *); /* after IO_FAILED */
+int dial_errnum(const struct dial *);	      /* ... of the last address that was tried; 0: none */
 /* The first address of that family (AF_UNSPEC: any) that the target has; NULL: none. */
 const struct addr *dial_found(const struct dial *, int family);
 const struct addr *dial_address(const struct dial *); /* that *out is connected to */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proto/http_connect.c -- the method CONNECT (RFC 9110 9.3.6): through a proxy, and as one.
+ * proto/http_connect.c -- the method CONNECT (RFC 9110 9.3.6): through a proxy; http_proxy.c is
+ * one.
  *
- * As a client TLS begins behind the proxy's consent, with the server that it leads to.  As a server
- * the request comes in clear, then TLS begins with the client, and only then is the target
- * connected: who has no certificate reaches nothing.  So the consent is given in advance, unless
- * the accepted side has no TLS.
+ * TLS begins behind the proxy's consent, with the server that it leads to.
  */
 #include "base/text.h"
 #include "proto/http_head.h"
+#include "proto/http_proxy.h"
 #include "proto/ntlm.h"
 
 #include <stdio.h>
@@ -23,10 +22,9 @@ enum {
 };
 
 struct connect_state {
-	size_t at;     /* how far the head was looked through */
-	size_t body;   /* of the proxy's first answer, still to come */
-	bool agreed;   /* client: the proxy has consented */
-	bool answered; /* server: the client has its answer */
+	size_t at;   /* how far the head was looked through */
+	size_t body; /* of the proxy's first answer, still to come */
+	bool agreed; /* the proxy has consented */
 	uint8_t challenge[NT_AUTH_CHALLENGE];
 };
 
@@ -281,124 +279,6 @@ check_client(const struct proto_conf *conf, struct sink *sink)
 		    "NTLM takes at most %d bytes of a user or a domain", NTLM_NAME_MAX);
 }
 
-/* ---- server ---- */
-
-static void
-answer(struct dialogue *d, const char *status)
-{
-	struct connect_state *s = d->state;
-
-	s->answered = true;
-	proto_say(d, PROTO_NEAR, "HTTP/1.0 %s", status);
-	proto_say(d, PROTO_NEAR, "Server: ginnel");
-	proto_say(d, PROTO_NEAR, "%s", "");
-}
-
-/* RFC 9112 3.2.3, authority-form: host and port, an IPv6 address in brackets. */
-static bool
-read_authority(struct dialogue *d, struct http_text t)
-{
-	const char *colon = memrchr(t.p, ':', t.n);
-	size_t host = colon != NULL ? (size_t)(colon - t.p) : 0, digits;
-	bool brackets = host > 2 && t.p[0] == '[' && t.p[host - 1] == ']';
-	char text[8];
-	uint16_t port;
-
-	if (colon == NULL || (digits = t.n - host - 1) >= sizeof(text))
-		return false;
-	memcpy(text, colon + 1, digits);
-	text[digits] = '\0';
-	if (!text_port(text, &port) || (!brackets && memchr(t.p, ':', host) != NULL))
-		return false;
-	if (!brackets)
-		return proto_ask_for(d, t.p, host, port);
-	return proto_ask_for(d, t.p + 1, host - 2, port) &&
-	       d->target.addr.len == sizeof(struct sockaddr_in6);
-}
-
-/* A request is one line for us, but what would make others read more into it is refused. */
-static bool
-has_doubtful_fields(const struct http_head *head)
-{
-	struct http_text v;
-	size_t hosts = http_head_find(head, "Host", &v);
-
-	return hosts > 1 || (hosts == 0 && head->minor > 0) || /* RFC 9112 3.2 */
-	       http_head_find(head, "Content-Length", &v) > 0 ||
-	       http_head_find(head, "Transfer-Encoding", &v) > 0;
-}
-
-/* The answer to a request that is refused; NULL: it is good. */
-static const char *
-refusal(struct dialogue *d, const struct http_head *head)
-{
-	if (head->fault == HTTP_BAD_START)
-		return "400 Bad Request Method";
-	if (head->fault == HTTP_BAD_VERSION)
-		return "400 Bad Request Protocol";
-	if (head->fault != HTTP_GOOD)
-		return "400 Bad Request";
-	if (head->method.n != 7 || memcmp(head->method.p, "CONNECT", 7) != 0)
-		return "400 Bad Request Method";
-	if (has_doubtful_fields(head))
-		return "400 Bad Request";
-	return read_authority(d, head->target) ? NULL : "404 Not Found";
-}
-
-static enum proto_verdict
-take_request(struct dialogue *d)
-{
-	struct connect_state *s = d->state;
-	struct http_head head;
-	enum proto_verdict got;
-	const char *no;
-
-	got = http_head_await(d, PROTO_NEAR, HTTP_REQUEST, &s->at, &head);
-	if (got != PROTO_DONE)
-		return got;
-	log_debug(d->log, " <- %.*s", (int)head.start.n, head.start.n > 0 ? head.start.p : "");
-	if ((no = refusal(d, &head)) != NULL) {
-		answer(d, no);
-		return proto_end(d, R_PROTO_CLIENT, "CONNECT: %s%s%s", no,
-		    head.fault != HTTP_GOOD ? ": " : "",
-		    head.fault != HTTP_GOOD ? http_head_words(head.fault) : "");
-	}
-	proto_eat(d, PROTO_NEAR, head.length);
-	if (d->before_tls)
-		answer(d, "200 OK");
-	return PROTO_DONE;
-}
-
-static enum proto_verdict
-agree(struct dialogue *d)
-{
-	const struct connect_state *s = d->state;
-
-	if (!s->answered)
-		answer(d, "200 OK");
-	return PROTO_DONE;
-}
-
-static enum proto_verdict
-regret(struct dialogue *d)
-{
-	const struct connect_state *s = d->state;
-
-	if (!s->answered)
-		answer(d, d->reason == R_RESOLVE ? "404 Not Found" : "502 Bad Gateway");
-	return PROTO_DONE;
-}
-
-static void
-check_server(const struct proto_conf *conf, struct sink *sink)
-{
-	(void)conf;
-	sink_warn(sink, "protocol",
-	    "connect lets every client reach every address, also those of this machine; let in "
-	    "only "
-	    "clients that you know (verifyChain = yes), or listen on 127.0.0.1");
-}
-
 /* ---- what they are ---- */
 
 #define CALL(side, function) \
@@ -414,9 +294,6 @@ static const struct proto_row client_clear[] = {
 	CALL(PROTO_FAR, take_answer),
 	{ 0 },
 };
-static const struct proto_row server_early[] = { CALL(PROTO_NEAR, take_request), { 0 } };
-static const struct proto_row server_late[] = { CALL(PROTO_NEAR, agree), { 0 } };
-static const struct proto_row server_sorry[] = { CALL(PROTO_NEAR, regret), { 0 } };
 static const char *const authentications[] = { "basic", "ntlm", NULL };
 
 const struct proto http_connect = {
@@ -427,9 +304,17 @@ const struct proto http_connect = {
 	    .authentications = authentications,
 	    .state_size = sizeof(struct connect_state),
 	    .check = check_client },
-	.server = { .script[PROTO_EARLY] = server_early,
-	    .script[PROTO_LATE] = server_late,
-	    .script[PROTO_SORRY] = server_sorry,
-	    .state_size = sizeof(struct connect_state),
-	    .check = check_server },
+	.server = { .script[PROTO_REQUEST] = http_proxy_request,
+	    .script[PROTO_LATE] = http_proxy_late,
+	    .script[PROTO_SORRY] = http_proxy_sorry,
+	    .names_target = true,
+	    .needs_rules = true,
+	    .logs_in = true,
+	    .wants_facts = true,
+	    .state_size = sizeof(struct http_proxy_state) },
+	.aimed = { .script[PROTO_EARLY] = http_proxy_request,
+	    .script[PROTO_LATE] = http_proxy_late,
+	    .script[PROTO_SORRY] = http_proxy_sorry,
+	    .needs_rules = true,
+	    .state_size = sizeof(struct http_proxy_state) },
 };

@@ -144,6 +144,18 @@ const struct option proto_options[] = {
 	    .doc = "How protocol logs in: basic or ntlm for connect, plain or login for smtp. What "
 		   "the protocol does not know means its default, the first of these. ntlm is "
 		   "its version 1, which is weak and for proxies that take nothing else." },
+	{ .name = "proxyUsers",
+	    .parse = option_text,
+	    .offset = AT(users),
+	    .scope = OPTION_SERVICE,
+	    .reads = OPTION_READS_FILE,
+	    .arg = "FILE",
+	    .doc = "Who may log in to a server of protocol = connect (Basic) or socks (version 5), "
+		   "for rules with user: in allow and deny. Each line is NAME:HASH as htpasswd -B "
+		   "or mkpasswd write it: bcrypt, SHA-256 or SHA-512 crypt, yescrypt or scrypt. "
+		   "The file is read at start and reload. Wrong passwords are answered more slowly "
+		   "each time, and after 20 within a minute a source is not listened to. Passwords "
+		   "travel in clear unless the accepted side has TLS." },
 	{ .name = "protocolHeader",
 	    .parse = option_list,
 	    .offset = AT(headers),
@@ -162,6 +174,8 @@ proto_role(const struct proto_conf *conf, bool client)
 	if (conf->proto == NULL)
 		return NULL;
 	role = client ? &conf->proto->client : &conf->proto->server;
+	if (!client && conf->aimed && supported(&conf->proto->aimed))
+		role = &conf->proto->aimed;
 	return supported(role) ? role : NULL;
 }
 
@@ -409,6 +423,47 @@ proto_unbase64(const char *text, size_t n, uint8_t *out, size_t size, size_t *le
 	return true;
 }
 
+static bool
+take_secret(char out[256], const uint8_t *bytes, size_t n)
+{
+	if (n >= 256 || memchr(bytes, '\0', n) != NULL)
+		return false;
+	memcpy(out, bytes, n);
+	out[n] = '\0';
+	return true;
+}
+
+enum proto_verdict
+proto_login(struct dialogue *d, const uint8_t *user, size_t user_len, const uint8_t *password,
+    size_t password_len)
+{
+	struct proto_login *l = &d->login;
+
+	if (l->state == LOGIN_NONE)
+		l->state = take_secret(l->user, user, user_len) &&
+				   take_secret(l->password, password, password_len)
+			       ? LOGIN_ASKED
+			       : LOGIN_BAD;
+	return l->state == LOGIN_ASKED ? PROTO_MORE : PROTO_DONE;
+}
+
+/*
+ * 127.1, 2130706433, 0x7f.1: forms of inet_aton(3) that a resolver may take for an address, and
+ * nobody for a host: no top-level domain is a number.
+ */
+static bool
+ends_in_number(const char *host)
+{
+	size_t n = strlen(host), at;
+
+	if (n > 0 && host[n - 1] == '.')
+		n--;
+	for (at = n; at > 0 && host[at - 1] != '.'; at--)
+		;
+	return at < n &&
+	       (strspn(host + at, "0123456789") >= n - at || strncasecmp(host + at, "0x", 2) == 0);
+}
+
 bool
 proto_ask_for(struct dialogue *d, const char *host, size_t n, uint16_t port)
 {
@@ -426,7 +481,7 @@ proto_ask_for(struct dialogue *d, const char *host, size_t n, uint16_t port)
 	else if (inet_pton(AF_INET6, t->host, &v6.in6.sin6_addr) == 1)
 		t->addr = v6;
 	else
-		return addr_host_is_name(t->host);
+		return addr_host_is_name(t->host) && !ends_in_number(t->host);
 	addr_set_port(&t->addr, port);
 	return true;
 }

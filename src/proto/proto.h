@@ -32,6 +32,8 @@ struct proto_conf {
 	const struct target *host_target; /* NULL: it has no port */
 	const char *username, *password, *domain, *authentication;
 	struct strv headers;
+	const char *users; /* file: who may log in here; NULL: nobody */
+	bool aimed;	   /* connect is set: where a server's clients go is known */
 };
 extern const struct option proto_options[];
 
@@ -76,6 +78,12 @@ struct proto_target {
 	int family;   /* ... which is of this family; AF_UNSPEC: any */
 };
 
+/* What a client has shown to be let in; see proto_login(). */
+struct proto_login {
+	enum proto_login_state { LOGIN_NONE, LOGIN_ASKED, LOGIN_GOOD, LOGIN_BAD, LOGIN_BUSY } state;
+	char user[256], password[256];
+};
+
 /*
  * One tunnel's talk.  Scripts and functions read ->line, and use the functions below for the rest.
  */
@@ -89,8 +97,10 @@ struct dialogue {
 		struct buf out;
 	} side[2];
 	void *state; /* role->state_size bytes, zeroed at first, kept between points */
-	struct proto_target target;    /* PROTO_EARLY and PROTO_REQUEST may set it */
+	struct proto_target target; /* PROTO_EARLY and PROTO_REQUEST may set it */
+	struct proto_login login;
 	struct addr found;	       /* of a target that was to be looked up; .len 0: nothing */
+	int errnum;		       /* at PROTO_SORRY with R_CONNECT: of the last try */
 	bool before_tls;	       /* TLS begins behind this script */
 	enum reason reason;	       /* of PROTO_END; at PROTO_SORRY: why there is no target */
 	unsigned row;		       /* of the script */
@@ -134,6 +144,8 @@ struct proto_role {
 	bool starts_tls;    /* the side that it upgrades must have TLS in the configuration */
 	bool direct_tls;    /* a client that speaks first within 200 ms begins with TLS */
 	bool names_target;  /* connect must not be set */
+	bool needs_rules;   /* and allow must be: without a rule nothing may be reached */
+	bool logs_in;	    /* server: clients may have to say who they are, see proxyUsers */
 	bool needs_host;    /* protocolHost must be set */
 	bool host_is_peer;  /* TLS ends at protocolHost: its name is the one for SNI */
 	bool wants_facts;
@@ -150,6 +162,7 @@ struct proto_role {
 struct proto {
 	const char *name;
 	struct proto_role server, client;
+	struct proto_role aimed; /* server whose section has connect; all zero: as any other */
 };
 
 #define PROTO(object) extern const struct proto object;
@@ -202,6 +215,13 @@ enum proto_verdict proto_end(struct dialogue *, enum reason, const char *fmt, ..
 bool proto_base64(const void *bytes, size_t n, char *out, size_t size) MUST_CHECK;
 /* ... and back: false if it is none, or longer than `size` bytes. */
 bool proto_unbase64(const char *text, size_t n, uint8_t *out, size_t size, size_t *len) MUST_CHECK;
+
+/*
+ * Are these a user and its password?  DONE: ->login.state is not LOGIN_ASKED any more.  Call it
+ * with the same until then; texts with a NUL, and long ones, are nobody's.
+ */
+enum proto_verdict proto_login(struct dialogue *, const uint8_t *user, size_t user_len,
+    const uint8_t *password, size_t password_len) MUST_CHECK;
 
 /* The client asks for this host: a name, or an address without brackets.  False: it is neither. */
 bool proto_ask_for(struct dialogue *, const char *host, size_t n, uint16_t port) MUST_CHECK;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proto/socks.c -- SOCKS 4, 4a and 5 (RFC 1928) inside TLS, and Tor's command to look up a name.
+ * proto/socks.c -- SOCKS 4, 4a and 5 (RFC 1928, RFC 1929) inside TLS, and Tor's command to look up
+ * a name.
  *
  * As a server the client names the target.  It hears of success when the target is connected.  As a
  * client ginnel asks for protocolHost, or for where the client was going when the kernel redirected
@@ -8,12 +9,16 @@
  */
 #include "proto/proto.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum {
 	SOCKS4 = 4,
 	SOCKS5 = 5,
 	NO_LOGIN = 0,
+	BY_PASSWORD = 2, /* RFC 1929 */
+	PASSWORD_VERSION = 1,
+	PASSWORD_MAX = 255, /* of user and of password */
 	NO_METHOD = 0xff,
 	CMD_CONNECT = 1,
 	CMD_RESOLVE = 0xf0, /* Tor: socks-extensions.txt 2 */
@@ -30,12 +35,14 @@ enum code5 {
 	CODE_OK = 0,
 	CODE_FAILED = 1, /* "general failure"; a wrong version gets it, too */
 	CODE_NOT_ALLOWED = 2,
+	CODE_NETWORK = 3,
 	CODE_UNREACHABLE = 4,
+	CODE_REFUSED = 5,
 	CODE_UNSUPPORTED = 7, /* the command, or the kind of address */
 };
 
 struct socks_state {
-	uint8_t version;
+	uint8_t version, method;
 	uint8_t reply[4 + 16 + 2]; /* to the request, but for its code */
 	size_t reply_len;
 };
@@ -84,10 +91,9 @@ knows_command(uint8_t command)
 static enum proto_verdict
 choose_method5(struct dialogue *d)
 {
-	static const uint8_t yes[] = { SOCKS5, NO_LOGIN }, no[] = { SOCKS5, NO_METHOD };
+	struct socks_state *s = d->state;
 	const uint8_t *p;
 	enum proto_verdict got = proto_bytes(d, PROTO_NEAR, 2, &p);
-	bool offered;
 	size_t n;
 
 	if (got != PROTO_DONE)
@@ -95,12 +101,49 @@ choose_method5(struct dialogue *d)
 	n = p[1];
 	if ((got = proto_bytes(d, PROTO_NEAR, 2 + n, &p)) != PROTO_DONE)
 		return got;
-	offered = memchr(p + 2, NO_LOGIN, n) != NULL;
+	s->method = NO_METHOD;
+	if (d->conf->users != NULL && memchr(p + 2, BY_PASSWORD, n) != NULL)
+		s->method = BY_PASSWORD;
+	else if (memchr(p + 2, NO_LOGIN, n) != NULL)
+		s->method = NO_LOGIN;
 	proto_eat(d, PROTO_NEAR, 2 + n);
-	proto_put(d, PROTO_NEAR, offered ? yes : no, sizeof(yes));
-	if (!offered)
+	proto_put(d, PROTO_NEAR, (const uint8_t[]){ SOCKS5, s->method }, 2);
+	if (s->method == NO_METHOD)
 		return proto_end(
 		    d, R_PROTO_CLIENT, "No supported SOCKS5 authentication method received");
+	return PROTO_DONE;
+}
+
+/* RFC 1929: a version, the user and the password, each behind its length. */
+static enum proto_verdict
+take_login5(struct dialogue *d)
+{
+	const struct socks_state *s = d->state;
+	enum proto_verdict got;
+	const uint8_t *p;
+	size_t user, password;
+	bool good;
+
+	if (s->version != SOCKS5 || s->method != BY_PASSWORD)
+		return PROTO_DONE;
+	if ((got = proto_bytes(d, PROTO_NEAR, 2, &p)) != PROTO_DONE)
+		return got;
+	if (p[0] != PASSWORD_VERSION)
+		return proto_end(d, R_PROTO_CLIENT, "SOCKS5: version 0x%02X of the login", p[0]);
+	user = p[1];
+	if ((got = proto_bytes(d, PROTO_NEAR, 2 + user + 1, &p)) != PROTO_DONE)
+		return got;
+	password = p[2 + user];
+	if ((got = proto_bytes(d, PROTO_NEAR, 2 + user + 1 + password, &p)) != PROTO_DONE ||
+	    (got = proto_login(d, p + 2, user, p + 2 + user + 1, password)) != PROTO_DONE)
+		return got;
+	proto_eat(d, PROTO_NEAR, 2 + user + 1 + password);
+	good = d->login.state == LOGIN_GOOD;
+	proto_put(d, PROTO_NEAR, (const uint8_t[]){ PASSWORD_VERSION, !good }, 2);
+	if (!good)
+		return proto_end(d, R_LOGIN_FAILED, "SOCKS5: %s",
+		    d->login.state == LOGIN_BUSY ? "too many logins are being checked"
+						 : "wrong user or password");
 	return PROTO_DONE;
 }
 
@@ -310,6 +353,21 @@ tell_address(struct dialogue *d)
 	return grant(d);
 }
 
+/* Why there is no target. */
+static enum code5
+code_of(const struct dialogue *d)
+{
+	if (d->reason == R_TARGET_REFUSED || d->reason == R_LOGIN_WANTED)
+		return CODE_NOT_ALLOWED;
+	if (d->reason != R_CONNECT)
+		return CODE_UNREACHABLE;
+	if (d->errnum == ECONNREFUSED)
+		return CODE_REFUSED;
+	if (d->errnum == ENETUNREACH)
+		return CODE_NETWORK;
+	return d->errnum == EHOSTUNREACH || d->errnum == ETIMEDOUT ? CODE_UNREACHABLE : CODE_FAILED;
+}
+
 static enum proto_verdict
 regret(struct dialogue *d)
 {
@@ -317,12 +375,7 @@ regret(struct dialogue *d)
 
 	if (d->found.len != 0)
 		return tell_address(d);
-	if (s->version == SOCKS4)
-		reply(d, SOCKS4_REFUSED);
-	else if (d->reason == R_TARGET_REFUSED)
-		reply(d, CODE_NOT_ALLOWED);
-	else
-		reply(d, d->reason == R_CONNECT ? CODE_FAILED : CODE_UNREACHABLE);
+	reply(d, s->version == SOCKS4 ? SOCKS4_REFUSED : (uint8_t)code_of(d));
 	return PROTO_DONE;
 }
 
@@ -336,18 +389,39 @@ refuse(const struct proto_conf *conf, const struct addr *to)
 
 /* ---- client ---- */
 
+static bool
+logs_in(const struct proto_conf *conf)
+{
+	return conf->username != NULL && conf->password != NULL;
+}
+
 static enum proto_verdict
 greet_server(struct dialogue *d)
 {
 	static const uint8_t methods[] = { SOCKS5, 1, NO_LOGIN };
+	static const uint8_t more[] = { SOCKS5, 2, NO_LOGIN, BY_PASSWORD };
 
-	proto_put(d, PROTO_FAR, methods, sizeof(methods));
+	if (logs_in(d->conf))
+		proto_put(d, PROTO_FAR, more, sizeof(more));
+	else
+		proto_put(d, PROTO_FAR, methods, sizeof(methods));
 	return PROTO_DONE;
+}
+
+/* A text of at most 255 bytes behind its length. */
+static void
+put_text(struct dialogue *d, const char *text)
+{
+	const uint8_t n = (uint8_t)strlen(text);
+
+	proto_put(d, PROTO_FAR, &n, 1);
+	proto_put(d, PROTO_FAR, text, n);
 }
 
 static enum proto_verdict
 take_method(struct dialogue *d)
 {
+	struct socks_state *s = d->state;
 	const uint8_t *p;
 	enum proto_verdict got = proto_bytes(d, PROTO_FAR, 2, &p);
 
@@ -355,9 +429,40 @@ take_method(struct dialogue *d)
 		return got;
 	if (p[0] != SOCKS5)
 		return proto_end(d, R_PROTO_SERVER, "Invalid SOCKS5 message version 0x%02X", p[0]);
-	if (p[1] != NO_LOGIN)
+	s->method = p[1];
+	if (s->method != NO_LOGIN && !(s->method == BY_PASSWORD && logs_in(d->conf)))
 		return proto_end(
 		    d, R_PROXY_REFUSED, "No supported SOCKS5 authentication method received");
+	proto_eat(d, PROTO_FAR, 2);
+	return PROTO_DONE;
+}
+
+static enum proto_verdict
+say_login(struct dialogue *d)
+{
+	const struct socks_state *s = d->state;
+
+	if (s->method != BY_PASSWORD)
+		return PROTO_DONE;
+	proto_put(d, PROTO_FAR, (const uint8_t[]){ PASSWORD_VERSION }, 1);
+	put_text(d, d->conf->username);
+	put_text(d, d->conf->password);
+	return PROTO_DONE;
+}
+
+static enum proto_verdict
+take_login_answer(struct dialogue *d)
+{
+	const struct socks_state *s = d->state;
+	const uint8_t *p;
+	enum proto_verdict got;
+
+	if (s->method != BY_PASSWORD)
+		return PROTO_DONE;
+	if ((got = proto_bytes(d, PROTO_FAR, 2, &p)) != PROTO_DONE)
+		return got;
+	if (p[1] != 0) /* the version is 1, or 5 from servers that read the RFC in haste */
+		return proto_end(d, R_PROTO_AUTH, "SOCKS5: the server refused the login");
 	proto_eat(d, PROTO_FAR, 2);
 	return PROTO_DONE;
 }
@@ -376,10 +481,10 @@ static void
 ask_for_host(struct dialogue *d, const struct target *t)
 {
 	const char *host = t->host != NULL ? t->host : "localhost";
-	const uint8_t head[] = { SOCKS5, CMD_CONNECT, 0, ATYP_NAME, (uint8_t)strlen(host) };
+	static const uint8_t head[] = { SOCKS5, CMD_CONNECT, 0, ATYP_NAME };
 
 	proto_put(d, PROTO_FAR, head, sizeof(head));
-	proto_put(d, PROTO_FAR, host, strlen(host));
+	put_text(d, host);
 	put_port(d, t->port);
 }
 
@@ -452,6 +557,10 @@ take_reply(struct dialogue *d)
 static void
 check_client(const struct proto_conf *conf, struct sink *sink)
 {
+	if (logs_in(conf) &&
+	    (strlen(conf->username) > PASSWORD_MAX || strlen(conf->password) > PASSWORD_MAX))
+		sink_error(sink, "protocolPassword",
+		    "socks takes at most %d bytes of a user or a password", PASSWORD_MAX);
 	if (conf->host == NULL)
 		return;
 	if (conf->host_target == NULL || conf->host_target->path != NULL ||
@@ -469,6 +578,7 @@ check_client(const struct proto_conf *conf, struct sink *sink)
 
 static const struct proto_row server_request[] = {
 	CALL(PROTO_NEAR, greet),
+	CALL(PROTO_NEAR, take_login5),
 	CALL(PROTO_NEAR, take_request),
 	{ 0 },
 };
@@ -477,6 +587,8 @@ static const struct proto_row server_sorry[] = { CALL(PROTO_NEAR, regret), { 0 }
 static const struct proto_row client_late[] = {
 	CALL(PROTO_FAR, greet_server),
 	CALL(PROTO_FAR, take_method),
+	CALL(PROTO_FAR, say_login),
+	CALL(PROTO_FAR, take_login_answer),
 	CALL(PROTO_FAR, ask),
 	CALL(PROTO_FAR, take_reply),
 	{ 0 },
@@ -485,10 +597,14 @@ static const struct proto_row client_late[] = {
 const struct proto socks_proto = {
 	.name = "socks",
 	.server = { .script[PROTO_REQUEST] = server_request,
+	    .logs_in = true,
 	    .script[PROTO_LATE] = server_late,
 	    .script[PROTO_SORRY] = server_sorry,
 	    .names_target = true,
 	    .state_size = sizeof(struct socks_state),
 	    .refuse = refuse },
-	.client = { .script[PROTO_LATE] = client_late, .wants_facts = true, .check = check_client },
+	.client = { .script[PROTO_LATE] = client_late,
+	    .wants_facts = true,
+	    .state_size = sizeof(struct socks_state),
+	    .check = check_client },
 };

@@ -2,6 +2,7 @@
 /* tunnel/life.c -- the steps of a tunnel, their order, and the one way out. */
 #include "tunnel/life.h"
 
+#include "tls/tls_stream.h"
 #include "tunnel/steps.h"
 
 #include <utlist.h>
@@ -212,6 +213,15 @@ life_hand_to(struct session *s, struct service *service)
 	life_deadline(s);
 }
 
+/* Who is let through the handshake only to be redirected has shown nothing that counts. */
+void
+life_identify(struct session *s)
+{
+	if (s->cert == NULL && s->near.filter != NULL && !s->redirected)
+		s->cert = tls_stream_peer_id(&s->near);
+	s->who = (struct identity){ &s->peer, s->cert, talk_user(s->talk) };
+}
+
 /* ---- the one way out ---- */
 
 /* How the close looks from outside, in the incumbent's words: first the far side, then the near. */
@@ -315,6 +325,7 @@ life_end(struct session *s, enum reason reason)
 	guard_free(s->guard);
 	route_free(s->route);
 	talk_free(s->talk);
+	peer_id_free(s->cert);
 	exec_forget(s->program);
 	flow_clear(&s->up, w->pool);
 	flow_clear(&s->down, w->pool);

@@ -11,6 +11,7 @@
 
 #include "proto/proto.h"
 #include "tunnel/guard.h"
+#include "tunnel/identity.h"
 #include "tunnel/route.h"
 #include "tunnel/session.h"
 #include "tunnel/talk.h"
@@ -60,6 +61,8 @@ struct session {
 	struct exec_start *program;	/* in STEP_LAUNCH and STEP_EXEC */
 	struct log_ctx log;
 	struct addr peer;
+	struct peer_id *cert;	    /* what the client's certificate says, once somebody asked */
+	struct identity who;	    /* ... and all that is known of it, from then on */
 	void (*ended)(void *owner); /* NULL: nobody asked to be told */
 	void *owner;
 	int64_t started, secured, connected, relayed; /* ms; 0: not yet */
@@ -86,6 +89,9 @@ enum proto_point life_point(const struct session *);
 bool life_connects_first(const struct session *);
 /* Give the tunnel to another service of this port. */
 void life_hand_to(struct session *, struct service *);
+
+/* Who the client is, as far as it has shown by now: s->who. */
+void life_identify(struct session *);
 
 /* `return life_finish(s, R_...)`: the session is gone. */
 enum next life_finish(struct session *, enum reason) MUST_CHECK;

@@ -34,6 +34,7 @@ plan_free(struct plan *p)
 	for (unsigned i = 0; i < p->service_count; i++) {
 		tls_context_free(p->services[i].near);
 		tls_context_free(p->services[i].far);
+		users_free(p->services[i].users);
 		free(p->services[i].environment);
 		hosts_free(p->services[i].hosts);
 		seats_release(p->services[i].seats);
@@ -150,6 +151,9 @@ plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf,
 	if (service_connects_tls(conf))
 		s->far = tls_context_new(&conf->far, TLS_CLIENT, conf->name, default_sni(conf),
 		    old != NULL ? old->far : NULL, files, sink);
+	if (conf->proto.users != NULL)
+		s->users =
+		    users_load(conf->proto.users, conf->near.strict_permissions, files, sink);
 	if (conf->exec.path != NULL && (s->environment = exec_environment()) == NULL)
 		sink_error(sink, "exec", "out of memory");
 	return sink->errors == errors;

@@ -16,6 +16,7 @@
 #include "tunnel/seats.h"
 #include "tunnel/service.h"
 #include "tunnel/starter.h"
+#include "tunnel/users.h"
 
 #include <stdatomic.h>
 
@@ -24,6 +25,7 @@ struct service {
 	struct plan *plan;
 	struct tls_context *near, *far; /* NULL: that side is plain */
 	const struct proto_role *role;	/* what is said around TLS; NULL: nothing */
+	struct users *users;		/* who may log in; NULL: nobody */
 	struct seats *seats;		/* NULL: no limits of its own */
 	struct dial_plan dial;
 	struct dial_plan redirect; /* in its place, for clients that may not pass */

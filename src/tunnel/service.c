@@ -412,17 +412,18 @@ static const struct option tunnel_options[] = {
 	    .offset = AT(rules),
 	    .scope = OPTION_SERVICE,
 	    .arg = "WHO -> WHERE",
-	    .doc = "Let clients reach something that they ask for by protocol = connect or socks. "
-		   "allow and deny may be given many times: the first that fits decides, and where "
-		   "none does the answer is no. WHO is * for anyone, user:NAME (see proxyUsers), "
-		   "cn:PATTERN or san:PATTERN for names in the client's certificate, spki:HASH for "
-		   "the SHA-256 hash of its public key, or from:NETWORK. WHERE is a host "
-		   "(www.example.com, *.example.com), a network (192.0.2.0/24, 2001:db8::/32) or *, "
-		   "with :PORT or :PORT-PORT behind it; with ports IPv6 is written "
-		   "[2001:db8::]/32:443. A host is what the client asks for; a network is where "
-		   "that leads to. Loopback, link-local, private, multicast and other special "
-		   "addresses are reached only by a rule that names them: a network within such a "
-		   "range, localhost, or a pattern of hosts with ! behind it, such as *!." },
+	    .doc =
+		"Let clients reach something that they ask for by protocol = connect or socks. "
+		"allow and deny may be given many times: the first that fits decides, and where "
+		"none does the answer is no. WHO is * for anyone, user:NAME (see proxyUsers), "
+		"cn:PATTERN or san:PATTERN for names in the client's certificate, spki:HASH for "
+		"the SHA-256 hash of its public key, or from:NETWORK. WHERE is a host "
+		"(www.example.com, *.example.com), a network (192.0.2.0/24, 2001:db8::/32) or *, "
+		"with :PORT or :PORT-PORT behind it; with ports IPv6 is written "
+		"[2001:db8::]/32:443. A host is what the client asks for; a network is where "
+		"that leads to. Loopback, link-local, private, multicast and other special "
+		"addresses are reached only by a rule that names them: a network within such a "
+		"range, localhost, or a pattern of hosts with ! behind it, such as *!." },
 	{ .name = "deny",
 	    .parse = rules_parse,
 	    .offset = AT(rules),

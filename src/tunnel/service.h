@@ -10,8 +10,8 @@
 #include "net/sock.h"
 #include "proto/proto.h"
 #include "tls/conf.h"
-#include "tunnel/rules.h"
 #include "tunnel/limit_conf.h"
+#include "tunnel/rules.h"
 
 /* A list of addresses in the configuration's arena; appending makes a new array. */
 struct targets {

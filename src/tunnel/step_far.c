@@ -68,6 +68,16 @@ unreachable(struct session *s, enum reason reason)
 	return life_go(s, STEP_SORRY);
 }
 
+/* May the client go where it has asked for?  Who may not gets no name looked up for it. */
+static enum reason
+judge(struct session *s)
+{
+	if (s->talk == NULL || s->redirected)
+		return R_NONE;
+	life_identify(s);
+	return talk_judge(s->talk, &s->who);
+}
+
 enum next
 step_far_connect(struct session *s)
 {
@@ -76,6 +86,8 @@ step_far_connect(struct session *s)
 	if (s->service->conf->transparent != TRANSPARENT_NONE && s->route == NULL &&
 	    (s->route = route_new(
 		 s->service, targets_of(s), s->near.watch.fd, &s->peer, &s->log, &why)) == NULL)
+		return unreachable(s, why);
+	if (s->dial == NULL && (why = judge(s)) != R_NONE)
 		return unreachable(s, why);
 	if (s->dial == NULL && !start_dial(s))
 		return life_finish(s, R_NO_MEMORY);

@@ -7,8 +7,7 @@ bool
 step_talk_begin(struct session *s)
 {
 	if (s->talk == NULL)
-		s->talk = talk_new(&s->service->conf->proto, s->service->role, s->worker->loop,
-		    s->worker->pool, &s->log, &s->task, &s->peer, s->started);
+		s->talk = talk_new(s->worker, s->service, &s->log, &s->task, &s->peer, s->started);
 	return s->talk != NULL;
 }
 

@@ -4,6 +4,8 @@
 
 #include "net/sock.h"
 #include "tls/tls_stream.h"
+#include "tunnel/login.h"
+#include "tunnel/rules.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,6 +23,8 @@ enum {
 struct talk {
 	unsigned magic;
 	const struct proto_role *role;
+	const struct service *service;
+	struct worker *worker;
 	struct loop *loop;
 	struct task *task;
 	struct timer timer; /* how long a client is waited for that begins with TLS */
@@ -30,7 +34,9 @@ struct talk {
 	bool over;    /* ... and nothing follows it */
 	bool leaving; /* the client is told of the end */
 	struct proto_facts facts;
-	struct target target; /* that the client asked for */
+	struct login *login;	    /* that is being checked */
+	const struct identity *who; /* from talk_judge() on */
+	struct target target;	    /* that the client asked for */
 	struct dial_plan dial;
 	const struct dial_plan *base;
 	struct dialogue d;
@@ -38,24 +44,26 @@ struct talk {
 };
 
 struct talk *
-talk_new(const struct proto_conf *conf, const struct proto_role *role, struct loop *loop,
-    struct pool *pool, const struct log_ctx *log, struct task *task, const struct addr *client,
-    int64_t since)
+talk_new(struct worker *w, const struct service *service, const struct log_ctx *log,
+    struct task *task, const struct addr *client, int64_t since)
 {
+	const struct proto_role *role = service->role;
 	struct talk *t = calloc(1, sizeof(*t) + role->state_size);
 
 	if (t == NULL)
 		return NULL;
 	t->magic = TALK_MAGIC;
 	t->role = role;
-	t->loop = loop;
+	t->service = service;
+	t->worker = w;
+	t->loop = w->loop;
 	t->task = t->timer.task = task;
 	t->since = since;
 	t->facts.client = *client;
-	t->d.conf = conf;
+	t->d.conf = &service->conf->proto;
 	t->d.facts = role->wants_facts ? &t->facts : NULL;
 	t->d.log = log;
-	t->d.pool = pool;
+	t->d.pool = w->pool;
 	t->d.state = t->state;
 	return t;
 }
@@ -67,6 +75,7 @@ talk_free(struct talk *t)
 		return;
 	CHECK_OBJ(t, TALK_MAGIC);
 	loop_untimer(t->loop, &t->timer);
+	login_free(t->login);
 	buf_clear(&t->d.side[PROTO_NEAR].out, t->d.pool);
 	buf_clear(&t->d.side[PROTO_FAR].out, t->d.pool);
 	explicit_bzero(t, sizeof(*t) + t->role->state_size); /* a password may be in it */
@@ -85,6 +94,7 @@ talk_regret(struct talk *t, enum reason reason, const struct dial *dial)
 	const struct addr *found = NULL;
 
 	t->d.reason = reason;
+	t->d.errnum = dial != NULL ? dial_errnum(dial) : 0;
 	if (reason == R_LOOKED_UP)
 		found = dial_found(dial, t->d.target.family);
 	if (found != NULL)
@@ -99,6 +109,35 @@ talk_took_leave(const struct talk *t)
 
 /* ---- the target that a client asks for ---- */
 
+/* What the rules say to one address, or, if that is NULL, to the request as such. */
+static enum reason
+by_rules(const struct talk *t, const struct addr *addr)
+{
+	const struct rules *rules = &t->service->conf->rules;
+	const struct proto_target *want = &t->d.target;
+	struct rules_question q = {
+		.who = t->who,
+		.host = want->addr.len == 0 ? want->host : NULL,
+		.port = want->port,
+		.addr = addr,
+	};
+
+	if (rules_ask(rules, &q, NULL) != RULES_DENY)
+		return R_NONE;
+	q.any_user = t->d.conf->users != NULL && t->d.login.state == LOGIN_NONE;
+	if (q.any_user && rules_ask(rules, &q, NULL) != RULES_DENY)
+		return R_LOGIN_WANTED;
+	q.any_user = false;
+	(void)rules_ask(rules, &q, t->d.log);
+	return R_TARGET_REFUSED;
+}
+
+static bool
+has_rules(const struct talk *t)
+{
+	return t->role->needs_rules || t->service->conf->rules.n > 0;
+}
+
 static enum reason
 refuse(const void *talk, const struct addr *addr)
 {
@@ -107,9 +146,28 @@ refuse(const void *talk, const struct addr *addr)
 
 	if (t->base->refuse != NULL)
 		reason = t->base->refuse(t->base->owner, addr);
-	if (reason == R_NONE && t->role->refuse != NULL)
+	if (reason == R_NONE && has_rules(t))
+		reason = by_rules(t, addr);
+	else if (reason == R_NONE && t->role->refuse != NULL)
 		reason = t->role->refuse(t->d.conf, addr);
 	return reason;
+}
+
+const char *
+talk_user(const struct talk *t)
+{
+	return t != NULL && t->d.login.state == LOGIN_GOOD ? t->d.login.user : NULL;
+}
+
+enum reason
+talk_judge(struct talk *t, const struct identity *who)
+{
+	const struct proto_target *want = &t->d.target;
+
+	t->who = who;
+	if ((want->host[0] == '\0' && want->addr.len == 0) || !has_rules(t))
+		return R_NONE;
+	return by_rules(t, want->addr.len != 0 ? &want->addr : NULL);
 }
 
 const struct dial_plan *
@@ -307,6 +365,24 @@ await_haste(struct talk *t, const struct talk_side *near)
 	return IO_OK;
 }
 
+/* Ask whether that is a user, and its password.  IO_OK: run the script again. */
+static enum io
+check_login(struct talk *t)
+{
+	enum io got;
+
+	MUST(t->service->users != NULL);
+	if (t->login == NULL && (t->login = login_new(t->worker, t->service->users,
+				     &t->facts.client, &t->d.login, t->task)) == NULL)
+		return fail(t, R_NO_MEMORY);
+	if ((got = login_step(t->login, &t->d.login.state)) != IO_OK)
+		return got;
+	explicit_bzero(t->d.login.password, sizeof(t->d.login.password));
+	login_free(t->login);
+	t->login = NULL;
+	return IO_OK;
+}
+
 /* What the script's answer means.  IO_OK: see ->said and ->over; or, with neither, again. */
 static enum io
 run_script(struct talk *t, enum proto_point point, const struct talk_side sides[2],
@@ -318,9 +394,12 @@ run_script(struct talk *t, enum proto_point point, const struct talk_side sides[
 	got = proto_run(&t->d, t->role->script[point]);
 	if (t->d.no_memory)
 		return fail(t, R_NO_MEMORY);
-	if (got == PROTO_MORE)
+	if (got == PROTO_MORE) {
 		/* What was asked goes out before the answer is waited for. */
-		return deliver(t, sides) == IO_FAILED ? IO_FAILED : fetch(t, sides);
+		if (deliver(t, sides) == IO_FAILED)
+			return IO_FAILED;
+		return t->d.login.state == LOGIN_ASKED ? check_login(t) : fetch(t, sides);
+	}
 	if (got == PROTO_DONE && upgraded != NULL && !t->d.tls_began &&
 	    nothing_behind(t, upgraded) != IO_OK)
 		return IO_FAILED;

@@ -11,6 +11,8 @@
 #include "net/dial.h"
 #include "net/stream.h"
 #include "proto/proto.h"
+#include "tunnel/identity.h"
+#include "tunnel/worker.h"
 
 struct talk;
 
@@ -22,8 +24,8 @@ struct talk_side {
 };
 
 /* `client` was accepted at `since` (loop_now()).  NULL without memory. */
-struct talk *talk_new(const struct proto_conf *, const struct proto_role *, struct loop *,
-    struct pool *, const struct log_ctx *, struct task *, const struct addr *client, int64_t since);
+struct talk *talk_new(struct worker *, const struct service *, const struct log_ctx *,
+    struct task *, const struct addr *client, int64_t since);
 
 /*
  * What is to be said at `point`.  `upgraded`: the stream on which TLS begins behind it (NULL:
@@ -45,7 +47,16 @@ void talk_regret(struct talk *, enum reason, const struct dial *dial);
 /* Was the client told of the end?  A reset could overtake that.  NULL: no. */
 bool talk_took_leave(const struct talk *);
 
-/* Where to connect: `plan`, or the target that the client has asked for. */
+/* As whom the client has logged in; NULL: it has not. */
+const char *talk_user(const struct talk *);
+
+/*
+ * May `who` go where the client has asked for?  A reason to refuse, or R_NONE: at least some
+ * address of that host may be reached.  `who` outlives the talk.
+ */
+enum reason talk_judge(struct talk *, const struct identity *who);
+
+/* Where to connect: `plan`, or the target that the client has asked for, as far as rules allow. */
 const struct dial_plan *talk_dial_plan(struct talk *, const struct dial_plan *plan);
 
 void talk_free(struct talk *); /* NULL is fine */

@@ -33,6 +33,7 @@ enum kit_move_kind {
 	NEXT_POINT,   /* go on with the script of ->point */
 	TARGET_IS,    /* "HOST:PORT", or "look up HOST:PORT" */
 	TARGET_FAILS, /* go on with PROTO_SORRY, and ->reason */
+	LOGIN_IS,     /* "USER:PASSWORD" is asked about, and ->n is the answer */
 };
 
 struct kit_move {
@@ -112,6 +113,10 @@ struct kit_move {
 	{ \
 		TARGET_FAILS, NULL, r, PROTO_SORRY, 0 \
 	}
+#define LOGIN_(t, answer) \
+	{ \
+		LOGIN_IS, t, 0, 0, answer \
+	}
 #define STOP_ \
 	{ \
 		KIT_STOP, NULL, 0, 0, 0 \
@@ -121,6 +126,7 @@ struct kit_move {
 static struct proto_facts kit_facts;
 static bool kit_before_tls;
 static struct addr kit_found;
+static int kit_errnum;
 
 struct kit {
 	const struct proto_role *role;
@@ -204,6 +210,7 @@ static void
 kit_move(struct kit *k, const struct kit_move *m, bool in_pieces)
 {
 	size_t n = m->n > 0 || m->text == NULL ? m->n : strlen(m->text);
+	char login[600];
 	bool all_read;
 
 	switch (m->kind) {
@@ -241,6 +248,16 @@ kit_move(struct kit *k, const struct kit_move *m, bool in_pieces)
 		kit_point(k, m->point);
 		k->d->reason = m->reason;
 		k->d->found = kit_found;
+		k->d->errnum = kit_errnum;
+		break;
+	case LOGIN_IS:
+		kit_run(k);
+		assert_int_equal(k->verdict, PROTO_MORE);
+		assert_int_equal(k->d->login.state, LOGIN_ASKED);
+		(void)snprintf(
+		    login, sizeof(login), "%s:%s", k->d->login.user, k->d->login.password);
+		assert_string_equal(login, m->text);
+		k->d->login.state = (enum proto_login_state)m->n;
 		break;
 	case KIT_STOP:
 		break;

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config/proxies.c -- nobody shall run an open proxy by mistake. */
+#include "config/proxies.h"
+
+/* Does it serve clients that say where they go? */
+static bool
+is_proxy(const struct proto_role *role)
+{
+	return role != NULL && (role->needs_rules || role->names_target);
+}
+
+static void
+check_rules(const struct service_conf *conf, const struct proto_role *role, struct sink *sink)
+{
+	if (conf->rules.n > 0)
+		return;
+	if (role->needs_rules)
+		sink_error(sink, "protocol",
+		    "%s lets clients reach what a rule allows, and there is none; write two lines "
+		    "such as \"allow = from:127.0.0.0/8 -> *:443\" and \"deny = * -> *\"",
+		    conf->proto.proto->name);
+	else
+		sink_warn(sink, "protocol",
+		    "without a rule every client of %s reaches everything but the loopback of this "
+		    "machine; write two lines such as \"allow = * -> *:443\" and \"deny = * -> *\"",
+		    conf->proto.proto->name);
+}
+
+/* Whom the rules ask for must be able to show who they are. */
+static void
+check_certificates(const struct service_conf *conf, struct sink *sink)
+{
+	const struct tls_verify *v = &conf->near.verify;
+
+	if (!rules_ask_for_certificate(&conf->rules))
+		return;
+	if (!service_accepts_tls(conf))
+		sink_error(sink, "allow",
+		    "cn:, san: and spki: are about certificates, and clients come in here without "
+		    "TLS; remove acceptTLS = no, or write user: or from:");
+	else if (!v->chain && !v->peer)
+		sink_error(sink, "allow",
+		    "cn:, san: and spki: believe what a certificate says, so it must be verified; "
+		    "write verifyChain = yes and CAfile = FILE, or verifyPeer = yes");
+}
+
+static void
+check_users(const struct service_conf *conf, const struct proto_role *role, struct sink *sink)
+{
+	bool wanted = rules_ask_for_user(&conf->rules);
+
+	if (wanted && conf->proto.users == NULL)
+		sink_error(sink, "allow",
+		    "user: needs to know the users; write proxyUsers = FILE, made by htpasswd -B");
+	if (conf->proto.users == NULL)
+		return;
+	if (!role->logs_in)
+		sink_warn(sink, "proxyUsers", "has no effect: nobody can log in here; remove it");
+	else if (!wanted)
+		sink_error(sink, "proxyUsers",
+		    "no rule asks for a user, so whoever knows no password reaches as much; write "
+		    "user:* or user:NAME in place of * in allow");
+	else if (!service_accepts_tls(conf))
+		sink_warn(sink, "proxyUsers",
+		    "passwords come in here in clear; remove acceptTLS = no, and write cert = "
+		    "FILE");
+}
+
+void
+proxies_check(const struct service_conf *conf, struct sink *sink)
+{
+	const struct proto_role *role = proto_role(&conf->proto, conf->client);
+
+	if (is_proxy(role)) {
+		check_rules(conf, role, sink);
+		check_certificates(conf, sink);
+		check_users(conf, role, sink);
+		return;
+	}
+	if (conf->rules.n > 0)
+		sink_warn(sink, conf->rules.v[0].allow ? "allow" : "deny",
+		    "has no effect: rules are for protocol = connect and socks as a server");
+	if (conf->proto.users != NULL)
+		sink_warn(sink, "proxyUsers",
+		    "has no effect: users log in to protocol = connect and socks as a server");
+}

@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: Apache-2.0
+# A proxy for CONNECT: on plain and TLS listeners, rules, users, certificates, and what it answers.
+import base64
+import os
+import subprocess
+import time
+
+import pytest
+
+from lib.peer import END, RESET, TlsPeer, own_address
+
+pytestmark = pytest.mark.sanitize
+
+PLAIN = ("acceptTLS = no",)
+
+
+def proxy(scene, *lines, name="proxy", **how):
+    return scene.daemon("\n".join([f"[{name}]", "accept = 127.0.0.1:0", "protocol = connect", *lines, ""]), **how)
+
+
+def head(peer):
+    got = b""
+    while not got.endswith(b"\r\n\r\n"):
+        got += peer.recv(1)
+    return got.decode("ascii").split("\r\n")[:-2]
+
+
+def ask(near, target, *fields, version="1.1", behind=b""):
+    lines = [f"CONNECT {target} HTTP/{version}", f"Host: {target}", *fields]
+    near.send("\r\n".join([*lines, "", ""]).encode() + behind)
+
+
+def answer(near):
+    """An answer that ends the connection: status, the cause of Proxy-Status, and the fields."""
+    got, how = near.rest()
+    assert how == END
+    top, _, body = got.partition(b"\r\n\r\n")
+    status, *lines = top.decode("ascii").split("\r\n")
+    fields = dict(line.split(": ", 1) for line in lines)
+    assert int(fields["Content-Length"]) == len(body) and fields["Connection"] == "close"
+    assert fields["Proxy-Status"].startswith("ginnel; error=")
+    return int(status.split(" ")[1]), fields["Proxy-Status"].partition("=")[2], fields
+
+
+def talk(near, far):
+    near.send(b"there")
+    assert far.recv(5) == b"there"
+    far.send(b"and back")
+    assert near.recv(8) == b"and back"
+    near.shut()
+    assert far.ended() == END
+    far.send(b"still")
+    assert near.recv(5) == b"still", "one direction has ended, the other goes on"
+    far.shut()
+    assert near.ended() == END
+
+
+# --- where it listens
+
+
+def test_in_clear(scene):
+    target = scene.backend()
+    daemon = proxy(scene, *PLAIN, f"allow = * -> {target.address}")
+    near = scene.connect(daemon.port("proxy"))
+    ask(near, target.address, behind=b"hello")
+    far = scene.keep(target.accept())
+    assert far.recv(5) == b"hello", "what came behind the request is data"
+    assert head(near) == ["HTTP/1.1 200 OK", 'Proxy-Status: ginnel; next-hop="127.0.0.1"']
+    talk(near, far)
+    end = daemon.wait_end(end="done")
+    assert (end.to_tls, end.to_socket) in ((13, 10), (10, 13)), "the request and its answer do not count"
+
+
+def test_inside_tls(scene, pki):
+    target = scene.backend()
+    daemon = proxy(scene, f"cert = {pki.server.bundle}", f"allow = * -> {target.address}")
+    near = scene.tls(daemon.port("proxy"))
+    ask(near, target.address, behind=b"hello")
+    far = scene.keep(target.accept())
+    assert far.recv(5) == b"hello"
+    assert head(near)[0] == "HTTP/1.1 200 OK"
+    talk(near, far)
+    daemon.wait_end(end="done")
+
+
+def test_tls_runs_through_it(scene, pki):
+    target = scene.backend()
+    daemon = proxy(scene, f"cert = {pki.server.bundle}", f"allow = * -> {target.address}")
+    near = scene.tls(daemon.port("proxy"))
+    ask(near, target.address)
+    head(near)
+    far = scene.keep(target.accept())
+    near.send(b"\x16\x03\x01")
+    assert far.recv(3) == b"\x16\x03\x01"
+
+
+def test_ipv6_literal(scene):
+    target = scene.backend(host="::1")
+    daemon = proxy(scene, *PLAIN, f"allow = * -> [::1]:{target.port}")
+    near = scene.connect(daemon.port("proxy"))
+    ask(near, f"[::1]:{target.port}")
+    far = scene.keep(target.accept())
+    assert head(near)[1] == 'Proxy-Status: ginnel; next-hop="::1"'
+    talk(near, far)
+
+
+def test_a_request_in_pieces(scene):
+    target = scene.backend()
+    daemon = proxy(scene, *PLAIN, f"allow = * -> {target.address}")
+    near = scene.connect(daemon.port("proxy"))
+    for byte in f"CONNECT {target.address} HTTP/1.0\r\n\r\n".encode():
+        near.send(bytes([byte]))
+    far = scene.keep(target.accept())
+    head(near)
+    talk(near, far)
+
+
+# --- what it refuses
+
+
+@pytest.mark.parametrize("request_, status, cause", [
+    (b"GET http://www.test/ HTTP/1.1\r\nHost: www.test\r\n\r\n", 405, "http_request_denied"),
+    (b"CONNECT a:1 HTTP/1.1\r\n\r\n", 400, "http_request_error"),
+    (b"CONNECT a:1 HTTP/1.0\n\n", 400, "http_request_error"),
+    (b"CONNECT a:0 HTTP/1.0\r\n\r\n", 400, "http_request_error"),
+    (b"CONNECT a:1 HTTP/1.0\r\nA: " + 9000 * b"a", 431, "http_request_error"),
+    (b"CONNECT 127.0.0.1:1 HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n", 403, "destination_ip_prohibited"),
+])
+def test_refusals(scene, request_, status, cause):
+    daemon = proxy(scene, *PLAIN, "allow = * -> *")
+    near = scene.connect(daemon.port("proxy"))
+    near.send(request_)
+    assert answer(near)[:2] == (status, cause)
+    daemon.wait_log("end=(proto_client|target_refused)")
+
+
+def test_dead_and_unknown_targets(scene):
+    dead = scene.backend()
+    dead.close()
+    daemon = proxy(scene, *PLAIN, "allow = * -> *!")
+    near = scene.connect(daemon.port("proxy"))
+    ask(near, dead.address)
+    assert answer(near)[:2] == (502, "connection_refused")
+    daemon.wait_end(end="connect")
+    near = scene.connect(daemon.port("proxy"))
+    ask(near, "no-such-host.invalid:80")
+    assert answer(near)[:2] == (502, "dns_error")
+    daemon.wait_end(end="resolve")
+
+
+def test_a_target_that_is_this_proxy(scene):
+    daemon = proxy(scene, *PLAIN, "allow = * -> *!")
+    port = daemon.port("proxy")
+    near = scene.connect(daemon.port("proxy"))
+    ask(near, f"127.0.0.1:{port}")
+    assert answer(near)[:2] == (502, "proxy_loop_detected")
+    daemon.wait_end(end="loop")
+
+
+# --- rules
+
+HIDDEN = ["127.0.0.1", "127.9.9.9", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::127.0.0.1]", "localhost",
+          "LocalHost", "[64:ff9b::127.0.0.1]", "[2002:7f00:1::]"]
+
+
+@pytest.mark.parametrize("host", HIDDEN)
+def test_no_form_of_an_address_reaches_loopback(scene, host):
+    target = scene.backend(host="::1" if ":" in host and "127" not in host else "127.0.0.1")
+    daemon = proxy(scene, *PLAIN, "allow = * -> *", "allow = * -> 0.0.0.0/0", "allow = * -> ::/0")
+    near = scene.connect(daemon.port("proxy"))
+    ask(near, f"{host}:{target.port}")
+    assert answer(near)[:2] == (403, "destination_ip_prohibited")
+    daemon.wait_end(end="target_refused")
+    assert target.unvisited()
+
+
+@pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f.1", "0x7f000001", "0177.0.0.1", "127.0.0.1."])
+def test_other_spellings_are_no_hosts(scene, host):
+    target = scene.backend()
+    daemon = proxy(scene, *PLAIN, "allow = * -> *!")
+    near = scene.connect(daemon.port("proxy"))
+    ask(near, f"{host}:{target.port}", version="1.0")
+    assert answer(near)[0] == 400
+    assert target.unvisited()
+
+
+def test_the_first_rule_that_fits_decides(scene):
+    target, other = scene.backend(), scene.backend()
+    daemon = proxy(scene, *PLAIN, f"deny = * -> 127.0.0.0/8:{other.port}", "allow = from:127.0.0.0/8 -> localhost",
+                   "deny = * -> *")
+    near = scene.connect(daemon.port("proxy"))
+    ask(near, f"localhost:{target.port}")
+    far = scene.keep(target.accept())
+    head(near)
+    talk(near, far)
+    near = scene.connect(daemon.port("proxy"))
+    ask(near, f"localhost:{other.port}")
+    assert answer(near)[0] == 403
+    daemon.wait_log(r"Rules: denied by deny = \* -> 127.0.0.0/8")
+    assert other.unvisited()
+
+
+def test_without_a_rule_it_does_not_start(scene):
+    scene.file("open.conf", "[proxy]\naccept = 127.0.0.1:0\nprotocol = connect\nacceptTLS = no\n")
+    for command in (["check", "open.conf"], ["open.conf"]):
+        result = scene.run(*command)
+        said = result.stdout + result.stderr
+        assert result.returncode == 78 and "allow = from:127.0.0.0/8 -> *:443" in said and "deny = * -> *" in said, said
+
+
+@pytest.mark.parametrize("lines, says", [
+    (["allow = user:a -> *", "acceptTLS = no"], "proxyUsers = FILE"),
+    (["allow = * -> *", "proxyUsers = users", "acceptTLS = no"], "no rule asks for a user"),
+    (["allow = cn:a -> *", "acceptTLS = no"], "without TLS"),
+    (["allow = cn:a -> *", "cert = CERT"], "must be verified"),
+    (["allow = * -> *", "connect = 80", "exec = /bin/cat", "acceptTLS = no"], "two endpoints"),
+    (["allow = a -> *", "acceptTLS = no"], "names nobody"),
+    (["allow = user:a -> *", "proxyUsers = plain", "acceptTLS = no"], "not hashed by"),
+    (["allow = user:a -> *", "proxyUsers = empty", "acceptTLS = no"], "nobody is in it"),
+    (["allow = user:a -> *", "proxyUsers = twice", "acceptTLS = no"], "in it twice"),
+    (["allow = user:a -> *", "proxyUsers = missing", "acceptTLS = no"], "No such file"),
+])
+def test_what_cannot_work_is_refused(scene, pki, lines, says):
+    scene.file("users", USERS)
+    scene.file("plain", "a:secret\n")
+    scene.file("empty", "# nobody\n\n")
+    scene.file("twice", USERS + USERS)
+    text = "\n".join(["[proxy]", "accept = 127.0.0.1:0", "protocol = connect", *lines, ""])
+    scene.file("bad.conf", text.replace("CERT", pki.server.bundle))
+    result = scene.run("check", "bad.conf")
+    assert result.returncode == 78 and says in result.stdout + result.stderr, result.stdout + result.stderr
+
+
+# --- users
+
+# alice: wonderland, by bcrypt of the least cost; bob: builder, by SHA-512 crypt; carol: yescrypt.
+USERS = """\
+alice:$2b$04$Su3B5rKeHkL/ezfc/GEbTOxB7nJqZwzr0sI9uVg5Kefflbt7Qq2mq
+bob:$6$rounds=1000$6rcJ0HcBxkYj5pGI$YPdhkuMTQ36FYS0PHhB46oHY.DAL4QGALDzz1CyDNkIbuy7WXyKDp2BbZfoPKMAwFAMtL3/XNRW4icuuJP6Od/
+carol:$y$j75$/Z.5TEb1BUf.EF3zQGg7U/$ENmKhkUME9CRdDxwCxLbgMuHjgHYsHjbnxARcngc4tB
+"""
+
+
+@pytest.fixture
+def users(scene):
+    path = scene.file("users", USERS)
+    os.chmod(path, 0o600)
+    return path
+
+
+def basic(user, password):
+    return "Proxy-Authorization: Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+@pytest.mark.parametrize("user, password", [("alice", "wonderland"), ("bob", "builder"), ("carol", "singer")],
+                         ids=["bcrypt", "sha512", "yescrypt"])
+def test_users(scene, users, user, password):
+    target = scene.backend()
+    daemon = proxy(scene, *PLAIN, f"proxyUsers = {users}", f"allow = user:{user} -> {target.address}")
+    near = scene.connect(daemon.port("proxy"))
+    ask(near, target.address)
+    status, _, fields = answer(near)
+    assert status == 407 and fields["Proxy-Authenticate"].startswith("Basic realm=")
+    daemon.wait_end(end="login_wanted")
+    assert target.unvisited()
+    near = scene.connect(daemon.port("proxy"))
+    ask(near, target.address, basic(user, password), behind=b"hello")
+    far = scene.keep(target.accept())
+    head(near)
+    assert far.recv(5) == b"hello"
+    talk(near, far)
+    daemon.wait_end(end="done")
+    assert password not in daemon.log() and basic(user, password).split()[-1] not in daemon.log()
+
+
+def test_a_user_does_not_help_everywhere(scene, users):
+    target = scene.backend()
+    daemon = proxy(scene, *PLAIN, f"proxyUsers = {users}", f"allow = user:alice -> {target.address}")
+    for where, login, status in (("127.0.0.1:1", (), 403), (target.address, (basic("bob", "builder"),), 403),
+                                 (target.address, (basic("alice", "builder"),), 407),
+                                 (target.address, (basic("mallory", "wonderland"),), 407),
+                                 (target.address, ("Proxy-Authorization: Basic !",), 407)):
+        near = scene.connect(daemon.port("proxy"))
+        ask(near, where, *login)
+        assert answer(near)[0] == status, (where, login)
+    assert target.unvisited()
+    daemon.wait_end(end="login_failed")
+
+
+def test_who_tries_often_waits(scene, users):
+    daemon = proxy(scene, *PLAIN, f"proxyUsers = {users}", "allow = user:* -> *")
+    spent = []
+    for _ in range(3):
+        near = scene.connect(daemon.port("proxy"))
+        begun = time.monotonic()
+        ask(near, "a.test:1", basic("alice", "guess"))
+        assert answer(near)[0] == 407
+        spent.append(time.monotonic() - begun)
+    assert spent[0] >= 0.2 and spent[2] >= 0.7, spent
+
+
+def test_users_are_read_again(scene, users):
+    target = scene.backend()
+    daemon = proxy(scene, *PLAIN, f"proxyUsers = {users}", f"allow = user:* -> {target.address}")
+    scene.file("users", USERS.split("\n", 1)[1])
+    daemon.reload()
+    near = scene.connect(daemon.port("proxy"))
+    ask(near, target.address, basic("alice", "wonderland"))
+    assert answer(near)[0] == 407
+
+
+def test_a_file_that_others_can_read(scene, users):
+    os.chmod(users, 0o644)
+    daemon = proxy(scene, *PLAIN, f"proxyUsers = {users}", "allow = user:* -> *")
+    daemon.wait_log("Insecure file permissions on .*users")
+
+
+# --- certificates
+
+
+@pytest.mark.parametrize("who, good", [("cn:client.test", True), ("cn:c*.test", True), ("cn:*", True), ("cn:somebody", False),
+                                       ("san:client@mail.test", True), ("san:CLIENT.*", True), ("san:other", False),
+                                       ("spki", True), ("spki:" + 64 * "0", False)])
+def test_rules_about_certificates(scene, pki, who, good):
+    target = scene.backend()
+    if who == "spki":
+        pipe = f"openssl x509 -in {pki.client.bundle} -pubkey -noout | openssl pkey -pubin -outform DER | sha256sum"
+        who = "spki:" + subprocess.check_output(["sh", "-c", pipe], text=True).split()[0]
+    daemon = proxy(scene, f"cert = {pki.server.bundle}", f"CAfile = {pki.ca.path}", "verifyChain = yes",
+                   f"allow = {who} -> {target.address}")
+    near = scene.tls(daemon.port("proxy"), pki.client_context(pki.client))
+    ask(near, target.address)
+    if not good:
+        assert answer(near)[0] == 403
+        assert target.unvisited()
+        return
+    far = scene.keep(target.accept())
+    head(near)
+    talk(near, far)
