@@ -511,6 +511,8 @@ def test_client_and_server_understand_each_other(scene, pki, protocol, lines):
     target = scene.server(echo, host=host)
     mutual = [f"CAfile = {pki.ca.path}", "verify = 2", f"protocol = {protocol}"]
     connect = [] if protocol == "socks" else [f"connect = {target.address}"]
+    if protocol == "connect":
+        connect.append("allow = cn:client.test -> *!")
     server = scene.daemon("\n".join(["[tunnel]", "accept = 127.0.0.1:0", f"cert = {pki.server.bundle}", *mutual,
                                      *connect]))
     client = scene.daemon(scene.section(
@@ -531,7 +533,8 @@ def test_client_and_server_understand_each_other(scene, pki, protocol, lines):
     (["client = yes", "protocol = connect", "connect = 1"], "protocolHost not specified"),
     (["client = yes", "protocol = socks", "connect = 1", "protocolHost = www.test"], "write protocolHost = HOST:PORT"),
     (["protocol = socks", "connect = 1"], "Each service must define two endpoints"),
-    (["protocol = connect"], "Each service must define two endpoints"),
+    (["protocol = connect"], "write two lines such as"),
+    (["protocol = connect", "connect = 1"], "write two lines such as"),
     (["client = yes", "protocol = connect", "connect = 1", "protocolHost = a:1", "protocolUsername = u",
       f"protocolPassword = {SECRET}{'x' * 3000}"], "user and password together"),
 ])
@@ -544,7 +547,7 @@ def test_configurations_that_are_refused(scene, pki, lines, complaint):
 
 
 def test_check_warns_of_an_open_proxy(scene, pki):
-    text = f"[s]\naccept = 0\ncert = {pki.server.bundle}\nconnect = 1\nprotocol = connect\n"
+    text = f"[s]\naccept = 0\ncert = {pki.server.bundle}\nprotocol = socks\n"
     done = scene.run("check", scene.file("open.conf", text))
     assert done.returncode == 0
-    assert re.search("every client reach every address", done.stdout + done.stderr)
+    assert re.search("without a rule every client of socks", done.stdout + done.stderr)
