@@ -74,6 +74,7 @@ struct stream {
 	enum fault fault;
 	int errnum;
 	bool socket_eof; /* the peer's FIN was read */
+	bool alerted;	 /* by a fatal alert of TLS, in either direction */
 	bool held;	 /* the filter waits for others than the peer; the task will run */
 	bool more;	 /* what is in `out` may wait for what follows it, in one packet */
 	bool ending;	 /* our end is wanted: behind `out` */

@@ -142,7 +142,10 @@ make_bio_method(void)
 	bio_method = m;
 }
 
-/* An SSL_set_msg_callback(3): count what the peer can make us do without sending data. */
+/*
+ * An SSL_set_msg_callback(3): count what the peer can make us do without sending data, and see
+ * whether either side has told the other of a fault.
+ */
 static void
 on_message(int sent, int version, int type, const void *bytes, size_t n, SSL *ssl, void *stream)
 {
@@ -152,6 +155,8 @@ on_message(int sent, int version, int type, const void *bytes, size_t n, SSL *ss
 
 	(void)version;
 	(void)ssl;
+	if (type == SSL3_RT_ALERT && n > 0 && *(const uint8_t *)bytes == SSL3_AL_FATAL)
+		s->alerted = true;
 	if (sent || type != SSL3_RT_HANDSHAKE || n == 0 ||
 	    *(const uint8_t *)bytes != SSL3_MT_KEY_UPDATE)
 		return;

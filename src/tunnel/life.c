@@ -275,12 +275,13 @@ log_end(struct session *s, enum reason reason, const char *word)
 	    reason == R_DONE ? "" : info->words, *info->hint != '\0' ? "; " : "", info->hint);
 }
 
-/* After a TLS fault, an alert tells the peer the cause; a reset would overtake it. */
+/* After a fault of TLS an alert tells the peer the cause; a reset would overtake it. */
 static bool
 has_alert(const struct stream *s)
 {
-	return s->fault == FAULT_TLS || s->fault == FAULT_CERT || s->fault == FAULT_NO_CERT ||
-	       s->fault == FAULT_REVOKED;
+	if (s->fault == FAULT_TLS)
+		return s->alerted; /* there is none for bytes that are not TLS at all */
+	return s->fault == FAULT_CERT || s->fault == FAULT_NO_CERT || s->fault == FAULT_REVOKED;
 }
 
 /* A session stands in one of its worker's lists: set up, or standing. */
