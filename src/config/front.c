@@ -49,9 +49,31 @@ check_alpn(const struct service_conf *conf, struct sink *sink)
 		    conf->proto.proto->name, role->alpn);
 }
 
+/* A header, and what it makes of the client. */
+static void
+check_proxy_protocol(const struct service_conf *conf, struct sink *sink)
+{
+	const struct front_conf *front = &conf->front;
+	bool says_itself =
+	    conf->proto.proto != NULL && strcmp(conf->proto.proto->name, "proxy") == 0;
+
+	if (front->proxy_out != PROXY_OFF && says_itself)
+		sink_error(sink, "proxyProtocol",
+		    "protocol = proxy sends a header already; remove one of them");
+	if (front->proxy_out != PROXY_OFF && conf->exec.path != NULL)
+		sink_error(sink, "proxyProtocol",
+		    "a program finds the client's address in REMOTE_HOST and REMOTE_PORT; remove "
+		    "it");
+	if (front->proxy_from.n > 0 && conf->ident != NULL)
+		sink_error(sink, "ident",
+		    "the client's machine knows nothing of the proxy's connection; remove it, or "
+		    "proxyProtocolFrom");
+}
+
 void
 front_check(const struct service_conf *conf, struct sink *sink)
 {
 	check_passthrough(conf, sink);
 	check_alpn(conf, sink);
+	check_proxy_protocol(conf, sink);
 }

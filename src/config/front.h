@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config/front.h -- what a section says about the way in: passthrough, alpn. */
+/* config/front.h -- what a section says about the way in: passthrough, alpn, PROXY headers. */
 #ifndef GINNEL_CONFIG_FRONT_H
 #define GINNEL_CONFIG_FRONT_H
 

@@ -16,7 +16,6 @@ enum {
 	TLV_AUTHORITY = 0x02,
 	TLV_CRC32C = 0x03,
 	TLV_NOOP = 0x04,
-	TLV_UNIQUE_ID = 0x05,
 	TLV_SSL = 0x20,
 	SSL_VERSION = 0x21,
 	SSL_CN = 0x22,
@@ -203,7 +202,7 @@ is_told_anew(const struct proxy_facts *f, uint8_t type)
 		return f->alpn.n > 0;
 	case TLV_AUTHORITY:
 		return f->authority.n > 0;
-	case TLV_UNIQUE_ID:
+	case PROXY_HEADER_UNIQUE_ID:
 		return f->unique_id.n > 0;
 	case TLV_SSL:
 		return f->tls.is_there;
@@ -229,6 +228,21 @@ pass_on(struct out *o, const struct proxy_facts *f)
 	}
 }
 
+bool
+proxy_header_has(const struct proxy_bytes *tlvs, uint8_t type)
+{
+	struct rd r = rd_of(tlvs->p, tlvs->n);
+
+	while (rd_left(&r) > 0) {
+		bool found = rd_u8(&r) == type;
+
+		rd_block(&r, 2);
+		if (found)
+			return true;
+	}
+	return false;
+}
+
 size_t
 proxy_header_v2(uint8_t out[PROXY_HEADER_V2_MAX], const struct addr *client,
     const struct addr *accepted, const struct proxy_facts *f)
@@ -244,7 +258,7 @@ proxy_header_v2(uint8_t out[PROXY_HEADER_V2_MAX], const struct addr *client,
 	put_addresses(&o, &p);
 	put_tlv(&o, TLV_ALPN, f->alpn);
 	put_tlv(&o, TLV_AUTHORITY, f->authority);
-	put_tlv(&o, TLV_UNIQUE_ID, f->unique_id);
+	put_tlv(&o, PROXY_HEADER_UNIQUE_ID, f->unique_id);
 	if (f->tls.is_there)
 		put_tls(&o, f);
 	pass_on(&o, f);

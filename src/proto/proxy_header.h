@@ -15,6 +15,7 @@ enum {
 	PROXY_HEADER_V1_MAX = 107, /* doc/proxy-protocol.txt 2.1, with CRLF */
 	PROXY_HEADER_V2_MAX = 4096,
 	PROXY_HEADER_SIGNATURE = 12,
+	PROXY_HEADER_UNIQUE_ID = 0x05, /* the type of its TLV */
 };
 
 extern const uint8_t proxy_header_signature[PROXY_HEADER_SIGNATURE]; /* of version 2 */
@@ -50,6 +51,9 @@ size_t proxy_header_v1(
  */
 size_t proxy_header_v2(uint8_t out[PROXY_HEADER_V2_MAX], const struct addr *client,
     const struct addr *accepted, const struct proxy_facts *) MUST_CHECK;
+
+/* Is there a TLV of this type among them? */
+bool proxy_header_has(const struct proxy_bytes *tlvs, uint8_t type);
 
 /* CRC32c (RFC 4960, appendix B) of `n` more bytes; begin with 0. */
 uint32_t proxy_header_crc32c(uint32_t crc, const void *, size_t n);

@@ -617,6 +617,19 @@ tls_stream_has_alpn(const struct stream *s)
 	return n > 0;
 }
 
+const SSL *
+tls_stream_ssl(const struct stream *s, const struct tls_context **tc)
+{
+	*tc = state_of(s)->tc;
+	return state_of(s)->ssl;
+}
+
+bool
+tls_stream_is_unverified(const struct stream *s)
+{
+	return state_of(s)->unverified;
+}
+
 /* Whole: verify_name() cuts what does not fit, and fills `size` nearly up then. */
 static bool
 whole_name(const X509_NAME *name, char *out, size_t size)

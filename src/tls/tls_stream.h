@@ -34,6 +34,11 @@ const char *tls_stream_sni(const struct stream *);
 const char *tls_stream_version(const struct stream *);
 bool tls_stream_has_alpn(const struct stream *); /* it asked for tls_context_take_alpn()'s name */
 
+/* For tls/ itself: the library's object, and the context that it was made of. */
+const SSL *tls_stream_ssl(const struct stream *, const struct tls_context **tc);
+/* Was the peer let in by tls_stream_admit()? */
+bool tls_stream_is_unverified(const struct stream *);
+
 /*
  * The names of the peer's certificate, as the log writes them but whole.  False: it showed none, or
  * a name does not fit (a part of a name could be the name of somebody else).

@@ -69,7 +69,7 @@ has_its_share(const struct worker *w, const struct addr *source)
 
 /* May one more client come in?  The reason why not, or R_NONE. */
 static enum reason
-refusal(const struct worker *w, const struct addr *peer)
+refusal(const struct worker *w, const struct service *s, const struct addr *peer)
 {
 	const struct limits *limits = &w->common->limits;
 	unsigned room = limits->pending / w->common->worker_count;
@@ -80,7 +80,9 @@ refusal(const struct worker *w, const struct addr *peer)
 		return R_NO_MEMORY;
 	if (w->pending_count >= room)
 		return R_FLOOD;
-	if (w->pending_count >= room / 2 && has_its_share(w, peer))
+	/* A proxy before us is the source of all its clients. */
+	if (w->pending_count >= room / 2 && s->conf->front.proxy_from.n == 0 &&
+	    has_its_share(w, peer))
 		return R_FLOOD;
 	return R_NONE;
 }
@@ -167,10 +169,11 @@ let_in(struct gate *g, int fd, const struct addr *peer)
 {
 	struct worker *w = g->worker;
 	struct client client = { .service = g->service, .fd = fd, .peer = *peer };
-	enum reason why = refusal(w, peer);
+	enum reason why = refusal(w, g->service, peer);
 
 	w->counters.accepted++;
-	if (why == R_NONE)
+	/* Whom a proxy speaks for gets a seat when it is known who that is. */
+	if (why == R_NONE && g->service->conf->front.proxy_from.n == 0)
 		why = seat_take(
 		    &client.seat, g->service->seats, &g->service->conf->limits, peer, w->mailbox);
 	if (why != R_NONE) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tunnel/guard.c -- who may come in, by the word of others: libwrap and ident, in this order. */
+/* tunnel/guard.c -- who may come in: by our own lists, and then by the word of others, libwrap and
+ * ident. */
 #include "tunnel/guard.h"
 
 #include "base/text.h"
@@ -28,7 +29,8 @@ struct guard {
 bool
 guard_is_wanted(const struct service_conf *conf, bool again)
 {
-	return conf->libwrap || (conf->ident != NULL && !again);
+	return front_conf_has_list(&conf->front) || conf->libwrap ||
+	       (conf->ident != NULL && !again);
 }
 
 /* The first service with libwrap = yes, or NULL. */
@@ -152,8 +154,14 @@ enum io
 guard_step(struct guard *g)
 {
 	enum io got = IO_OK;
+	char text[ADDR_TEXT];
 
 	CHECK_OBJ(g, GUARD_MAGIC);
+	if (!front_conf_lets_in(&g->conf->front, g->peer)) {
+		log_warn(g->log, "Service [%s] REFUSED by allowFrom and denyFrom from %s",
+		    g->conf->name, addr_text(g->peer, text));
+		return refuse(g, R_NOT_ALLOWED);
+	}
 	if (g->wrap)
 		got = ask_wrappers(g);
 	if (got == IO_OK && g->identify)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tunnel/guard.h -- who may come in, by the word of others: libwrap and ident. */
+/* tunnel/guard.h -- who may come in: allowFrom and denyFrom, libwrap and ident. */
 #ifndef GINNEL_TUNNEL_GUARD_H
 #define GINNEL_TUNNEL_GUARD_H
 
@@ -8,7 +8,7 @@
 
 struct guard;
 
-/* Does the service ask anyone at all?  `again`: its client has been let in by another one. */
+/* Does the service ask for anything at all?  `again`: its client has been let in by another one. */
 bool guard_is_wanted(const struct service_conf *, bool again);
 /* Can all that the plan asks be asked?  False: logged. */
 bool guard_is_possible(const struct plan *) MUST_CHECK;

@@ -11,6 +11,7 @@
 enum want {
 	ALWAYS,
 	NEAR_PROGRAM,
+	SPOKEN_FOR,
 	QUEUE,
 	OTHER_SEAT,
 	GUARD,
@@ -19,6 +20,7 @@ enum want {
 	NEAR_TLS,
 	FAR_PROGRAM,
 	FAR_TARGET,
+	INTRODUCED,
 	FAR_TLS,
 	SCRIPT
 };
@@ -31,6 +33,8 @@ static const struct step {
 } steps[] = {
 	/* near program: start it */
 	[STEP_LAUNCH] = { "launch", step_exec, NEAR_PROGRAM, 0 },
+	/* the proxy before us tells who the client is */
+	[STEP_HEADER] = { "header", step_header, SPOKEN_FOR, 0 },
 	/* wait until the service has room */
 	[STEP_SEAT] = { "seat", step_seat, QUEUE, 0 },
 	/* ask others about the client */
@@ -53,6 +57,8 @@ static const struct step {
 	[STEP_CONNECT] = { "connect", step_far_connect, FAR_TARGET, 0 },
 	/* ... which failed, and the client is told */
 	[STEP_SORRY] = { "sorry", step_talk, SCRIPT, PROTO_SORRY },
+	/* tell the target who the client is */
+	[STEP_INTRODUCE] = { "introduce", step_introduce, INTRODUCED, 0 },
 	/* what is said with both before TLS begins on one side */
 	[STEP_CLEAR] = { "clear", step_talk, SCRIPT, PROTO_CLEAR },
 	/* far TLS: handshake */
@@ -64,15 +70,15 @@ static const struct step {
 
 /* The orders in which a tunnel lives through them; what its service does not want is passed over.
  */
-static const enum step_id tls_first[] = { STEP_LAUNCH, STEP_SEAT, STEP_ADMIT, STEP_EARLY, STEP_PEEK,
-	STEP_RESEAT, STEP_READMIT, STEP_SECURE, STEP_REQUEST, STEP_EXEC, STEP_CONNECT, STEP_CLEAR,
-	STEP_UPGRADE, STEP_LATE, STEP_RELAY };
-static const enum step_id connect_first[] = { STEP_LAUNCH, STEP_SEAT, STEP_ADMIT, STEP_EARLY,
-	STEP_EXEC, STEP_CONNECT, STEP_UPGRADE, STEP_CLEAR, STEP_PEEK, STEP_RESEAT, STEP_READMIT,
-	STEP_SECURE, STEP_LATE, STEP_RELAY };
-static const enum step_id client_order[] = { STEP_LAUNCH, STEP_SEAT, STEP_ADMIT, STEP_PEEK,
-	STEP_RESEAT, STEP_READMIT, STEP_SECURE, STEP_REQUEST, STEP_EXEC, STEP_CONNECT, STEP_CLEAR,
-	STEP_UPGRADE, STEP_LATE, STEP_RELAY };
+static const enum step_id tls_first[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEAT, STEP_ADMIT,
+	STEP_EARLY, STEP_PEEK, STEP_RESEAT, STEP_READMIT, STEP_SECURE, STEP_REQUEST, STEP_EXEC,
+	STEP_CONNECT, STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_RELAY };
+static const enum step_id connect_first[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEAT, STEP_ADMIT,
+	STEP_EARLY, STEP_EXEC, STEP_CONNECT, STEP_INTRODUCE, STEP_UPGRADE, STEP_CLEAR, STEP_PEEK,
+	STEP_RESEAT, STEP_READMIT, STEP_SECURE, STEP_LATE, STEP_RELAY };
+static const enum step_id client_order[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEAT, STEP_ADMIT,
+	STEP_PEEK, STEP_RESEAT, STEP_READMIT, STEP_SECURE, STEP_REQUEST, STEP_EXEC, STEP_CONNECT,
+	STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_RELAY };
 
 static const enum step_id *
 order_of(const struct service *service)
@@ -92,6 +98,8 @@ life_wants(const struct session *s, enum step_id step)
 	switch (steps[step].want) {
 	case NEAR_PROGRAM:
 		return service_starts_itself(service->conf);
+	case SPOKEN_FOR:
+		return s->peer.len != 0 && service->conf->front.proxy_from.n > 0;
 	case QUEUE:
 		return seat_waits(&s->seat);
 	case OTHER_SEAT:
@@ -110,6 +118,8 @@ life_wants(const struct session *s, enum step_id step)
 		       !s->redirected;
 	case FAR_TARGET:
 		return !life_wants(s, STEP_EXEC);
+	case INTRODUCED:
+		return service->conf->front.proxy_out != PROXY_OFF && s->far.kind == STREAM_SOCKET;
 	case FAR_TLS:
 		return service->far != NULL;
 	case SCRIPT:
@@ -325,6 +335,8 @@ life_end(struct session *s, enum reason reason)
 	dial_free(s->dial);
 	guard_free(s->guard);
 	route_free(s->route);
+	free(s->heard);
+	free(s->asked_for);
 	talk_free(s->talk);
 	peer_id_free(s->cert);
 	exec_forget(s->program);

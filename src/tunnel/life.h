@@ -22,6 +22,7 @@ enum next { MORE, WAIT, END }; /* a step's answer to life_run() */
 
 enum step_id {
 	STEP_LAUNCH,
+	STEP_HEADER,
 	STEP_SEAT,
 	STEP_ADMIT,
 	STEP_EARLY,
@@ -33,6 +34,7 @@ enum step_id {
 	STEP_EXEC,
 	STEP_CONNECT,
 	STEP_SORRY,
+	STEP_INTRODUCE,
 	STEP_CLEAR,
 	STEP_UPGRADE,
 	STEP_LATE,
@@ -57,6 +59,8 @@ struct session {
 	struct seat seat;		/* in the service; before it, in its queue */
 	struct guard *guard;		/* in STEP_ADMIT and STEP_READMIT */
 	const struct service *admitted; /* the service that let the client in */
+	struct heard *heard;		/* of the PROXY header; NULL: none came */
+	char *asked_for;		/* passed on: the name in the ClientHello, or NULL */
 	struct route *route;		/* transparent: as the dial */
 	struct exec_start *program;	/* in STEP_LAUNCH and STEP_EXEC */
 	struct log_ctx log;

@@ -10,6 +10,7 @@
 #include "net/sock.h"
 #include "proto/proto.h"
 #include "tls/conf.h"
+#include "tunnel/front_conf.h"
 #include "tunnel/limit_conf.h"
 #include "tunnel/rules.h"
 
@@ -56,6 +57,7 @@ struct service_conf {
 	struct proto_conf proto;
 	struct rules rules; /* whom a client may reach that names its target */
 	struct limit_conf limits;
+	struct front_conf front;
 	struct tls_conf near, far; /* the accepted and the connected side */
 };
 

@@ -33,7 +33,8 @@ greet_near(struct session *s)
 	log_debug(&s->log, "Service [%s] accepted (FD=%d) from %s", conf->name, s->near.watch.fd,
 	    addr_text(&s->peer, text));
 	log_debug(&s->log, "Service [%s] started", conf->name);
-	if (!life_wants(s, STEP_ADMIT)) /* otherwise when it is let in */
+	if (!life_wants(s, STEP_HEADER) &&
+	    !life_wants(s, STEP_ADMIT)) /* otherwise when it is let in */
 		step_admit_greet(s);
 }
 

@@ -6,6 +6,8 @@
 #include "tunnel/hosts.h"
 #include "tunnel/steps.h"
 
+#include <string.h>
+
 /* Find the service that is asked for.  False: there is none, and the client is told so. */
 static bool
 choose_service(struct session *s, const struct hello *hello)
@@ -19,6 +21,17 @@ choose_service(struct session *s, const struct hello *hello)
 	if (chosen != s->service)
 		life_hand_to(s, chosen);
 	return true;
+}
+
+/* What was looked at waits for the relay. */
+static enum next
+pass_on(struct session *s, const struct hello *hello)
+{
+	log_info(&s->log, "TLS is passed on unopened");
+	if (hello->sni[0] != '\0' && s->service->conf->front.proxy_out == PROXY_V2 &&
+	    (s->asked_for = strdup(hello->sni)) == NULL)
+		return life_finish(s, R_NO_MEMORY);
+	return life_go_on(s);
 }
 
 /* Look at the ClientHello before anything is spent on the client: no SSL is made for a silent one.
@@ -40,8 +53,8 @@ step_near_peek(struct session *s)
 		break;
 	case IO_AGAIN:
 		buf_settle(&s->near.in, s->worker->pool);
-		/* Who begins with TLS before a greeting was heard of while we talked. */
-		if (s->talk == NULL || buf_len(&s->near.in) == 0)
+		/* What came with a header, or before a greeting was heard, is here already. */
+		if (buf_len(&s->near.in) == 0)
 			return WAIT;
 		break;
 	case IO_EOF:
@@ -61,10 +74,8 @@ step_near_peek(struct session *s)
 	}
 	if (!choose_service(s, &hello))
 		return life_finish(s, R_SNI_UNKNOWN);
-	if (s->service->conf->passthrough) { /* what was looked at waits for the relay */
-		log_info(&s->log, "TLS is passed on unopened");
-		return life_go_on(s);
-	}
+	if (s->service->conf->passthrough)
+		return pass_on(s, &hello);
 	if (!tls_stream_accept(&s->near, s->service->near, s->worker->resolver, hello.sni))
 		return life_finish(s, R_NO_MEMORY);
 	return life_go_on(s);

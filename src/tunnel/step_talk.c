@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tunnel/step_talk.c -- what a protocol says before the relay. */
+#include "tunnel/heard.h"
 #include "tunnel/steps.h"
 
 /* The dialogue, if it has not begun.  False: no memory. */
 bool
 step_talk_begin(struct session *s)
 {
-	if (s->talk == NULL)
-		s->talk = talk_new(s->worker, s->service, &s->log, &s->task, &s->peer, s->started);
+	if (s->talk != NULL)
+		return true;
+	s->talk = talk_new(s->worker, s->service, &s->log, &s->task, &s->peer, s->started);
+	if (s->talk != NULL && s->heard != NULL)
+		talk_set_accepted(s->talk, &s->heard->accepted);
 	return s->talk != NULL;
 }
 

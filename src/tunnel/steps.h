@@ -8,6 +8,7 @@
 #include "tunnel/life.h"
 
 enum next step_seat(struct session *);	 /* wait for a place in the service */
+enum next step_header(struct session *); /* the PROXY header of the proxy before us */
 enum next step_admit(struct session *);	 /* ask others about the client */
 void step_admit_greet(struct session *); /* the line of a client that is let in */
 
@@ -16,6 +17,7 @@ enum next step_near_secure(struct session *); /* the handshake with the client *
 
 enum next step_exec(struct session *);		   /* start a program, for either side */
 enum next step_far_connect(struct session *);	   /* reach the target */
+enum next step_introduce(struct session *);	   /* a PROXY header of ours */
 enum next step_far_upgrade(struct session *);	   /* the handshake with it */
 enum next step_talk(struct session *);		   /* a dialogue of `protocol` */
 bool step_talk_begin(struct session *) MUST_CHECK; /* ... if there is none; false: no memory */

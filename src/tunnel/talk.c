@@ -37,6 +37,7 @@ struct talk {
 	struct login *login;	    /* that is being checked */
 	const struct identity *who; /* from talk_judge() on */
 	struct target target;	    /* that the client asked for */
+	bool accepted_is_set;
 	struct dial_plan dial;
 	const struct dial_plan *base;
 	struct dialogue d;
@@ -66,6 +67,13 @@ talk_new(struct worker *w, const struct service *service, const struct log_ctx *
 	t->d.pool = w->pool;
 	t->d.state = t->state;
 	return t;
+}
+
+void
+talk_set_accepted(struct talk *t, const struct addr *accepted)
+{
+	t->facts.accepted = *accepted;
+	t->accepted_is_set = true;
 }
 
 void
@@ -210,7 +218,8 @@ gather_facts(struct talk *t, const struct talk_side sides[2])
 {
 	const struct stream *near = sides[PROTO_NEAR].stream, *far = sides[PROTO_FAR].stream;
 
-	t->facts.accepted = name_of(near, getsockname);
+	if (!t->accepted_is_set)
+		t->facts.accepted = name_of(near, getsockname);
 	if (!stream_is_open(near) || !sock_original_destination(near->watch.fd, &t->facts.wanted))
 		t->facts.wanted.len = 0;
 	t->facts.server = name_of(far, getpeername);

@@ -27,6 +27,9 @@ struct talk_side {
 struct talk *talk_new(struct worker *, const struct service *, const struct log_ctx *,
     struct task *, const struct addr *client, int64_t since);
 
+/* The client had connected to this address, and not to that of its stream. */
+void talk_set_accepted(struct talk *, const struct addr *);
+
 /*
  * What is to be said at `point`.  `upgraded`: the stream on which TLS begins behind it (NULL:
  * none); bytes in clear that it has by then end the tunnel.  IO_OK: said; IO_AGAIN; IO_FAILED: see
