@@ -179,7 +179,8 @@ def plain(text):
     """A line without what differs from run to run, and without what one program's has behind the other's."""
     text = re.sub(r"; end=\S+ service=.*$", "", text)
     text = re.sub(r"(127\.0\.0\.1|::1):\d+", r"\1:PORT", text)
-    text = re.sub(r"^(SSL_\w+|error queue): .*?error:[0-9A-F]{8}:[^:]*:[^:]*:([^:]*)(: SSL alert number \d+)?$", r"\1: \2", text)
+    text = re.sub(r"^(SSL_\w+|error queue): .*?error:[0-9A-F]{8}:[^:]*:[^:]*:(.*)$", r"\1: \2", text)
+    text = re.sub(r": SSL alert number \d+$", "", text)
     text = re.sub(r"\b[0-9A-F]{16,}\b", "HEX", text)
     return re.sub(r"\(PID=\d+\)|process \d+", "(PID)", text)
 
