@@ -80,6 +80,9 @@ proxies_check(const struct service_conf *conf, struct sink *sink)
 	if (conf->rules.n > 0)
 		sink_warn(sink, conf->rules.v[0].allow ? "allow" : "deny",
 		    "has no effect: rules are for protocol = connect and socks as a server");
+	if (conf->inner_sni)
+		sink_warn(sink, "requireInnerSNI",
+		    "has no effect: it is for protocol = connect and socks as a server");
 	if (conf->proto.users != NULL)
 		sink_warn(sink, "proxyUsers",
 		    "has no effect: users log in to protocol = connect and socks as a server");

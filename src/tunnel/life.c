@@ -22,7 +22,8 @@ enum want {
 	FAR_TARGET,
 	INTRODUCED,
 	FAR_TLS,
-	SCRIPT
+	SCRIPT,
+	INNER_HELLO
 };
 
 static const struct step {
@@ -65,6 +66,8 @@ static const struct step {
 	[STEP_UPGRADE] = { "upgrade", step_far_upgrade, FAR_TLS, 0 },
 	/* what is said when both sides stand */
 	[STEP_LATE] = { "late", step_talk, SCRIPT, PROTO_LATE },
+	/* TLS in the tunnel: with whom? */
+	[STEP_INNER] = { "inner", step_inner, INNER_HELLO, 0 },
 	[STEP_RELAY] = { "relay", step_relay, ALWAYS, 0 },
 };
 
@@ -72,13 +75,13 @@ static const struct step {
  */
 static const enum step_id tls_first[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEAT, STEP_ADMIT,
 	STEP_EARLY, STEP_PEEK, STEP_RESEAT, STEP_READMIT, STEP_SECURE, STEP_REQUEST, STEP_EXEC,
-	STEP_CONNECT, STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_RELAY };
+	STEP_CONNECT, STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_INNER, STEP_RELAY };
 static const enum step_id connect_first[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEAT, STEP_ADMIT,
 	STEP_EARLY, STEP_EXEC, STEP_CONNECT, STEP_INTRODUCE, STEP_UPGRADE, STEP_CLEAR, STEP_PEEK,
-	STEP_RESEAT, STEP_READMIT, STEP_SECURE, STEP_LATE, STEP_RELAY };
+	STEP_RESEAT, STEP_READMIT, STEP_SECURE, STEP_LATE, STEP_INNER, STEP_RELAY };
 static const enum step_id client_order[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEAT, STEP_ADMIT,
 	STEP_PEEK, STEP_RESEAT, STEP_READMIT, STEP_SECURE, STEP_REQUEST, STEP_EXEC, STEP_CONNECT,
-	STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_RELAY };
+	STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_INNER, STEP_RELAY };
 
 static const enum step_id *
 order_of(const struct service *service)
@@ -125,6 +128,8 @@ life_wants(const struct session *s, enum step_id step)
 	case SCRIPT:
 		return service->role != NULL && service->role->script[steps[step].point] != NULL &&
 		       !s->redirected;
+	case INNER_HELLO:
+		return service->conf->inner_sni && s->talk != NULL && talk_host(s->talk) != NULL;
 	case ALWAYS:
 		break;
 	}

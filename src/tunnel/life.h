@@ -38,6 +38,7 @@ enum step_id {
 	STEP_CLEAR,
 	STEP_UPGRADE,
 	STEP_LATE,
+	STEP_INNER,
 	STEP_RELAY,
 };
 

@@ -442,6 +442,17 @@ static const struct option tunnel_options[] = {
 		   "which sections share a port. The target has the certificate and the key, and "
 		   "sees the client's own TLS. Names are what clients say, and choose a way; whom "
 		   "to let in is for the target to decide." },
+	{ .name = "requireInnerSNI",
+	    .parse = option_yesno,
+	    .offset = AT(inner_sni),
+	    .scope = OPTION_SERVICE,
+	    .def = "no",
+	    .arg = "yes|no",
+	    .doc =
+		"As a server of protocol = connect or socks: look at the first message of the "
+		"client in its tunnel, which must begin TLS and ask for the host that the tunnel "
+		"was asked for; not a byte goes on before. Addresses are refused then. A client "
+		"that hides the name (ECH) shows that of its provider, and is refused, too." },
 	{ .name = "redirect",
 	    .parse = parse_redirect,
 	    .offset = CONF,
@@ -595,6 +606,15 @@ static const struct option tunnel_options[] = {
 	    .doc =
 		"After how many seconds without a byte in either direction a tunnel is reset; -1: "
 		"24 days." },
+	{ .name = "TIMEOUTtotal",
+	    .parse = option_secs,
+	    .offset = AT(total_ms),
+	    .scope = OPTION_SERVICE,
+	    .def = "0",
+	    .min = 0,
+	    .max = SECONDS_MAX,
+	    .arg = "SECONDS",
+	    .doc = "After how many seconds a tunnel is reset, however busy it is; 0: never." },
 	{ .name = "TIMEOUTclose",
 	    .parse = option_secs,
 	    .offset = AT(close_ms),

@@ -55,6 +55,8 @@ struct service_conf {
 	long stack;				    /* asked for; nothing obeys it */
 	struct sock_conf sock;
 	struct proto_conf proto;
+	bool inner_sni;	    /* TLS in the tunnel must be with the host that was asked for */
+	int total_ms;	    /* 0: as long as it likes */
 	struct rules rules; /* whom a client may reach that names its target */
 	struct limit_conf limits;
 	struct front_conf front;

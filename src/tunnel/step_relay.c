@@ -2,6 +2,7 @@
 /* tunnel/step_relay.c -- the tunnel stands: two flows, their ends, and silence. */
 #include "tunnel/steps.h"
 
+#include <limits.h>
 #include <string.h>
 #include <utlist.h>
 
@@ -35,10 +36,26 @@ begin_relay(struct session *s)
 	s->talk = NULL;
 }
 
-/* Silence has lasted too long. */
+/* How long the tunnel has still to live; INT_MAX: as long as it likes. */
+static int
+left_of_total(const struct session *s)
+{
+	int64_t total = s->service->conf->total_ms, left;
+
+	if (total == 0)
+		return INT_MAX;
+	left = s->relayed + total - loop_now(s->worker->loop);
+	return left > 0 ? (int)left : 0;
+}
+
+/* Silence has lasted too long, or the tunnel. */
 static enum next
 relay_timeout(struct session *s)
 {
+	if (left_of_total(s) == 0) {
+		log_info(&s->log, "TIMEOUTtotal exceeded: sending reset");
+		return life_finish(s, R_TOTAL);
+	}
 	if (s->up.done || s->down.done) {
 		log_err(&s->log, "transfer: s_poll_wait: TIMEOUTclose exceeded: closing");
 		return life_finish(s, R_CLOSE_TIMEOUT);
@@ -143,6 +160,8 @@ step_relay(struct session *s)
 	else if (begun && spins(s, loop_now(loop)))
 		return life_finish(s, R_BUG);
 	wait = s->up.done || s->down.done ? conf->close_ms : conf->idle_ms;
+	if (wait > left_of_total(s))
+		wait = left_of_total(s);
 	loop_timer(loop, &s->timer, wait);
 	if ((wait = sooner(s->up.pause, s->down.pause)) > 0)
 		loop_timer(loop, &s->pause, wait);

@@ -21,6 +21,7 @@ enum next step_introduce(struct session *);	   /* a PROXY header of ours */
 enum next step_far_upgrade(struct session *);	   /* the handshake with it */
 enum next step_talk(struct session *);		   /* a dialogue of `protocol` */
 bool step_talk_begin(struct session *) MUST_CHECK; /* ... if there is none; false: no memory */
+enum next step_inner(struct session *);		   /* whom TLS in the tunnel asks for */
 enum next step_relay(struct session *);
 
 #endif

@@ -162,6 +162,14 @@ refuse(const void *talk, const struct addr *addr)
 }
 
 const char *
+talk_host(const struct talk *t)
+{
+	const struct proto_target *want = &t->d.target;
+
+	return want->host[0] != '\0' && want->addr.len == 0 ? want->host : NULL;
+}
+
+const char *
 talk_user(const struct talk *t)
 {
 	return t != NULL && t->d.login.state == LOGIN_GOOD ? t->d.login.user : NULL;
@@ -173,6 +181,11 @@ talk_judge(struct talk *t, const struct identity *who)
 	const struct proto_target *want = &t->d.target;
 
 	t->who = who;
+	if (t->service->conf->inner_sni && want->addr.len != 0) {
+		log_warn(t->d.log, "requireInnerSNI: the client asked for an address, which TLS "
+				   "cannot ask for");
+		return R_TARGET_REFUSED;
+	}
 	if ((want->host[0] == '\0' && want->addr.len == 0) || !has_rules(t))
 		return R_NONE;
 	return by_rules(t, want->addr.len != 0 ? &want->addr : NULL);

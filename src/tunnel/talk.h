@@ -50,6 +50,9 @@ void talk_regret(struct talk *, enum reason, const struct dial *dial);
 /* Was the client told of the end?  A reset could overtake that.  NULL: no. */
 bool talk_took_leave(const struct talk *);
 
+/* The name that the client has asked for; NULL: an address, or nothing. */
+const char *talk_host(const struct talk *);
+
 /* As whom the client has logged in; NULL: it has not. */
 const char *talk_user(const struct talk *);
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # A proxy for CONNECT: on plain and TLS listeners, rules, users, certificates, and what it answers.
 import base64
+import contextlib
 import os
+import ssl
 import subprocess
 import time
 
@@ -229,6 +231,72 @@ def test_what_cannot_work_is_refused(scene, pki, lines, says):
     scene.file("bad.conf", text.replace("CERT", pki.server.bundle))
     result = scene.run("check", "bad.conf")
     assert result.returncode == 78 and says in result.stdout + result.stderr, result.stdout + result.stderr
+
+
+# --- TLS in the tunnel
+
+
+def hello(name):
+    """The ClientHello of Python's TLS."""
+    context, out = ssl.create_default_context(), ssl.MemoryBIO()
+    tls = context.wrap_bio(ssl.MemoryBIO(), out, server_hostname=name)
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    return out.read()
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize("inner, good", [("localhost", True), ("LOCALHOST", True), ("other.test", False), (None, False)])
+def test_inner_sni(scene, pki, tls, inner, good):
+    target = scene.backend()
+    daemon = proxy(scene, *([f"cert = {pki.server.bundle}"] if tls else PLAIN), "requireInnerSNI = yes",
+                   f"allow = * -> 127.0.0.1:{target.port}")
+    near = scene.tls(daemon.port("proxy")) if tls else scene.connect(daemon.port("proxy"))
+    ask(near, f"LocalHost:{target.port}")
+    far = scene.keep(target.accept())
+    head(near)
+    sent = hello(inner) if inner else b"SSH-2.0-x\r\n"
+    if inner:
+        near.send(sent[:5])
+        assert far.quiet(0.1)
+        sent = sent[5:]
+    near.send(sent)
+    if not good:
+        assert far.ended() == RESET and near.ended() == RESET
+        daemon.wait_end(end="inner_sni")
+        return
+    assert far.recv(5 + len(sent))[5:] == sent
+    talk(near, far)
+    daemon.wait_end(end="done")
+
+
+def test_inner_sni_wants_a_name(scene):
+    target = scene.backend()
+    daemon = proxy(scene, *PLAIN, "requireInnerSNI = yes", "allow = * -> *!")
+    near = scene.connect(daemon.port("proxy"))
+    ask(near, target.address)
+    assert answer(near)[0] == 403
+    assert target.unvisited()
+
+
+# --- how long
+
+
+def test_the_total_time_is_limited(scene):
+    target = scene.backend()
+    daemon = proxy(scene, *PLAIN, "TIMEOUTtotal = 1", "allow = * -> *!")
+    near = scene.connect(daemon.port("proxy"))
+    ask(near, target.address)
+    far = scene.keep(target.accept())
+    head(near)
+    begun = time.monotonic()
+    with contextlib.suppress(OSError):  # a busy tunnel ends all the same
+        while time.monotonic() < begun + 5:
+            near.send(b"x")
+            far.recv(1)
+            time.sleep(0.02)
+    assert 0.9 < time.monotonic() - begun < 5
+    daemon.wait_end(end="total")
 
 
 # --- users
