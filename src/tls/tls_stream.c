@@ -20,6 +20,7 @@
 #include "tls/verify.h"
 
 #include <errno.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <pthread.h>
 #include <string.h>
@@ -215,6 +216,32 @@ outcome(struct stream *s, struct tls_stream *t, int ret, const char *what)
 	return IO_FAILED;
 }
 
+/* SSL_get_peer_tmp_key(3): what makes the secrets of this connection its own.  The incumbent's
+ * words. */
+static void
+log_temporary_key(const struct stream *s, const struct tls_stream *t)
+{
+	EVP_PKEY *key;
+	char group[64];
+
+	if (SSL_get_peer_tmp_key(t->ssl, &key) != 1) {
+		log_info(s->log, "No peer temporary key received");
+		return;
+	}
+	if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
+	    EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1) {
+		const char *nist = EC_curve_nid2nist(OBJ_sn2nid(group));
+
+		log_info(s->log, "Peer temporary key: ECDH, %s, %d bits",
+		    nist != NULL ? nist : group, EVP_PKEY_get_bits(key));
+	} else {
+		log_info(s->log, "Peer temporary key: %s, %d bits",
+		    OBJ_nid2sn(EVP_PKEY_get_base_id(key)), EVP_PKEY_get_bits(key));
+	}
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+}
+
 static void
 log_handshake(const struct stream *s, const struct tls_stream *t)
 {
@@ -226,6 +253,8 @@ log_handshake(const struct stream *s, const struct tls_stream *t)
 	log_info(s->log, "TLS %s: %s", t->tc->role == TLS_SERVER ? "accepted" : "connected", how);
 	log_info(s->log, "%s ciphersuite: %s (%d-bit encryption)", SSL_get_version(t->ssl),
 	    SSL_CIPHER_get_name(cipher), SSL_CIPHER_get_bits(cipher, NULL));
+	if (s->log->level >= LOG_INFO)
+		log_temporary_key(s, t);
 }
 
 /*

@@ -8,6 +8,7 @@ import re
 import resource
 import signal
 import socket
+import subprocess
 
 import pytest
 
@@ -378,6 +379,24 @@ def test_what_openssl_says_of_a_failure(scene, pki, reason):
                     raise OSError
             daemon.wait_end()
     daemon.wait_log(rf"LOG3\[0\]: \w+: .*{reason.rstrip(':')}")
+
+
+@pytest.mark.parametrize("line, said", [
+    ("curves = X25519", r"Peer temporary key: X25519, 253 bits"),
+    ("curves = P-256", r"Peer temporary key: ECDH, P-256, 256 bits"),
+    ("curves = X448", r"Peer temporary key: X448, 448 bits"),
+    ("sslVersion = TLSv1.2\nciphers = AES256-GCM-SHA384\nsecurityLevel = 1", r"No peer temporary key received"),
+])
+def test_the_temporary_key(scene, pki, line, said):
+    bundle = pki.server.bundle
+    if "ciphers" in line:  # needs a key of RSA
+        bundle = scene.file("rsa.pem", "")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-keyout", bundle,
+                        "-out", f"{bundle}.crt"], check=True, capture_output=True)
+        bundle = pki.join("rsa-bundle.pem", f"{bundle}.crt", bundle)
+    daemon = scene.daemon(scene.section("tls", scene.server(echo), f"cert = {bundle}", *line.split("\n")))
+    scene.tls(daemon.port("tls"), pki.client_context(verify=False)).send(b"ping").recv(4)
+    expect(daemon, [(6, said)])
 
 
 def test_a_client_too_many(scene):
