@@ -30,6 +30,8 @@ struct target {
 	const char *host;  /* without brackets; NULL: none was written */
 	const char *path;  /* UNIX socket; then host and port mean nothing */
 	const char *given; /* a socket from the service manager, by its name; nothing else is set */
+	const char *srv;   /* the name of SRV records; then host is their domain, without a port */
+	unsigned weight;   /* among several; 0: none was written */
 	uint16_t port;
 	struct addr numeric; /* .len != 0: host is an address or a path, no look-up is needed */
 };

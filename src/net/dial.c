@@ -222,6 +222,12 @@ dial_found(const struct dial *d, int family)
 	return NULL;
 }
 
+unsigned
+dial_target(const struct dial *d)
+{
+	return d->target;
+}
+
 const struct addr *
 dial_address(const struct dial *d)
 {

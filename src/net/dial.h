@@ -31,6 +31,7 @@ enum reason dial_reason(const struct dial *); /* after IO_FAILED */
 int dial_errnum(const struct dial *);	      /* ... of the last address that was tried; 0: none */
 /* The first address of that family (AF_UNSPEC: any) that the target has; NULL: none. */
 const struct addr *dial_found(const struct dial *, int family);
+unsigned dial_target(const struct dial *);	      /* the number of the one that it is at */
 const struct addr *dial_address(const struct dial *); /* that *out is connected to */
 void dial_free(struct dial *);			      /* does not close *out; NULL is fine */
 

@@ -397,3 +397,15 @@ resolve_cancel(struct lookup *l)
 	DL_DELETE(l->name->waiting, l);
 	l->name = NULL;
 }
+
+void
+resolver_query(struct resolver *r, const char *name, int type,
+    void (*done)(void *owner, int status, int timeouts, unsigned char *message, int size),
+    void *owner)
+{
+	enum { CLASS_IN = 1 };
+
+	CHECK_OBJ(r, RESOLVER_MAGIC);
+	ares_query(r->channel, name, CLASS_IN, type, done, owner);
+	set_timer(r);
+}

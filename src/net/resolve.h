@@ -43,4 +43,12 @@ enum io resolve(struct resolver *, struct lookup *, const char *host, uint16_t p
 /* No answer is wanted any more; also when none was asked for. */
 void resolve_cancel(struct lookup *);
 
+/*
+ * For srv.c: a question for records of that type (RFC 1035 3.2.2).  `done` gets the whole message,
+ * or c-ares' status; it runs later, or at once, or from resolver_free().
+ */
+void resolver_query(struct resolver *, const char *name, int type,
+    void (*done)(void *owner, int status, int timeouts, unsigned char *message, int size),
+    void *owner);
+
 #endif

@@ -337,7 +337,8 @@ life_end(struct session *s, enum reason reason)
 	life_leave_list(s);
 	loop_untimer(w->loop, &s->timer);
 	loop_untimer(w->loop, &s->pause);
-	dial_free(s->dial);
+	step_far_leave(s, reason == R_SETUP_TIMEOUT);
+	pick_leave(s->load);
 	guard_free(s->guard);
 	route_free(s->route);
 	free(s->heard);

@@ -12,6 +12,7 @@
 #include "proto/proto.h"
 #include "tunnel/guard.h"
 #include "tunnel/identity.h"
+#include "tunnel/pick.h"
 #include "tunnel/route.h"
 #include "tunnel/session.h"
 #include "tunnel/talk.h"
@@ -54,6 +55,8 @@ struct session {
 	struct timer pause; /* rateLimit: until a flow has credit again */
 	struct stream near, far;
 	struct flow up, down;		/* near to far, far to near */
+	struct pick *pick;		/* as the dial, if the service has a backend */
+	struct standing *load;		/* leastconn: where the tunnel counts */
 	struct dial *dial;		/* from STEP_CONNECT until the tunnel stands */
 	bool redirected;		/* may not pass: gets service->redirect and nothing else */
 	struct talk *talk;		/* the dialogue of `protocol`, until the tunnel stands */

@@ -38,6 +38,7 @@ plan_free(struct plan *p)
 		free(p->services[i].environment);
 		hosts_free(p->services[i].hosts);
 		seats_release(p->services[i].seats);
+		backend_free(p->services[i].backend);
 	}
 	for (unsigned i = 0; i < p->door_count; i++)
 		listener_release(p->doors[i].listener);
@@ -127,6 +128,30 @@ add_seats(struct service *s, const struct service *old, struct sink *sink)
 		sink_error(sink, "maxConnections", "out of memory");
 }
 
+static bool
+needs_backend(const struct service_conf *conf)
+{
+	bool needs = conf->backend.balance != BALANCE_UNSET;
+
+	for (unsigned i = 0; i < conf->connect.n; i++)
+		needs |= conf->connect.v[i].srv != NULL;
+	return needs && conf->connect.n > 0;
+}
+
+static void
+add_backend(struct service *s, const struct service *old, struct sink *sink)
+{
+	const struct service_conf *conf = s->conf;
+	enum balance failover = conf->failover == FAILOVER_RR ? BALANCE_RR : BALANCE_PRIO;
+
+	if (!needs_backend(conf))
+		return;
+	s->backend = backend_new(
+	    &conf->backend, failover, &conf->connect, old != NULL ? old->backend : NULL);
+	if (s->backend == NULL)
+		sink_error(sink, "connect", "out of memory");
+}
+
 bool
 plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf,
     const struct plan *previous, struct files *files, struct sink *sink)
@@ -142,6 +167,7 @@ plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf,
 	s->redirect = ways_to(s, &conf->redirect);
 	limit_conf_check(&conf->limits, sink);
 	add_seats(s, old, sink);
+	add_backend(s, old, sink);
 	if (service_accepts_tls(conf))
 		s->near = tls_context_new(&conf->near, TLS_SERVER, conf->name, NULL,
 		    old != NULL ? old->near : NULL, files, sink);

@@ -29,10 +29,11 @@ struct service {
 	struct seats *seats;		/* NULL: no limits of its own */
 	struct dial_plan dial;
 	struct dial_plan redirect; /* in its place, for clients that may not pass */
-	char **environment;	/* for exec, as it was when the plan was made; NULL without exec */
-	struct hosts *hosts;	/* who else serves clients of this port, by name; or NULL */
-	struct starter starter; /* exec and connect: how it starts itself */
-	_Atomic unsigned turn;	/* failover = rr: whose turn it is */
+	char **environment;	 /* for exec, as it was when the plan was made; NULL without exec */
+	struct hosts *hosts;	 /* who else serves clients of this port, by name; or NULL */
+	struct starter starter;	 /* exec and connect: how it starts itself */
+	struct backend *backend; /* NULL: `dial` is all there is to know */
+	_Atomic unsigned turn;	 /* failover = rr: whose turn it is */
 };
 
 /* A way in: a listening socket and the service behind it. */

@@ -60,18 +60,80 @@ parse_accept(struct option_ctx *ctx, const struct option *o, void *field, const 
 	return targets_add(ctx, field, &t);
 }
 
-/* Field: struct targets. */
+/* An address that can be connected to. */
+static bool
+parse_target(struct option_ctx *ctx, const char *value, struct target *t)
+{
+	if (!target_parse(ctx->arena, value, t, ctx->why, sizeof(ctx->why)))
+		return false;
+	if (t->path == NULL && t->port == 0)
+		return option_refuse(
+		    ctx, "nothing can be reached on port 0; write a number from 1 to 65535");
+	return true;
+}
+
+/* "_SERVICE._PROTO.DOMAIN" behind "srv:"; a port of that name never was. */
+static bool
+parse_srv(struct option_ctx *ctx, const char *name, struct target *t)
+{
+	const char *domain = strchr(name, '.');
+
+	domain = domain != NULL ? strchr(domain + 1, '.') : NULL;
+	if (name[0] != '_' || domain == NULL || strstr(name, "._") == NULL ||
+	    strstr(name, "._") > domain || domain[1] == '\0' || !addr_host_is_name(name))
+		return option_refuse(ctx,
+		    "\"%s\" is no name of SRV records; write one such as "
+		    "srv:_imaps._tcp.example.org",
+		    name);
+	*t = (struct target){ .text = arena_printf(ctx->arena, "srv:%s", name) };
+	if (t->text == NULL)
+		return option_refuse(ctx, "out of memory");
+	t->srv = t->text + strlen("srv:");
+	t->host = t->srv + (domain - name) + 1;
+	return true;
+}
+
+/* Cut " weight=NUMBER" off; 0: there is none. */
+static bool
+parse_weight(struct option_ctx *ctx, char *value, unsigned *weight)
+{
+	enum { WEIGHT_MAX = 100 };
+	static const char mark[] = " weight=";
+	char *found = strstr(value, mark);
+	long n = 0;
+
+	if (found != NULL && !text_number(found + strlen(mark), 1, WEIGHT_MAX, &n))
+		return option_refuse(ctx, "the weight \"%s\" is not a number from 1 to %d",
+		    found + strlen(mark), WEIGHT_MAX);
+	while (found != NULL && found > value && found[-1] == ' ')
+		found--;
+	if (found != NULL)
+		*found = '\0';
+	*weight = (unsigned)n;
+	return true;
+}
+
+/*
+ * Field: struct targets.  No port is called "25 weight=3" or "_imaps._tcp.example.org", so no file
+ * that worked means something else.
+ */
 static bool
 parse_connect(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
 {
+	static const char srv[] = "srv:";
+	char *text = arena_strdup(ctx->arena, value);
 	struct target t;
+	unsigned weight = 0;
 
 	(void)o;
-	if (!target_parse(ctx->arena, value, &t, ctx->why, sizeof(ctx->why)))
+	if (text == NULL)
+		return option_refuse(ctx, "out of memory");
+	if (!parse_weight(ctx, text, &weight))
 		return false;
-	if (t.path == NULL && t.port == 0)
-		return option_refuse(
-		    ctx, "nothing can be reached on port 0; write a number from 1 to 65535");
+	if (strncmp(text, srv, strlen(srv)) == 0 ? !parse_srv(ctx, text + strlen(srv), &t)
+						 : !parse_target(ctx, text, &t))
+		return false;
+	t.weight = weight;
 	return targets_add(ctx, field, &t);
 }
 
@@ -81,9 +143,11 @@ static bool
 parse_redirect(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
 {
 	struct service_conf *conf = field;
+	struct target t;
 
+	(void)o;
 	conf->near.redirect = true;
-	return parse_connect(ctx, o, &conf->redirect, value);
+	return parse_target(ctx, value, &t) && targets_add(ctx, &conf->redirect, &t);
 }
 
 /* IPv4 before IPv6, as a machine that has both is more often reached from the former. */
@@ -325,10 +389,14 @@ static const struct option tunnel_options[] = {
 	    .parse = parse_connect,
 	    .offset = AT(connect),
 	    .scope = OPTION_SERVICE,
-	    .arg = "[HOST:]PORT | /PATH",
-	    .doc = "Where to connect to: a port on this machine, a host and a port, or the path of "
-		   "a UNIX socket. May be given several times; all addresses of all lines are "
-		   "tried in turn, see failover." },
+	    .arg = "[HOST:]PORT | /PATH | srv:NAME",
+	    .doc =
+		"Where to connect to: a port on this machine, a host and a port, or the path of "
+		"a UNIX socket. May be given several times; all addresses of all lines are "
+		"tried in turn, see failover and balance. \"weight=NUMBER\" behind it, 1 to 100, "
+		"is for balance. srv:_imaps._tcp.example.org asks the name service for the "
+		"hosts and ports of that service, with their priorities and weights (SRV "
+		"records, RFC 2782)." },
 	{ .name = "exec",
 	    .parse = parse_exec,
 	    .offset = AT(exec),
@@ -662,6 +730,9 @@ const struct option_set service_sets[] = {
 	{ .title = "The way in",
 	    .table = front_options,
 	    .offset = offsetof(struct service_conf, front) },
+	{ .title = "Several targets",
+	    .table = backend_options,
+	    .offset = offsetof(struct service_conf, backend) },
 	{ .title = "Limits",
 	    .table = limit_options,
 	    .offset = offsetof(struct service_conf, limits) },

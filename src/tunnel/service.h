@@ -10,15 +10,10 @@
 #include "net/sock.h"
 #include "proto/proto.h"
 #include "tls/conf.h"
+#include "tunnel/backend.h"
 #include "tunnel/front_conf.h"
 #include "tunnel/limit_conf.h"
 #include "tunnel/rules.h"
-
-/* A list of addresses in the configuration's arena; appending makes a new array. */
-struct targets {
-	const struct target *v;
-	unsigned n;
-};
 
 enum tri { TRI_UNSET, TRI_NO, TRI_YES };
 enum failover { FAILOVER_PRIO, FAILOVER_RR };
@@ -58,6 +53,7 @@ struct service_conf {
 	bool inner_sni;	    /* TLS in the tunnel must be with the host that was asked for */
 	int total_ms;	    /* 0: as long as it likes */
 	struct rules rules; /* whom a client may reach that names its target */
+	struct backend_conf backend;
 	struct limit_conf limits;
 	struct front_conf front;
 	struct tls_conf near, far; /* the accepted and the connected side */

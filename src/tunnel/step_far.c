@@ -5,14 +5,19 @@
 
 /* The target of several to try first. */
 static unsigned
-first_target(struct service *service, unsigned n)
+first_target(struct session *s, const struct dial_plan *plan)
 {
+	struct service *service = s->service;
+	bool turns = service->conf->failover == FAILOVER_RR && !service->conf->delay;
 	unsigned first = 0;
 
-	if (n <= 1)
+	if (plan->count <= 1)
 		return 0;
-	if (service->conf->failover == FAILOVER_RR && !service->conf->delay)
-		first = atomic_fetch_add_explicit(&service->turn, 1, memory_order_relaxed) % n;
+	if (turns)
+		first = atomic_fetch_add_explicit(&service->turn, 1, memory_order_relaxed) %
+			plan->count;
+	log_info(&s->log, "failover: %s, starting at entry #%u", turns ? "round-robin" : "priority",
+	    first);
 	return first;
 }
 
@@ -23,22 +28,59 @@ targets_of(const struct session *s)
 	return s->redirected ? &s->service->redirect : &s->service->dial;
 }
 
+/* ... and with the client's own addresses, or where it asks to go. */
+static const struct dial_plan *
+plan_of(const struct session *s)
+{
+	const struct dial_plan *plan = s->route != NULL ? route_plan(s->route) : targets_of(s);
+
+	return s->talk != NULL && !s->redirected ? talk_dial_plan(s->talk, plan) : plan;
+}
+
+/* Has the tunnel a choice among the targets of its service? */
+static bool
+has_choice(const struct session *s)
+{
+	return s->service->backend != NULL && plan_of(s)->targets == s->service->dial.targets;
+}
+
+/* IO_OK: s->pick has a plan, or none is needed. */
+static enum io
+choose(struct session *s)
+{
+	struct worker *w = s->worker;
+	const struct picker picker = { w->loop, w->srv, w->grudges, &s->log, &s->task };
+
+	if (s->pick == NULL && !has_choice(s))
+		return IO_OK;
+	if (s->pick == NULL &&
+	    (s->pick = pick_new(s->service->backend, &picker, plan_of(s), &s->peer)) == NULL)
+		return IO_FAILED;
+	return pick_step(s->pick);
+}
+
+void
+step_far_leave(struct session *s, bool late)
+{
+	if (s->pick != NULL && s->dial != NULL)
+		pick_failed(s->pick, dial_target(s->dial) + (late && s->connected == 0));
+	if (s->pick != NULL && s->connected != 0)
+		s->load = pick_settle(s->pick);
+	dial_free(s->dial);
+	s->dial = NULL;
+	pick_free(s->pick);
+	s->pick = NULL;
+}
+
 static bool
 start_dial(struct session *s)
 {
 	struct worker *w = s->worker;
-	const struct dial_plan *plan = s->route != NULL ? route_plan(s->route) : targets_of(s);
-	unsigned first;
+	const struct dial_plan *plan = s->pick != NULL ? pick_plan(s->pick) : plan_of(s);
+	unsigned first = 0;
 
-	if (s->talk != NULL && !s->redirected)
-		plan = talk_dial_plan(s->talk, plan);
-	first = first_target(s->service, plan->count);
-	if (plan->count > 1)
-		log_info(&s->log, "failover: %s, starting at entry #%u",
-		    s->service->conf->failover == FAILOVER_RR && !s->service->conf->delay
-			? "round-robin"
-			: "priority",
-		    first);
+	if (s->pick == NULL)
+		first = first_target(s, plan);
 	s->dial = dial_new(plan, first, w->resolver, w->loop, w->pool, &s->log, &s->task, &s->far);
 	return s->dial != NULL;
 }
@@ -56,6 +98,29 @@ greet_far(struct session *s)
 	if (s->log.level >= LOG_NOTICE && getsockname(s->far.watch.fd, &self.sa, &self.len) == 0)
 		log_notice(&s->log, "Service [%s] connected remote server from %s",
 		    s->service->conf->name, addr_text(&self, text));
+}
+
+/* Choose, and dial.  IO_FAILED: `why`. */
+static enum io
+reach(struct session *s, enum reason *why)
+{
+	enum io got = s->dial == NULL ? choose(s) : IO_OK;
+
+	if (got != IO_OK) {
+		*why = s->pick != NULL ? pick_reason(s->pick) : R_NO_MEMORY;
+		return got;
+	}
+	if (s->dial == NULL && !start_dial(s)) {
+		*why = R_NO_MEMORY;
+		return IO_FAILED;
+	}
+	got = dial_step(s->dial);
+	*why = got == IO_FAILED ? dial_reason(s->dial) : R_NONE;
+	if (s->pick != NULL && got == IO_OK)
+		pick_reached(s->pick, dial_target(s->dial));
+	else if (s->pick != NULL && got == IO_FAILED)
+		pick_failed(s->pick, pick_plan(s->pick)->count);
+	return got;
 }
 
 /* No target could be reached; some protocols have a word for it. */
@@ -87,17 +152,15 @@ step_far_connect(struct session *s)
 	    (s->route = route_new(
 		 s->service, targets_of(s), s->near.watch.fd, &s->peer, &s->log, &why)) == NULL)
 		return unreachable(s, why);
-	if (s->dial == NULL && (why = judge(s)) != R_NONE)
+	if (s->dial == NULL && s->pick == NULL && (why = judge(s)) != R_NONE)
 		return unreachable(s, why);
-	if (s->dial == NULL && !start_dial(s))
-		return life_finish(s, R_NO_MEMORY);
-	switch (dial_step(s->dial)) {
+	switch (reach(s, &why)) {
 	case IO_AGAIN:
 		return stream_was_reset(&s->near) ? life_finish(s, R_RESET_NEAR) : WAIT;
 	case IO_OK:
 		break;
 	default:
-		return unreachable(s, dial_reason(s->dial));
+		return unreachable(s, why);
 	}
 	s->connected = loop_now(s->worker->loop);
 	greet_far(s);

@@ -30,8 +30,7 @@ begin_relay(struct session *s)
 	pace_begin(&s->up.pace, s->service->conf->limits.rate, s->relayed);
 	pace_begin(&s->down.pace, s->service->conf->limits.rate, s->relayed);
 	s->task.lane = LANE_RELAY;
-	dial_free(s->dial);
-	s->dial = NULL;
+	step_far_leave(s, false);
 	talk_free(s->talk);
 	s->talk = NULL;
 }

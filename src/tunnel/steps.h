@@ -15,10 +15,12 @@ void step_admit_greet(struct session *); /* the line of a client that is let in 
 enum next step_near_peek(struct session *);   /* the ClientHello, and whose name is in it */
 enum next step_near_secure(struct session *); /* the handshake with the client */
 
-enum next step_exec(struct session *);		   /* start a program, for either side */
-enum next step_far_connect(struct session *);	   /* reach the target */
-enum next step_introduce(struct session *);	   /* a PROXY header of ours */
-enum next step_far_upgrade(struct session *);	   /* the handshake with it */
+enum next step_exec(struct session *);	      /* start a program, for either side */
+enum next step_far_connect(struct session *); /* reach the target */
+enum next step_introduce(struct session *);   /* a PROXY header of ours */
+enum next step_far_upgrade(struct session *); /* the handshake with it */
+/* The target is reached, or the tunnel ends; `late`: the time for all of it is up. */
+void step_far_leave(struct session *, bool late);
 enum next step_talk(struct session *);		   /* a dialogue of `protocol` */
 bool step_talk_begin(struct session *) MUST_CHECK; /* ... if there is none; false: no memory */
 enum next step_inner(struct session *);		   /* whom TLS in the tunnel asks for */

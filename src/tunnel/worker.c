@@ -55,6 +55,8 @@ worker_new(struct common *common, unsigned number)
 	if ((w->loop = loop_new()) == NULL || (w->pool = pool_new()) == NULL ||
 	    (w->conduits = conduits_new()) == NULL || (w->resume = resume_cache_new()) == NULL ||
 	    (w->resolver = resolver_new(w->loop)) == NULL ||
+	    (w->srv = srv_finder_new(w->resolver, w->loop)) == NULL ||
+	    (w->grudges = grudges_new()) == NULL ||
 	    (w->mailbox = mailbox_new(w->loop, w)) == NULL ||
 	    (w->programs = exec_host_new(
 		 w->loop, w->mailbox, common->offload, common->limits.sessions)) == NULL) {
@@ -78,6 +80,8 @@ worker_free(struct worker *w)
 	exec_host_free(w->programs); /* the mailbox may have brought one more */
 	stapler_stop(&w->staplers);
 	resolver_free(w->resolver);
+	srv_finder_free(w->srv);
+	grudges_free(w->grudges);
 	resume_cache_free(w->resume);
 	pool_free(w->pool);
 	conduits_free(w->conduits);

@@ -13,9 +13,10 @@
 #include "loop/mailbox.h"
 #include "net/conduit.h"
 #include "net/exec.h"
-#include "net/resolve.h"
+#include "net/srv.h"
 #include "tls/resume.h"
 #include "tls/staple.h"
+#include "tunnel/grudge.h"
 #include "tunnel/plan.h"
 
 #include <pthread.h>
@@ -57,6 +58,8 @@ struct worker {
 	struct pool *pool;
 	struct conduits *conduits;
 	struct resolver *resolver;
+	struct srv_finder *srv;
+	struct grudges *grudges;
 	struct resume_cache *resume;
 	struct stapler *staplers; /* of the plan; one worker has them */
 	struct mailbox *mailbox;

@@ -319,7 +319,7 @@ def own_address():
 class Backend:
     """A listening server whose connections the test takes one by one."""
 
-    def __init__(self, context=None, *, host="127.0.0.1", path=None, backlog=1024, receive_buffer=None):
+    def __init__(self, context=None, *, host="127.0.0.1", port=0, path=None, backlog=1024, receive_buffer=None):
         self.context = context
         if path is not None:
             self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -330,7 +330,7 @@ class Backend:
             self.sock = socket.socket(family, socket.SOCK_STREAM)
             if receive_buffer:
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-            self.sock.bind((host, 0))
+            self.sock.bind((host, port))
             self.port = self.sock.getsockname()[1]
             self.address = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
         self.sock.listen(backlog)
