@@ -13,7 +13,7 @@
 #include "base/heap.h"
 #include "net/exec.h"
 #include "net/wrappers.h"
-#include "tls/certs.h"
+#include "tls/passphrase.h"
 #include "tunnel/activation.h"
 #include "tunnel/crew.h"
 #include "tunnel/guard.h"
@@ -441,7 +441,7 @@ serve(struct server *s, struct loaded *l)
 	l->plan = NULL;
 	l->config = NULL;
 	log_info(&log_main, "%u worker(s), at most %u connections", workers, limits.sessions);
-	certs_stop_asking(); /* nobody sits at the terminal when a reload meets a locked key */
+	passphrase_stop_asking(); /* nobody sits at the terminal when a reload meets a locked key */
 	if (s->is_inetd)
 		return serve_inetd(s);
 	if (s->conf.foreground == FOREGROUND_NO)

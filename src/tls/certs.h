@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tls/certs.h -- certificates, keys and revocation lists, from bytes into a context.
+ * tls/certs.h -- own certificate and key, from bytes into a context.
  *
  * Files are read through `struct files` and never by OpenSSL itself, so that relative names, a
  * changed root and a dropped user do not matter.  Every fault goes to the sink with the option that
@@ -17,14 +17,5 @@
  * an encrypted key may be asked on the terminal.
  */
 void certs_load_own(struct tls_context *, struct files *, bool may_ask, struct sink *);
-
-/* CAfile, CApath, CRLfile, CRLpath into the store; the pins; a server's list of CA names. */
-void certs_load_trust(struct tls_context *, struct files *, struct sink *);
-
-/*
- * The program has started: wipe the passphrase that was given (it is kept until then because
- * services often share a key), and never ask again.
- */
-void certs_stop_asking(void);
 
 #endif

@@ -17,6 +17,7 @@
 #include "tls/signatures.h"
 #include "tls/sni.h"
 #include "tls/staple.h"
+#include "tls/trust.h"
 #include "tls/verify.h"
 
 #include <arpa/inet.h>
@@ -654,7 +655,7 @@ tls_context_new(const struct tls_conf *conf, enum tls_role role, const char *ser
 		steps[i](&b);
 	set_sni(&b, default_sni);
 	certs_load_own(tc, files, previous == NULL, sink);
-	certs_load_trust(tc, files, sink);
+	trust_load(tc, files, sink);
 	if (sink->errors == errors && finish(&b))
 		return tc;
 fail:

@@ -5,6 +5,8 @@
 #include <openssl/opensslconf.h>
 #include <stdio.h>
 
+enum { WORDS = 256 };
+
 #ifndef OPENSSL_NO_ENGINE
 
 #include "tls/errors.h"
@@ -16,10 +18,7 @@
 /* The whole file is about what OpenSSL 3.0 deprecated; the compiler need not say so each time. */
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
-enum {
-	ENGINES_MAX = 256, /* as the incumbent */
-	WORDS = 256,
-};
+enum { ENGINES_MAX = 256 }; /* as the incumbent */
 
 /* In the order of their lines.  Filled at the start, only read afterwards. */
 static struct {
@@ -103,8 +102,8 @@ engine_delegate(const char *tasks, char *why, size_t size)
 				fail("Failed to set engine as default for", tasks, why, size));
 }
 
-ENGINE *
-engine_get(const char *id, int number, char *why, size_t size)
+static ENGINE *
+find(const char *id, int number, char *why, size_t size)
 {
 	for (unsigned i = 0; i < engine_count; i++) {
 		ENGINE *e = engines[i].engine;
@@ -122,6 +121,17 @@ engine_get(const char *id, int number, char *why, size_t size)
 		snprintf(
 		    why, size, "Illegal engine number: there are %u engine lines", engine_count);
 	return NULL;
+}
+
+ENGINE *
+engine_get(const char *id, int number, struct sink *sink)
+{
+	char why[2 * WORDS];
+	ENGINE *e = find(id, number, why, sizeof(why));
+
+	if (e == NULL)
+		sink_error(sink, id != NULL ? "engineId" : "engineNum", "%s", why);
+	return e;
 }
 
 EVP_PKEY *
@@ -173,11 +183,13 @@ engine_delegate(const char *tasks, char *why, size_t size)
 }
 
 ENGINE *
-engine_get(const char *id, int number, char *why, size_t size)
+engine_get(const char *id, int number, struct sink *sink)
 {
-	(void)id;
+	char why[WORDS];
+
 	(void)number;
-	(void)none(why, size);
+	(void)none(why, sizeof(why));
+	sink_error(sink, id != NULL ? "engineId" : "engineNum", "%s", why);
 	return NULL;
 }
 

@@ -9,6 +9,8 @@
 #ifndef GINNEL_TLS_ENGINE_H
 #define GINNEL_TLS_ENGINE_H
 
+#include "base/option.h"
+
 #include <openssl/types.h>
 #include <openssl/ui.h>
 #include <stdbool.h>
@@ -19,9 +21,8 @@ bool engine_open(const char *id, char *why, size_t size);
 bool engine_control(const char *command, char *why, size_t size);
 bool engine_delegate(const char *tasks, char *why, size_t size);
 
-/* The engine of that id, or (id NULL) of the `number`-th engine line, ready for use.  NULL with
- * `why` set. */
-ENGINE *engine_get(const char *id, int number, char *why, size_t size);
+/* engineId or (id NULL) engineNum, the number of an engine line; ready for use.  NULL: said why. */
+ENGINE *engine_get(const char *id, int number, struct sink *);
 
 /* What the engine holds under `name`; NULL: see OpenSSL's error queue.  The caller's to free. */
 EVP_PKEY *engine_key(ENGINE *, const char *name, UI_METHOD *, void *ui_data);

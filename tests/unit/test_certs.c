@@ -2,7 +2,7 @@
 /* tests/unit/test_certs.c -- each bad file is blamed on its option, in words that help. */
 #include "tls_kit.h"
 
-#include "tls/certs.h"
+#include "tls/passphrase.h"
 
 #include <openssl/pkcs12.h>
 #include <openssl/rsa.h>
@@ -110,7 +110,7 @@ own_certificates(void **state)
 	};
 
 	(void)state;
-	certs_stop_asking(); /* here is nobody to ask, even if the tests run on a terminal */
+	passphrase_stop_asking(); /* here is nobody to ask, even if the tests run on a terminal */
 	check_rows(rows, COUNT_OF(rows), TLS_SERVER);
 }
 
@@ -280,7 +280,7 @@ load_locked(void)
 	ok = ok && build(&pem, TLS_SERVER, &sink) != NULL;
 	ok = ok && build(&pem, TLS_SERVER, &sink) != NULL;
 	ok = ok && build(&p12, TLS_SERVER, &sink) != NULL;
-	certs_stop_asking();
+	passphrase_stop_asking();
 	ok = ok && build(&pem, TLS_SERVER, &sink) == NULL;
 	_exit(ok ? 0 : 1);
 }
