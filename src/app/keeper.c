@@ -306,6 +306,20 @@ take_remove(struct service_desk *d, const struct ask *ask, struct answer *answer
 	return -1;
 }
 
+/* Whoever has it can send as the service's clients; nothing of the network can be changed. */
+static int
+take_foreign(struct service_desk *d, const struct ask *ask, struct answer *answer)
+{
+	(void)answer;
+	errno = EPERM;
+	/* By the plan before, too: its tunnels may still be on their way. */
+	if (!d->trusted || addr_is_unix(&ask->addr) ||
+	    !((d->grants != NULL && grants_foreign(d->grants)) ||
+		(d->before != NULL && grants_foreign(d->before))))
+		return -1;
+	return sock_foreign(ask->addr.sa.sa_family);
+}
+
 static int
 take_leave(struct service_desk *d, const struct ask *ask, struct answer *answer)
 {
@@ -323,6 +337,7 @@ static int (*const desk[ASK_KINDS])(struct service_desk *, const struct ask *, s
 	[ASK_DIRECTORY] = take_directory,
 	[ASK_LISTEN] = take_listen,
 	[ASK_REMOVE] = take_remove,
+	[ASK_FOREIGN] = take_foreign,
 	[ASK_LEAVE] = take_leave,
 };
 
@@ -335,7 +350,9 @@ is_sound(const struct ask *ask, ssize_t n)
 	if (n != (ssize_t)sizeof(*ask) || ask->what >= ASK_KINDS ||
 	    memchr(ask->path, '\0', sizeof(ask->path)) == NULL)
 		return false;
-	return (ask->what != ASK_LISTEN && ask->what != ASK_REMOVE) || addr_is_sound(&ask->addr);
+	if (ask->what == ASK_LISTEN || ask->what == ASK_REMOVE || ask->what == ASK_FOREIGN)
+		return addr_is_sound(&ask->addr);
+	return true;
 }
 
 static bool

@@ -23,6 +23,7 @@ enum ask_for {
 	ASK_DIRECTORY, /* path: a descriptor from which its names, each with a NUL, can be read */
 	ASK_LISTEN,    /* addr: a listening socket; for a UNIX socket, the inode of its file */
 	ASK_REMOVE,    /* addr, inode: the file of a UNIX socket that nobody listens on any more */
+	ASK_FOREIGN,   /* addr, its family: a socket for transparent = source */
 	ASK_LEAVE,     /* the end: remove the pid file */
 	ASK_KINDS,
 };

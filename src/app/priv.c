@@ -23,6 +23,11 @@ struct priv_binder {
 	struct priv *priv;
 };
 
+struct priv_maker {
+	struct sock_maker maker; /* first */
+	struct priv *priv;
+};
+
 struct priv {
 	unsigned magic;
 	int sock, root, start; /* -1: none */
@@ -31,6 +36,7 @@ struct priv {
 	struct ask ask;
 	struct priv_files files;
 	struct priv_binder binder;
+	struct priv_maker maker;
 };
 
 /* ---- questions ---- */
@@ -208,6 +214,25 @@ priv_binder(struct priv *p)
 	return &p->binder.binder;
 }
 
+/* ---- sockets that come from elsewhere ---- */
+
+static int
+make_foreign(struct sock_maker *m, int family)
+{
+	const struct addr any = {
+		.sa.sa_family = (sa_family_t)family,
+		.len = family == AF_INET6 ? sizeof(any.in6) : sizeof(any.in),
+	};
+
+	return ask_for(((struct priv_maker *)m)->priv, ASK_FOREIGN, NULL, &any, NULL);
+}
+
+struct sock_maker *
+priv_maker(struct priv *p)
+{
+	return &p->maker.maker;
+}
+
 /* ---- life ---- */
 
 bool
@@ -226,6 +251,7 @@ priv_new(void)
 	p->sock = -1;
 	p->files = (struct priv_files){ { read_file, list_files }, PRIV_FILES_MAGIC, p };
 	p->binder = (struct priv_binder){ { listen_at, remove_socket }, p };
+	p->maker = (struct priv_maker){ { make_foreign }, p };
 	p->start = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	p->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (p->start != -1 && p->root != -1 && pthread_mutex_init(&p->lock, NULL) == 0)

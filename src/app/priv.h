@@ -2,8 +2,8 @@
 /*
  * app/priv.h -- what the serving process still can do through its helper, once it is nobody.
  *
- * See keeper.h.  Everything here is asked and answered at once, from the main thread or, where a
- * plan ends with its last session, from a worker.
+ * See keeper.h.  Everything here is asked and answered at once, from the main thread or, for a
+ * socket of transparent = source and where a plan ends with its last session, from a worker.
  */
 #ifndef GINNEL_APP_PRIV_H
 #define GINNEL_APP_PRIV_H
@@ -27,9 +27,10 @@ struct priv *priv_new(void);
 bool priv_start(struct priv *, const struct source *, const struct process_conf *,
     struct pid_file *) MUST_CHECK;
 
-struct files *priv_files(struct priv *);   /* reads through the helper */
-struct binder *priv_binder(struct priv *); /* listens through it */
-int priv_socket(const struct priv *);	   /* readable when the helper has gone */
+struct files *priv_files(struct priv *);      /* reads through the helper */
+struct binder *priv_binder(struct priv *);    /* listens through it */
+struct sock_maker *priv_maker(struct priv *); /* sockets for transparent = source */
+int priv_socket(const struct priv *);	      /* readable when the helper has gone */
 bool priv_is_gone(const struct priv *);
 /* The helper reads the configuration, as a reload begins.  Faults are logged. */
 void priv_read_again(struct priv *);

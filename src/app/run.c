@@ -423,6 +423,8 @@ serve(struct server *s, struct loaded *l)
 		return EXIT_FAILED;
 	if (!leave_privileges(s, &status))
 		return status;
+	if (s->priv != NULL)
+		sock_use(priv_maker(s->priv));
 	if (!route_is_allowed(l->plan))
 		return EXIT_NO_PERMISSION;
 	process_hide_memory(); /* again: a change of user undoes it */
@@ -519,6 +521,7 @@ clean_up(struct server *s, struct loaded *l)
 	plan_release(l->plan);
 	remove_pid_file(s);
 	listener_use(NULL);
+	sock_use(NULL);
 	priv_free(s->priv);
 	notify_close(&s->notify);
 	free((char *)(uintptr_t)s->conf.pid);

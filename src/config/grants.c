@@ -32,14 +32,15 @@ struct reader {
 	bool no_memory;
 };
 
-/* The options that say where and how a service listens. */
-static const char *const listening_options[] = { "accept", "socket", "setuid", "setgid" };
+/* The options that say which sockets a service has. */
+static const char *const socket_options[] = { "accept", "socket", "setuid", "setgid",
+	"transparent" };
 
 static bool
-is_listening_option(const char *name)
+is_socket_option(const char *name)
 {
-	for (size_t i = 0; i < COUNT_OF(listening_options); i++)
-		if (strcasecmp(name, listening_options[i]) == 0)
+	for (size_t i = 0; i < COUNT_OF(socket_options); i++)
+		if (strcasecmp(name, socket_options[i]) == 0)
 			return true;
 	return false;
 }
@@ -95,7 +96,7 @@ add(struct reader *r, const char *path, enum option_reads reads)
 
 /* A fault here is left to the process that reads the configuration for its meaning. */
 static void
-set_listening(struct reader *r, const char *name, const char *value)
+set_socket_option(struct reader *r, const char *name, const char *value)
 {
 	struct option_ctx ctx = { .arena = r->grants->arena };
 
@@ -117,8 +118,8 @@ on_option(void *owner, struct where where, const char *name, const char *value)
 	const struct option *o;
 
 	(void)where;
-	if (is_listening_option(name))
-		set_listening(r, name, value);
+	if (is_socket_option(name))
+		set_socket_option(r, name, value);
 	for (size_t i = 0; i < COUNT_OF(sets); i++)
 		if ((o = find(sets[i], name)) != NULL && o->reads != OPTION_READS_NOTHING)
 			add(r, value, o->reads);
@@ -166,11 +167,11 @@ begin(struct reader *r)
 	    !service_init(g->arena, &g->first->conf))
 		return false;
 	g->current = g->first;
-	for (size_t i = 0; i < COUNT_OF(listening_options); i++) {
-		const struct option *o = find(service_sets, listening_options[i]);
+	for (size_t i = 0; i < COUNT_OF(socket_options); i++) {
+		const struct option *o = find(service_sets, socket_options[i]);
 
 		if (o != NULL && o->def != NULL)
-			set_listening(r, o->name, o->def);
+			set_socket_option(r, o->name, o->def);
 	}
 	return true;
 }
@@ -261,6 +262,15 @@ accepts_at(const struct target *t, const struct addr *a)
 	if (t->numeric.len != 0)
 		return addr_equal(&t->numeric, a);
 	return !addr_is_unix(a) && t->port == addr_port(a);
+}
+
+bool
+grants_foreign(const struct grants *g)
+{
+	for (const struct listening *l = g->first; l != NULL; l = l->next)
+		if ((l->conf.transparent & TRANSPARENT_SOURCE) != 0)
+			return true;
+	return false;
 }
 
 const struct service_conf *

@@ -26,8 +26,10 @@ bool grants_file(const struct grants *, const char *path);
 bool grants_directory(const struct grants *, const char *path);
 /*
  * The service that accepts there: by its address, or, where the configuration has a host's name, by
- * its port.  NULL: none.  Only accept, socket, setuid and setgid are filled.
+ * its port.  NULL: none.  Only what socket_options[] names is filled.
  */
 const struct service_conf *grants_listener(const struct grants *, const struct addr *);
+/* Does a service come to its targets from its clients' addresses (transparent = source)? */
+bool grants_foreign(const struct grants *);
 
 #endif

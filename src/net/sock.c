@@ -517,39 +517,57 @@ sock_reset_on_close(int fd)
  */
 enum { ORIGINAL_DST = 80 };
 
-bool
-sock_make_foreign(int fd, int family)
-{
-	int on = 1;
+static struct sock_maker *maker; /* NULL: this process itself */
 
+static int
+own_foreign(int family)
+{
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, done, saved;
+
+	if (fd == -1)
+		return -1;
 	if (family == AF_INET6)
-		return setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &on, sizeof(on)) == 0;
-	return setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof(on)) == 0;
+		done = setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &on, sizeof(on));
+	else
+		done = setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof(on));
+	if (done == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+int
+sock_foreign(int family)
+{
+	return maker != NULL ? maker->foreign(maker, family) : own_foreign(family);
 }
 
 bool
 sock_may_be_foreign(void)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), saved;
-	bool may;
+	int fd = sock_foreign(AF_INET);
 
-	if (fd == -1)
-		return false;
-	may = sock_make_foreign(fd, AF_INET);
-	saved = errno;
-	close(fd);
-	errno = saved;
-	return may;
+	if (fd != -1)
+		close(fd);
+	return fd != -1;
+}
+
+void
+sock_use(struct sock_maker *m)
+{
+	maker = NULL;
+	if (m != NULL && !sock_may_be_foreign())
+		maker = m;
 }
 
 bool
-sock_bind_source(int fd, const struct addr *local, bool foreign)
+sock_bind_source(int fd, const struct addr *local)
 {
 	struct addr any_port = *local;
 	int on = 1;
 
-	if (foreign && !sock_make_foreign(fd, local->sa.sa_family))
-		return false;
 	/* The client's own port, so that the target sees what it would have seen. */
 	if (addr_port(local) >= IPPORT_RESERVED && bind(fd, &local->sa, local->len) == 0)
 		return true;

@@ -59,16 +59,23 @@ void sock_each(
 int sock_listen(const struct addr *, const struct sockopts *, uid_t, gid_t) MUST_CHECK;
 
 /*
- * transparent = source: let an unbound socket be bound to an address of another machine.  False
- * with errno set: not without CAP_NET_ADMIN (or CAP_NET_RAW).
+ * transparent = source: a non-blocking, close-on-exec socket that can be bound to an address of
+ * another machine.  -1 with errno set: not without CAP_NET_ADMIN or CAP_NET_RAW.
  */
-bool sock_make_foreign(int fd, int family) MUST_CHECK;
-bool sock_may_be_foreign(void); /* may this process do so? */
+int sock_foreign(int family) MUST_CHECK;
+bool sock_may_be_foreign(void); /* can this process have such sockets?  errno is set if not */
+
+/* Who makes them for a process that may not. */
+struct sock_maker {
+	int (*foreign)(struct sock_maker *, int family);
+};
+/* From now on, wherever this process itself may not; before any thread.  NULL: nobody. */
+void sock_use(struct sock_maker *);
 /*
- * Bind to `local`: a foreign address with its port, if that is free and not privileged, otherwise
- * with one that is chosen together with the target.  False with errno set.
+ * Bind to `local`: with its own port, if that is free and not privileged, otherwise with one that
+ * is chosen together with the target.  False with errno set.
  */
-bool sock_bind_source(int fd, const struct addr *local, bool foreign) MUST_CHECK;
+bool sock_bind_source(int fd, const struct addr *local) MUST_CHECK;
 
 /* Where the client of an accepted socket wanted to go before it was redirected.  False with errno.
  */

@@ -81,14 +81,16 @@ enum io
 stream_connect(struct stream *s, struct loop *loop, struct pool *pool, const struct log_ctx *log,
     const struct addr *to, const struct addr *local, bool foreign, struct task *task)
 {
-	int fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int family = to->sa.sa_family;
+	int fd = foreign ? sock_foreign(family)
+			 : socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct addr peer = { .len = sizeof(peer.un) };
 	bool at_once;
 
 	init(s, loop, pool, log, fd, task);
 	if (fd == -1)
 		return stream_fail_errno(s);
-	if (local != NULL && !sock_bind_source(fd, local, foreign))
+	if (local != NULL && !sock_bind_source(fd, local))
 		goto fail;
 	if (connect(fd, &to->sa, to->len) == -1 && errno != EINPROGRESS)
 		goto fail;

@@ -104,7 +104,7 @@ route_is_allowed(const struct plan *p)
 			continue;
 		log_err(&log_main,
 		    "Service [%s]: transparent = source needs the capability CAP_NET_ADMIN: %s "
-		    "(%d); run as root without setuid, or let the service manager grant it",
+		    "(%d); start as root, or let the service manager grant it",
 		    s->conf->name, strerror(errno), errno);
 		return false;
 	}

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # transparent = source | destination | both, between three machines: client, tunnel, backend.
+import ctypes
 import subprocess
 
 import pytest
@@ -11,6 +12,8 @@ from lib.peer import RESET
 pytestmark = pytest.mark.root
 
 CLIENT, TUNNEL, BACKEND = 0, 1, 2
+NOBODY = "setuid = nobody\nsetgid = nogroup\n"
+PR_CAPBSET_DROP, CAP_NET_ADMIN, CAP_NET_RAW = 24, 12, 13
 ADDRESSES = {4: ("10.1.0.2", "10.1.0.1", "10.2.0.2"), 6: ("fd01::2", "fd01::1", "fd02::2")}
 
 
@@ -32,6 +35,18 @@ def three(scene):
         "ip -6 rule add iif tobackend lookup 100", "ip -6 route add local default dev lo table 100",
     )
     return client, tunnel, backend
+
+
+@pytest.fixture
+def log_for_all(scene):
+    """A place where anybody may write the log, which the configuration's own must not be."""
+    logs = scene.folder / "logs"
+    logs.mkdir()
+    logs.chmod(0o777)
+    for folder in scene.folder, *scene.folder.parents:
+        if str(folder).startswith("/tmp/"):
+            folder.chmod(folder.stat().st_mode | 0o011)
+    return str(logs / "log")
 
 
 def bracket(host):
@@ -139,10 +154,49 @@ def test_without_a_redirection_the_tunnel_does_not_eat_itself(scene, three):
     daemon.wait_end(end="loop")
 
 
+@pytest.mark.parametrize("family", [4, 6])
+def test_source_after_setuid(scene, three, family, log_for_all):
+    """The process that serves has no capability left; its helper makes the sockets."""
+    backend = backend_on(scene, three, family)
+    with three[TUNNEL]:
+        daemon = scene.daemon("\n".join([
+            "[tls]", f"accept = {bracket(ADDRESSES[family][TUNNEL])}:0", f"cert = {scene.pki.server.bundle}",
+            f"connect = {backend.address}", "transparent = source", "",
+        ]), head=NOBODY, log_path=log_for_all)
+    assert int(daemon.process_status()["CapEff"], 16) == 0 and daemon.process_status()["Uid"].split() == ["65534"] * 4
+    with three[CLIENT]:
+        for _ in range(3):
+            near = scene.tls((ADDRESSES[family][TUNNEL], daemon.port("tls")))
+            far = scene.keep(backend.accept())
+            assert far.sock.getpeername()[:2] == near.sock.getsockname()[:2], "address and port of the client"
+
+
+def test_a_reload_after_setuid_can_begin_with_source(scene, three, log_for_all):
+    backend = backend_on(scene, three, 4)
+    text = f"[tls]\naccept = 10.1.0.1:0\ncert = {scene.pki.server.bundle}\nconnect = {backend.address}\n"
+    with three[TUNNEL]:
+        daemon = scene.daemon(text, head=NOBODY, log_path=log_for_all)
+
+    def source():
+        with three[CLIENT]:
+            scene.tls(("10.1.0.1", daemon.port("tls")))
+        return scene.keep(backend.accept()).sock.getpeername()[0]
+
+    assert source() == "10.2.0.1"
+    daemon.write(text + "transparent = source\n")
+    daemon.reload()
+    assert source() == "10.1.0.2"
+
+
 def test_without_the_capability_the_start_fails_clearly(scene):
+    def drop():
+        libc = ctypes.CDLL(None)
+        for capability in (CAP_NET_ADMIN, CAP_NET_RAW):
+            assert libc.prctl(PR_CAPBSET_DROP, capability) == 0
+
     text = "[x]\naccept = 127.0.0.1:0\nclient = yes\nconnect = 127.0.0.1:1\ntransparent = source"
     with pytest.raises(NotStarted) as caught:
-        scene.daemon(text + "\n", head="setuid = nobody\nsetgid = nogroup\n")
+        scene.daemon(text + "\n", preexec=drop)
     assert caught.value.status == 77
     assert "transparent = source needs the capability CAP_NET_ADMIN" in caught.value.stderr
 

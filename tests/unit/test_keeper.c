@@ -220,6 +220,42 @@ only_configured_addresses_are_bound(void **state)
 	close(fd);
 }
 
+static int
+ask_foreign(sa_family_t family, socklen_t len)
+{
+	struct ask a = { .what = ASK_FOREIGN, .addr.len = len };
+	struct answer answer;
+	int fd;
+
+	a.addr.sa.sa_family = family;
+	fd = ask(&a, &answer);
+	assert_int_equal(fd != -1, answer.error == 0);
+	if (fd != -1)
+		close(fd);
+	return answer.error;
+}
+
+static void
+sockets_that_come_from_elsewhere_are_for_services_that_ask(void **state)
+{
+	(void)state;
+	make("conf", "[a]\nconnect = 1\n", 0600);
+	assert_int_equal(ask_foreign(AF_INET, sizeof(struct sockaddr_in)), EPERM); /* no plan */
+	assert_int_equal(error_of(ASK_PLAN, ""), 0);
+	assert_int_equal(ask_foreign(AF_INET, sizeof(struct sockaddr_in)), EPERM);
+	make("conf", "transparent = destination\n[a]\ntransparent = source\n", 0600);
+	assert_int_equal(error_of(ASK_PLAN, ""), 0);
+	assert_int_equal(ask_foreign(AF_INET, sizeof(struct sockaddr_in)), 0);
+	make("conf", "[a]\ntransparent = destination\n", 0600);
+	assert_int_equal(error_of(ASK_PLAN, ""), 0); /* tunnels of the plan before go on */
+	assert_int_equal(ask_foreign(AF_INET, sizeof(struct sockaddr_in)), 0);
+	assert_int_equal(error_of(ASK_PLAN, ""), 0);
+	assert_int_equal(ask_foreign(AF_INET, sizeof(struct sockaddr_in)), EPERM);
+	make("conf", "[a]\ntransparent = source\n", 0666); /* the user may have written it */
+	assert_int_equal(error_of(ASK_PLAN, ""), EPERM);
+	assert_int_equal(ask_foreign(AF_INET, sizeof(struct sockaddr_in)), EPERM);
+}
+
 /* It must end, not answer. */
 static void
 ends_on(const void *message, size_t n)
@@ -284,16 +320,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(only_what_the_configuration_names_is_opened),
-		TEST(no_directory_is_handed_out),
-		TEST(links_of_the_user_are_not_followed),
-		TEST(only_configured_addresses_are_bound),
-		TEST(an_unknown_question_is_the_end),
-		TEST(a_short_message_is_the_end),
-		TEST(a_long_message_is_the_end),
-		TEST(a_path_without_an_end_is_the_end),
+		TEST(only_what_the_configuration_names_is_opened), TEST(no_directory_is_handed_out),
+		TEST(links_of_the_user_are_not_followed), TEST(only_configured_addresses_are_bound),
+		TEST(an_unknown_question_is_the_end), TEST(a_short_message_is_the_end),
+		TEST(a_long_message_is_the_end), TEST(a_path_without_an_end_is_the_end),
 		TEST(an_odd_address_is_the_end),
 		TEST(a_configuration_of_the_users_grants_nothing_of_roots),
+		TEST(sockets_that_come_from_elsewhere_are_for_services_that_ask), /* last: it
+										     writes conf */
 	};
 	char command[64];
 	int failed;
