@@ -92,6 +92,35 @@ check_redirect(const struct service_conf *conf, struct sink *sink)
 		    "work");
 }
 
+/* Where clients are invited to connections beside the tunnel, we have to know both ends of them. */
+static void
+check_beside(const struct service_conf *conf, struct sink *sink)
+{
+	const struct proto_role *role = proto_role(&conf->proto, conf->client);
+
+	if (role == NULL || !role->invites)
+		return;
+	if (service_accepts_tls(conf) && service_connects_tls(conf))
+		sink_error(sink, "protocol",
+		    "%s works with TLS on one side only; make two services of this one",
+		    conf->proto.proto->name);
+	if (conf->front.proxy_from.n > 0)
+		sink_error(sink, "proxyProtocolFrom",
+		    "with protocol = %s the data connections would not come through the proxy; "
+		    "remove it",
+		    conf->proto.proto->name);
+	if (conf->transparent != TRANSPARENT_NONE)
+		sink_error(sink, "transparent",
+		    "with protocol = %s the data connections would not follow; remove it",
+		    conf->proto.proto->name);
+	if (conf->exec.path != NULL)
+		sink_error(sink, "exec",
+		    "with protocol = %s data connections lead to the server's address, and a "
+		    "program "
+		    "has none; write connect",
+		    conf->proto.proto->name);
+}
+
 /* Two sockets on one address: the second could not be bound. */
 static void
 check_accepts(struct config *c, const struct section *section, struct sink *sink)
@@ -154,6 +183,7 @@ config_build(struct config *c, const struct plan *previous, struct files *files)
 		check_loops(&s->conf->accept, &s->conf->connect, "connect", &sink.sink);
 		check_loops(&s->conf->accept, &s->conf->redirect, "redirect", &sink.sink);
 		check_redirect(s->conf, &sink.sink);
+		check_beside(s->conf, &sink.sink);
 		if (!inetd)
 			check_accepts(c, s, &sink.sink);
 		log_info(&log_main, "Initializing service [%s]", s->conf->name);

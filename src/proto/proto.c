@@ -98,7 +98,10 @@ const struct option proto_options[] = {
 		"What is spoken before TLS begins, or right after. imap, irc, lmtp, nntp, pop3, "
 		"sieve and smtp begin TLS by their command STARTTLS (STLS), xmpp (clients) and "
 		"xmpp-server (between servers) by an element of that name; ldap, mysql (MariaDB, "
-		"too), pgsql and cifs by requests of their own. connect is the method of HTTP: as "
+		"too), pgsql and cifs by requests of their own. ftp begins TLS by AUTH TLS and "
+		"stays with the dialogue, to lead data connections (PASV and EPSV only) through "
+		"TLS, too: as a server after the client's PROT P, as a client always. connect is "
+		"the method of HTTP: as "
 		"a client we ask the proxy at connect for protocolHost, and TLS begins with that; "
 		"as a server a client names its target before TLS begins, and any target will do. "
 		"socks is spoken inside TLS: as a client version 5, as a server 4, 4a and 5, and "
@@ -115,7 +118,9 @@ const struct option proto_options[] = {
 		"The host that protocol asks for: connect needs it, and for socks it takes the "
 		"place of the address that the client was going to before it was redirected. For "
 		"smtp it is the name that we introduce ourselves with, for xmpp and xmpp-server as "
-		"a client the domain that is called in place of the local program's." },
+		"a client the domain that is called in place of the local program's. For ftp as "
+		"a server it is the IPv4 address that the answer to PASV shows, where clients "
+		"reach this service by another one than its own." },
 	{ .name = "protocolUsername",
 	    .parse = option_text,
 	    .offset = AT(username),

@@ -7,9 +7,9 @@
  * of a tunnel's life it has something to say, and for each one gives a script: rows of data, and
  * functions where data will not do.
  *
- *     server, TLS first      early, TLS near, request, connect, clear, (TLS far), late, relay
- *     server, connect first  early, connect, (TLS far), clear, TLS near, late, relay
- *     client                 (TLS near), request, connect, clear, TLS far, late, relay
+ *     server, TLS first      early, TLS near, request, connect, clear, (TLS far), late, stay, relay
+ *     server, connect first  early, connect, (TLS far), clear, TLS near, late, stay, relay
+ *     client                 (TLS near), request, connect, clear, TLS far, late, stay, relay
  */
 #ifndef GINNEL_PROTO_PROTO_H
 #define GINNEL_PROTO_PROTO_H
@@ -43,6 +43,7 @@ enum proto_point {
 	PROTO_CLEAR,   /* near and far, before the TLS that this dialogue is about */
 	PROTO_LATE,    /* near and far, when both stand */
 	PROTO_SORRY,   /* near, when no target could be reached: the tunnel ends behind it */
+	PROTO_STAY,    /* near and far, in place of relaying: for as long as the tunnel stands */
 	PROTO_POINTS,
 };
 
@@ -50,9 +51,9 @@ enum proto_side { PROTO_NEAR, PROTO_FAR };
 
 /*
  * What a row or a function answers.  MORE: call again when bytes have come from a side that it
- * asked for by proto_line() or proto_bytes().
+ * asked for by proto_line() or proto_bytes(); AGAIN: when what it said has left.
  */
-enum proto_verdict { PROTO_MORE, PROTO_DONE, PROTO_END };
+enum proto_verdict { PROTO_MORE, PROTO_AGAIN, PROTO_DONE, PROTO_END };
 
 /* RFC 5321 4.5.3.1.5 allows 512 octets, RFC 7162 4 clients of IMAP 8,192; no STARTTLS has longer
  * ones. */
@@ -84,6 +85,17 @@ struct proto_login {
 	char user[256], password[256];
 };
 
+/* Connections beside the tunnel; for a role with .invites, at PROTO_STAY. */
+struct proto_beside {
+	/*
+	 * Wait at *at for one connection of this tunnel's client, and lead it to `port` of the
+	 * target's host; nobody else is waited for any longer.  `tls`: it has TLS on the side where
+	 * the tunnel has.  False: not possible.  NULL: never.
+	 */
+	bool (*invite)(void *owner, uint16_t port, bool tls, struct addr *at);
+	void *owner;
+};
+
 /*
  * One tunnel's talk.  Scripts and functions read ->line, and use the functions below for the rest.
  */
@@ -99,6 +111,7 @@ struct dialogue {
 	void *state; /* role->state_size bytes, zeroed at first, kept between points */
 	struct proto_target target; /* PROTO_EARLY and PROTO_REQUEST may set it */
 	struct proto_login login;
+	struct proto_beside beside;
 	struct addr found;	       /* of a target that was to be looked up; .len 0: nothing */
 	int errnum;		       /* at PROTO_SORRY with R_CONNECT: of the last try */
 	bool before_tls;	       /* TLS begins behind this script */
@@ -149,6 +162,7 @@ struct proto_role {
 	bool needs_host;    /* protocolHost must be set */
 	bool host_is_peer;  /* TLS ends at protocolHost: its name is the one for SNI */
 	bool wants_facts;
+	bool invites;	  /* its clients make connections beside the tunnel, to where we say */
 	const char *alpn; /* server: the name that a client may ask for (RFC 7301); NULL: none */
 	const char *const
 	    *authentications; /* ends with NULL; NULL: protocolAuthentication is not used */

@@ -164,16 +164,28 @@ hand_over(struct gate *g, const struct client *client)
 
 /* ---- accept ---- */
 
+bool
+gate_admits(struct worker *w, struct service *service, int fd, const struct addr *peer)
+{
+	enum reason why = refusal(w, service, peer);
+
+	w->counters.accepted++;
+	if (why != R_NONE)
+		refuse(w, service, fd, peer, why);
+	return why == R_NONE;
+}
+
 static void
 let_in(struct gate *g, int fd, const struct addr *peer)
 {
 	struct worker *w = g->worker;
 	struct client client = { .service = g->service, .fd = fd, .peer = *peer };
-	enum reason why = refusal(w, g->service, peer);
+	enum reason why = R_NONE;
 
-	w->counters.accepted++;
+	if (!gate_admits(w, g->service, fd, peer))
+		return;
 	/* Whom a proxy speaks for gets a seat when it is known who that is. */
-	if (why == R_NONE && g->service->conf->front.proxy_from.n == 0)
+	if (g->service->conf->front.proxy_from.n == 0)
 		why = seat_take(
 		    &client.seat, g->service->seats, &g->service->conf->limits, peer, w->mailbox);
 	if (why != R_NONE) {

@@ -18,6 +18,8 @@ void gates_free(struct gate **); /* that no worker has adopted; NULL is fine */
  */
 void gates_adopt(struct worker *, struct plan *, struct gate **);
 void gates_close(struct worker *);
+/* May the client on `fd` come in?  False: it was refused, and `fd` is closed. */
+bool gate_admits(struct worker *, struct service *, int fd, const struct addr *peer) MUST_CHECK;
 /* Accept what is waiting, and then close. */
 void gates_drain(struct worker *);
 

@@ -68,6 +68,8 @@ static const struct step {
 	[STEP_LATE] = { "late", step_talk, SCRIPT, PROTO_LATE },
 	/* TLS in the tunnel: with whom? */
 	[STEP_INNER] = { "inner", step_inner, INNER_HELLO, 0 },
+	/* ... and goes on for as long as they do */
+	[STEP_STAY] = { "stay", step_stay, SCRIPT, PROTO_STAY },
 	[STEP_RELAY] = { "relay", step_relay, ALWAYS, 0 },
 };
 
@@ -75,13 +77,20 @@ static const struct step {
  */
 static const enum step_id tls_first[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEAT, STEP_ADMIT,
 	STEP_EARLY, STEP_PEEK, STEP_RESEAT, STEP_READMIT, STEP_SECURE, STEP_REQUEST, STEP_EXEC,
-	STEP_CONNECT, STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_INNER, STEP_RELAY };
+	STEP_CONNECT, STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_INNER, STEP_STAY,
+	STEP_RELAY };
 static const enum step_id connect_first[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEAT, STEP_ADMIT,
 	STEP_EARLY, STEP_EXEC, STEP_CONNECT, STEP_INTRODUCE, STEP_UPGRADE, STEP_CLEAR, STEP_PEEK,
-	STEP_RESEAT, STEP_READMIT, STEP_SECURE, STEP_LATE, STEP_INNER, STEP_RELAY };
+	STEP_RESEAT, STEP_READMIT, STEP_SECURE, STEP_LATE, STEP_INNER, STEP_STAY, STEP_RELAY };
 static const enum step_id client_order[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEAT, STEP_ADMIT,
 	STEP_PEEK, STEP_RESEAT, STEP_READMIT, STEP_SECURE, STEP_REQUEST, STEP_EXEC, STEP_CONNECT,
-	STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_INNER, STEP_RELAY };
+	STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_INNER, STEP_STAY, STEP_RELAY };
+/*
+ * A sibling.  The target comes first: many wait for us to be there before they tell the client to
+ * begin.
+ */
+static const enum step_id sibling_order[] = { STEP_CONNECT, STEP_UPGRADE, STEP_PEEK, STEP_SECURE,
+	STEP_RELAY };
 
 static const enum step_id *
 order_of(const struct service *service)
@@ -113,9 +122,9 @@ life_wants(const struct session *s, enum step_id step)
 		return s->peer.len != 0 && guard_is_wanted(service->conf, true) &&
 		       s->admitted != service;
 	case NEAR_HELLO:
-		return service_sees_tls(service->conf);
+		return service_sees_tls(service->conf) && sibling_has_tls(s->sibling);
 	case NEAR_TLS:
-		return service->near != NULL;
+		return service->near != NULL && sibling_has_tls(s->sibling);
 	case FAR_PROGRAM:
 		return service->conf->exec.path != NULL && !service_starts_itself(service->conf) &&
 		       !s->redirected;
@@ -124,7 +133,7 @@ life_wants(const struct session *s, enum step_id step)
 	case INTRODUCED:
 		return service->conf->front.proxy_out != PROXY_OFF && s->far.kind == STREAM_SOCKET;
 	case FAR_TLS:
-		return service->far != NULL;
+		return service->far != NULL && sibling_has_tls(s->sibling);
 	case SCRIPT:
 		return service->role != NULL && service->role->script[steps[step].point] != NULL &&
 		       !s->redirected;
@@ -186,7 +195,7 @@ life_step_name(const struct session *s)
 void
 life_begin(struct session *s)
 {
-	s->order = order_of(s->service);
+	s->order = s->sibling != NULL ? sibling_order : order_of(s->service);
 	s->step = first_wanted(s, s->order);
 }
 
@@ -339,6 +348,8 @@ life_end(struct session *s, enum reason reason)
 	loop_untimer(w->loop, &s->pause);
 	step_far_leave(s, reason == R_SETUP_TIMEOUT);
 	pick_leave(s->load);
+	kin_part(s->kin);
+	sibling_free(s->sibling);
 	guard_free(s->guard);
 	route_free(s->route);
 	free(s->heard);
@@ -386,7 +397,7 @@ life_fault(const struct session *s, const struct stream *at)
 	case FAULT_ABUSE:
 		return R_ABUSE;
 	case FAULT_TLS:
-		if (s->step != STEP_RELAY)
+		if (s->relayed == 0)
 			return near ? R_TLS_ACCEPT : R_TLS_CONNECT;
 		return near ? R_TLS_NEAR : R_TLS_FAR;
 	case FAULT_OS:
@@ -412,7 +423,7 @@ life_run(void *arg)
 	struct session *s = arg;
 
 	CHECK_OBJ(s, SESSION_MAGIC);
-	if (s->step != STEP_RELAY && s->timer.fired) {
+	if (s->relayed == 0 && s->timer.fired) {
 		setup_timeout(s);
 		return;
 	}

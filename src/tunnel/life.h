@@ -12,6 +12,7 @@
 #include "proto/proto.h"
 #include "tunnel/guard.h"
 #include "tunnel/identity.h"
+#include "tunnel/kin.h"
 #include "tunnel/pick.h"
 #include "tunnel/route.h"
 #include "tunnel/session.h"
@@ -40,6 +41,7 @@ enum step_id {
 	STEP_UPGRADE,
 	STEP_LATE,
 	STEP_INNER,
+	STEP_STAY,
 	STEP_RELAY,
 };
 
@@ -59,7 +61,9 @@ struct session {
 	struct standing *load;		/* leastconn: where the tunnel counts */
 	struct dial *dial;		/* from STEP_CONNECT until the tunnel stands */
 	bool redirected;		/* may not pass: gets service->redirect and nothing else */
-	struct talk *talk;		/* the dialogue of `protocol`, until the tunnel stands */
+	struct talk *talk;		/* the dialogue of `protocol`, until bytes are relayed */
+	struct kin *kin;		/* a protocol that invites: what is shared, or NULL */
+	struct sibling *sibling;	/* this is a connection beside another; or NULL */
 	struct seat seat;		/* in the service; before it, in its queue */
 	struct guard *guard;		/* in STEP_ADMIT and STEP_READMIT */
 	const struct service *admitted; /* the service that let the client in */

@@ -15,6 +15,7 @@ turn_away(struct worker *w, const struct client *c)
 
 	w->counters.ended[R_NO_MEMORY]++;
 	seat_leave(&seat);
+	sibling_free(c->sibling);
 	sock_reset_on_close(c->fd);
 	close(c->fd);
 }
@@ -33,8 +34,8 @@ greet_near(struct session *s)
 	log_debug(&s->log, "Service [%s] accepted (FD=%d) from %s", conf->name, s->near.watch.fd,
 	    addr_text(&s->peer, text));
 	log_debug(&s->log, "Service [%s] started", conf->name);
-	if (!life_wants(s, STEP_HEADER) &&
-	    !life_wants(s, STEP_ADMIT)) /* otherwise when it is let in */
+	/* Otherwise when it is let in. */
+	if (s->sibling != NULL || (!life_wants(s, STEP_HEADER) && !life_wants(s, STEP_ADMIT)))
 		step_admit_greet(s);
 }
 
@@ -79,6 +80,7 @@ session_start(struct worker *w, const struct client *c)
 		return;
 	}
 	s->peer = c->peer;
+	s->sibling = c->sibling;
 	s->log.level = life_setup_level(s);
 	log_make_id(&s->log, (enum log_id)c->service->conf->log_id, c->seq);
 	if (!stream_open(&s->near, w->loop, w->pool, &s->log, c->fd, &s->task)) {

@@ -7,6 +7,8 @@
 #include "tunnel/relay.h"
 #include "tunnel/worker.h"
 
+struct sibling;
+
 /* Whoever was let in. */
 struct client {
 	struct service *service;
@@ -14,10 +16,11 @@ struct client {
 	struct addr peer;
 	uint64_t seq;
 	struct seat seat;
+	struct sibling *sibling; /* a connection beside a tunnel; NULL: it came by itself */
 };
 
 /*
- * Begin a tunnel for a client, whose socket and seat are the session's from now on, also on
+ * Begin a tunnel for a client, whose socket, seat and so on are the session's from now on, also on
  * failure.  It keeps the service's plan.
  */
 void session_start(struct worker *, const struct client *);

@@ -25,6 +25,8 @@ first_target(struct session *s, const struct dial_plan *plan)
 static const struct dial_plan *
 targets_of(const struct session *s)
 {
+	if (s->sibling != NULL)
+		return sibling_dial_plan(s->sibling);
 	return s->redirected ? &s->service->redirect : &s->service->dial;
 }
 
@@ -143,6 +145,14 @@ judge(struct session *s)
 	return talk_judge(s->talk, &s->who);
 }
 
+/* May there be connections beside this one? */
+static bool
+wants_kin(const struct session *s)
+{
+	return s->service->role != NULL && s->service->role->invites && s->sibling == NULL &&
+	       !s->redirected;
+}
+
 enum next
 step_far_connect(struct session *s)
 {
@@ -164,6 +174,8 @@ step_far_connect(struct session *s)
 	}
 	s->connected = loop_now(s->worker->loop);
 	greet_far(s);
+	if (wants_kin(s) && (s->kin = kin_new(s, dial_address(s->dial))) == NULL)
+		return life_finish(s, R_NO_MEMORY);
 	return life_go_on(s);
 }
 
@@ -172,7 +184,16 @@ open_far_tls(struct session *s)
 {
 	const struct addr *peer = s->dial != NULL ? dial_address(s->dial) : NULL;
 	struct resume_cache *cache = NULL;
+	const struct kin *kin = s->sibling != NULL ? sibling_kin(s->sibling) : s->kin;
 
+	/*
+	 * All of them use the session of the first one.  Servers of FTP know by that whose data it
+	 * is: "which proves that they know the same master secret as the control channel"
+	 * (vsftpd.conf(5), require_ssl_reuse).
+	 */
+	if (kin != NULL)
+		return tls_stream_connect(&s->far, s->service->far, s->worker->resolver,
+		    kin_sessions(kin), kin_server(kin));
 	/*
 	 * The worker has forgotten the sessions of an older plan; they must not come back.  A
 	 * program has no address by which its sessions could be found again.

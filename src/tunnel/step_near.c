@@ -72,7 +72,8 @@ step_near_peek(struct session *s)
 		log_err(&s->log, "SSL_accept: %s", reason_info(refusals[result])->words);
 		return life_finish(s, refusals[result]);
 	}
-	if (!choose_service(s, &hello))
+	/* A sibling has the service of its tunnel. */
+	if (s->sibling == NULL && !choose_service(s, &hello))
 		return life_finish(s, R_SNI_UNKNOWN);
 	if (s->service->conf->passthrough)
 		return pass_on(s, &hello);

@@ -16,9 +16,16 @@ is_plain_socket(const struct stream *s)
 	return s->filter == NULL && s->kind == STREAM_SOCKET;
 }
 
+static void
+end_talk(struct session *s)
+{
+	talk_free(s->talk);
+	s->talk = NULL;
+}
+
 /* The tunnel stands: from here on, time counts silence, and the session runs before new ones. */
 static void
-begin_relay(struct session *s)
+begin(struct session *s)
 {
 	life_leave_list(s);
 	DL_APPEND(s->worker->standing, s);
@@ -31,8 +38,8 @@ begin_relay(struct session *s)
 	pace_begin(&s->down.pace, s->service->conf->limits.rate, s->relayed);
 	s->task.lane = LANE_RELAY;
 	step_far_leave(s, false);
-	talk_free(s->talk);
-	s->talk = NULL;
+	if (s->step != STEP_STAY)
+		end_talk(s);
 }
 
 /* How long the tunnel has still to live; INT_MAX: as long as it likes. */
@@ -127,17 +134,32 @@ log_ending(const struct session *s, const struct stream *side, const struct flow
 				 : "TLS closed (SSL_read)");
 }
 
+/* Bytes have moved, or not; until when may it be silent? */
+static enum next
+wait_on(struct session *s, bool begun, bool moved, int silence_ms)
+{
+	struct loop *loop = s->worker->loop;
+
+	if (moved)
+		s->spins = 0;
+	else if (begun && spins(s, loop_now(loop)))
+		return life_finish(s, R_BUG);
+	if (silence_ms > left_of_total(s))
+		silence_ms = left_of_total(s);
+	loop_timer(loop, &s->timer, silence_ms);
+	return WAIT;
+}
+
 enum next
 step_relay(struct session *s)
 {
 	const struct service_conf *conf = s->service->conf;
-	struct loop *loop = s->worker->loop;
 	enum io up, down;
 	bool begun = s->relayed != 0, up_ended, down_ended;
-	int wait;
+	int pause;
 
 	if (!begun)
-		begin_relay(s);
+		begin(s);
 	else if (s->timer.fired)
 		return relay_timeout(s);
 
@@ -154,17 +176,46 @@ step_relay(struct session *s)
 	if (up == IO_OK && down == IO_OK)
 		return relay_done(s);
 
-	if (s->up.moved + s->down.moved > 0)
-		s->spins = 0;
-	else if (begun && spins(s, loop_now(loop)))
-		return life_finish(s, R_BUG);
-	wait = s->up.done || s->down.done ? conf->close_ms : conf->idle_ms;
-	if (wait > left_of_total(s))
-		wait = left_of_total(s);
-	loop_timer(loop, &s->timer, wait);
-	if ((wait = sooner(s->up.pause, s->down.pause)) > 0)
-		loop_timer(loop, &s->pause, wait);
+	if ((pause = sooner(s->up.pause, s->down.pause)) > 0)
+		loop_timer(s->worker->loop, &s->pause, pause);
 	if (s->up.more || s->down.more)
-		loop_queue(loop, &s->task);
-	return WAIT;
+		loop_queue(s->worker->loop, &s->task);
+	return wait_on(s, begun, s->up.moved + s->down.moved > 0,
+	    s->up.done || s->down.done ? conf->close_ms : conf->idle_ms);
+}
+
+/* What a dialogue has said takes the place of what flows have moved.  True: that has grown. */
+static bool
+count_said(struct session *s)
+{
+	uint64_t before = s->up.bytes + s->down.bytes;
+
+	s->up.bytes = talk_said(s->talk, PROTO_FAR);
+	s->down.bytes = talk_said(s->talk, PROTO_NEAR);
+	return s->up.bytes + s->down.bytes > before;
+}
+
+enum next
+step_stay(struct session *s)
+{
+	bool begun = s->relayed != 0, moved;
+	enum io got;
+
+	if (!begun) {
+		if (!step_talk_begin(s))
+			return life_finish(s, R_NO_MEMORY);
+		begin(s);
+		if (s->kin != NULL)
+			talk_set_beside(s->talk, &(struct proto_beside){ kin_invite, s->kin });
+	} else if (s->timer.fired) {
+		return relay_timeout(s);
+	}
+	got = step_talk_run(s);
+	moved = count_said(s);
+	if (got == IO_FAILED)
+		return step_talk_failed(s);
+	if (got == IO_AGAIN)
+		return wait_on(s, begun, moved, s->service->conf->idle_ms);
+	end_talk(s);
+	return life_go_on(s);
 }

@@ -36,26 +36,38 @@ upgraded(struct session *s)
 	return NULL;
 }
 
-enum next
-step_talk(struct session *s)
+enum io
+step_talk_run(struct session *s)
 {
 	const struct talk_side sides[] = {
 		[PROTO_NEAR] = talk_side(&s->near, &s->up),
 		[PROTO_FAR] = talk_side(&s->far, &s->down),
 	};
-	enum reason reason;
 
+	return talk_run(s->talk, life_point(s), sides, upgraded(s));
+}
+
+enum next
+step_talk_failed(struct session *s)
+{
+	enum reason reason = talk_reason(s->talk);
+
+	if (reason != R_NONE)
+		return life_finish(s, reason);
+	return life_finish(s, life_fault(s, s->near.fault != FAULT_NONE ? &s->near : &s->far));
+}
+
+enum next
+step_talk(struct session *s)
+{
 	if (!step_talk_begin(s))
 		return life_finish(s, R_NO_MEMORY);
-	switch (talk_run(s->talk, life_point(s), sides, upgraded(s))) {
+	switch (step_talk_run(s)) {
 	case IO_OK:
 		return life_go_on(s);
 	case IO_AGAIN:
 		return stream_was_reset(&s->near) ? life_finish(s, R_RESET_NEAR) : WAIT;
 	default:
-		break;
+		return step_talk_failed(s);
 	}
-	if ((reason = talk_reason(s->talk)) != R_NONE)
-		return life_finish(s, reason);
-	return life_finish(s, life_fault(s, s->near.fault != FAULT_NONE ? &s->near : &s->far));
 }

@@ -21,9 +21,12 @@ enum next step_introduce(struct session *);   /* a PROXY header of ours */
 enum next step_far_upgrade(struct session *); /* the handshake with it */
 /* The target is reached, or the tunnel ends; `late`: the time for all of it is up. */
 void step_far_leave(struct session *, bool late);
-enum next step_talk(struct session *);		   /* a dialogue of `protocol` */
-bool step_talk_begin(struct session *) MUST_CHECK; /* ... if there is none; false: no memory */
-enum next step_inner(struct session *);		   /* whom TLS in the tunnel asks for */
+enum next step_talk(struct session *);		    /* a dialogue of `protocol` */
+bool step_talk_begin(struct session *) MUST_CHECK;  /* ... if there is none; false: no memory */
+enum next step_inner(struct session *);		    /* whom TLS in the tunnel asks for */
+enum io step_talk_run(struct session *) MUST_CHECK; /* as talk_run() */
+enum next step_talk_failed(struct session *);	    /* after IO_FAILED */
 enum next step_relay(struct session *);
+enum next step_stay(struct session *); /* a dialogue that takes the place of relaying */
 
 #endif

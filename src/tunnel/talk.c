@@ -33,6 +33,9 @@ struct talk {
 	bool said;    /* the script of this point is done, and what it said may still wait */
 	bool over;    /* ... and nothing follows it */
 	bool leaving; /* the client is told of the end */
+	enum proto_point point;
+	bool gathered;	     /* the facts, for this point */
+	uint64_t counted[2]; /* bytes said at PROTO_STAY */
 	struct proto_facts facts;
 	struct login *login;	    /* that is being checked */
 	const struct identity *who; /* from talk_judge() on */
@@ -88,6 +91,18 @@ talk_free(struct talk *t)
 	buf_clear(&t->d.side[PROTO_FAR].out, t->d.pool);
 	explicit_bzero(t, sizeof(*t) + t->role->state_size); /* a password may be in it */
 	free(t);
+}
+
+void
+talk_set_beside(struct talk *t, const struct proto_beside *beside)
+{
+	t->d.beside = *beside;
+}
+
+uint64_t
+talk_said(const struct talk *t, enum proto_side side)
+{
+	return t->counted[side];
 }
 
 enum reason
@@ -252,8 +267,14 @@ fail(struct talk *t, enum reason reason)
 
 /* The peer of a side will send no more, and something was still expected of it. */
 static enum io
-left(struct talk *t, enum proto_side side, const struct stream *s)
+left(struct talk *t, enum proto_side side, const struct stream *s, enum io how)
 {
+	/* A dialogue that stays ends like a tunnel, when what it has said has left. */
+	if (t->point == PROTO_STAY) {
+		t->d.reason = how == IO_CUT ? R_CUT : R_DONE;
+		t->said = t->over = true;
+		return IO_OK;
+	}
 	if (side == PROTO_FAR)
 		return fail(t, R_SERVER_LEFT);
 	return fail(t, s->received == 0 ? R_NO_BYTES : R_CLIENT_LEFT);
@@ -272,7 +293,7 @@ fetch_side(struct talk *t, enum proto_side side, const struct talk_side *from)
 		return fail(t, side == PROTO_NEAR ? R_PROTO_CLIENT : R_PROTO_SERVER);
 	got = s->filter != NULL ? stream_read(s, from->in, IN_MAX - have) : stream_peek(s, IN_MAX);
 	if (got == IO_EOF || got == IO_CUT)
-		return left(t, side, s);
+		return left(t, side, s, got);
 	if (got == IO_AGAIN) {
 		buf_settle(from->in, t->d.pool);
 		if (s->watch.readable) /* more has come than one turn may take */
@@ -289,7 +310,10 @@ fetch(struct talk *t, const struct talk_side sides[2])
 
 	MUST(t->d.waits != 0);
 	for (enum proto_side i = PROTO_NEAR; i <= PROTO_FAR; i++) {
-		enum io one = (t->d.waits & 1u << i) != 0 ? fetch_side(t, i, &sides[i]) : IO_AGAIN;
+		enum io one = IO_AGAIN;
+
+		if ((t->d.waits & 1u << i) != 0)
+			one = fetch_side(t, i, &sides[i]);
 
 		if (one == IO_FAILED)
 			return IO_FAILED;
@@ -308,6 +332,7 @@ deliver(struct talk *t, const struct talk_side sides[2])
 {
 	for (enum proto_side i = PROTO_NEAR; i <= PROTO_FAR; i++) {
 		struct buf *out = &t->d.side[i].out;
+		size_t before = buf_len(out);
 		enum io got = IO_OK;
 
 		if (!stream_is_open(sides[i].stream))
@@ -316,6 +341,8 @@ deliver(struct talk *t, const struct talk_side sides[2])
 			got = stream_write(sides[i].stream, out);
 		else if (buf_len(&sides[i].stream->out) > 0)
 			got = stream_flush(sides[i].stream);
+		if (t->point == PROTO_STAY)
+			t->counted[i] += before - buf_len(out);
 		if (got != IO_OK)
 			return got;
 	}
@@ -373,7 +400,7 @@ await_haste(struct talk *t, const struct talk_side *near)
 	enum io got = buf_len(near->in) > 0 ? IO_OK : stream_peek(near->stream, IN_MAX);
 
 	if (got == IO_EOF)
-		return left(t, PROTO_NEAR, near->stream);
+		return left(t, PROTO_NEAR, near->stream, got);
 	if (got == IO_AGAIN && wait > 0) {
 		loop_timer(t->loop, &t->timer, wait);
 		return IO_AGAIN;
@@ -407,15 +434,16 @@ check_login(struct talk *t)
 
 /* What the script's answer means.  IO_OK: see ->said and ->over; or, with neither, again. */
 static enum io
-run_script(struct talk *t, enum proto_point point, const struct talk_side sides[2],
-    struct stream *upgraded)
+run_script(struct talk *t, const struct talk_side sides[2], struct stream *upgraded)
 {
 	enum proto_verdict got;
 
 	t->d.before_tls = upgraded != NULL;
-	got = proto_run(&t->d, t->role->script[point]);
+	got = proto_run(&t->d, t->role->script[t->point]);
 	if (t->d.no_memory)
 		return fail(t, R_NO_MEMORY);
+	if (got == PROTO_AGAIN)
+		return IO_OK;
 	if (got == PROTO_MORE) {
 		/* What was asked goes out before the answer is waited for. */
 		if (deliver(t, sides) == IO_FAILED)
@@ -426,7 +454,7 @@ run_script(struct talk *t, enum proto_point point, const struct talk_side sides[
 	    nothing_behind(t, upgraded) != IO_OK)
 		return IO_FAILED;
 	t->said = true;
-	t->over = got == PROTO_END || point == PROTO_SORRY;
+	t->over = got == PROTO_END || t->point == PROTO_SORRY;
 	t->leaving = t->over && buf_len(&t->d.side[PROTO_NEAR].out) > 0;
 	return IO_OK;
 }
@@ -441,8 +469,10 @@ talk_run(struct talk *t, enum proto_point point, const struct talk_side sides[2]
 	CHECK_OBJ(t, TALK_MAGIC);
 	for (enum proto_side i = PROTO_NEAR; i <= PROTO_FAR; i++)
 		t->d.side[i].in = sides[i].in;
-	if (t->role->wants_facts)
+	t->point = point;
+	if (t->role->wants_facts && !t->gathered)
 		gather_facts(t, sides);
+	t->gathered = true;
 	if (point == PROTO_CLEAR && t->role->direct_tls && !t->asked &&
 	    (got = await_haste(t, &sides[PROTO_NEAR])) != IO_OK)
 		return got;
@@ -451,12 +481,12 @@ talk_run(struct talk *t, enum proto_point point, const struct talk_side sides[2]
 			loop_queue(t->loop, t->task);
 			return IO_AGAIN;
 		}
-		if ((got = run_script(t, point, sides, upgraded)) != IO_OK)
+		if ((got = run_script(t, sides, upgraded)) != IO_OK)
 			return got;
 	}
 	if (got != IO_OK)
 		return got;
-	t->said = false;
+	t->said = t->gathered = false;
 	if (!t->over)
 		return IO_OK;
 	take_leave(t, sides);

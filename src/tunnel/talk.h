@@ -2,8 +2,8 @@
 /*
  * tunnel/talk.h -- what a protocol says in one tunnel: its script between two streams.
  *
- * Made when there is something to say and freed when the tunnel stands, so a service without a
- * protocol, and a tunnel that stands, pay nothing for it.
+ * Made when there is something to say and freed when bytes are relayed, so a service without a
+ * protocol, and a tunnel that relays, pay nothing for it.
  */
 #ifndef GINNEL_TUNNEL_TALK_H
 #define GINNEL_TUNNEL_TALK_H
@@ -31,12 +31,19 @@ struct talk *talk_new(struct worker *, const struct service *, const struct log_
 void talk_set_accepted(struct talk *, const struct addr *);
 
 /*
- * What is to be said at `point`.  `upgraded`: the stream on which TLS begins behind it (NULL:
+ * What is to be said at `point`; at PROTO_STAY it is over, with a reason that is clean, when one
+ * side ends.  `upgraded`: the stream on which TLS begins behind it (NULL:
  * none); bytes in clear that it has by then end the tunnel.  IO_OK: said; IO_AGAIN; IO_FAILED: see
  * talk_reason().
  */
 enum io talk_run(struct talk *, enum proto_point, const struct talk_side sides[2],
     struct stream *upgraded) MUST_CHECK;
+
+/* At PROTO_STAY: how its client is invited to more connections. */
+void talk_set_beside(struct talk *, const struct proto_beside *);
+
+/* What was said to a side at PROTO_STAY, and taken. */
+uint64_t talk_said(const struct talk *, enum proto_side);
 
 /* After IO_FAILED: why; R_NONE: one of the streams has failed. */
 enum reason talk_reason(const struct talk *);

@@ -43,6 +43,24 @@ check(const struct dialogue *d, enum proto_verdict got)
 	MUST(memchr(d->target.host, '\0', sizeof(d->target.host)) != NULL);
 }
 
+/* What was said has left. */
+static void
+say_nothing(struct run *r)
+{
+	for (unsigned i = 0; i < 2; i++)
+		buf_clear(&r->d.side[i].out, r->pool);
+}
+
+static bool
+invite(void *owner, uint16_t port, bool tls, struct addr *at)
+{
+	(void)owner;
+	(void)tls;
+	*at = (struct addr){ .len = sizeof(at->in), .in.sin_family = AF_INET };
+	addr_set_port(at, 50000);
+	return port != 1;
+}
+
 /* On through the points from `point`, as far as the bytes reach. */
 static enum proto_verdict
 go_on(struct run *r, const struct proto_role *role, unsigned *point)
@@ -51,15 +69,15 @@ go_on(struct run *r, const struct proto_role *role, unsigned *point)
 
 	while (*point < PROTO_POINTS && !r->d.no_memory) {
 		if (role->script[*point] != NULL) {
-			got = proto_run(&r->d, role->script[*point]);
+			while ((got = proto_run(&r->d, role->script[*point])) == PROTO_AGAIN)
+				say_nothing(r);
 			check(&r->d, got);
 			if (got != PROTO_DONE)
 				break;
 		}
 		++*point;
 	}
-	for (unsigned i = 0; i < 2; i++)
-		buf_clear(&r->d.side[i].out, r->pool);
+	say_nothing(r);
 	return got;
 }
 
@@ -101,7 +119,10 @@ named(struct rd *input)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	static const struct proto_facts facts;
+	static const struct proto_facts facts = {
+		.accepted = { .len = sizeof(facts.accepted.in), .in.sin_family = AF_INET },
+		.server = { .len = sizeof(facts.server.in), .in.sin_family = AF_INET },
+	};
 	static struct log_ctx log;
 	static max_align_t state[1024];
 	static struct run r;
@@ -127,6 +148,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		.log = &log,
 		.pool = r.pool,
 		.state = state,
+		.beside.invite = invite,
 	};
 	r.d.side[PROTO_NEAR].in = &r.in[PROTO_NEAR];
 	r.d.side[PROTO_FAR].in = &r.in[PROTO_FAR];

@@ -127,6 +127,9 @@ static struct proto_facts kit_facts;
 static bool kit_before_tls;
 static struct addr kit_found;
 static int kit_errnum;
+/* The address that clients are invited to; .len 0: none.  And to where they are led. */
+static struct addr kit_invites;
+static char kit_invited[64];
 
 struct kit {
 	const struct proto_role *role;
@@ -140,11 +143,21 @@ struct kit {
 	size_t move;
 };
 
+static bool
+kit_invite(void *kit, uint16_t port, bool tls, struct addr *at)
+{
+	(void)kit;
+	(void)snprintf(kit_invited, sizeof(kit_invited), "%u%s", port, tls ? " tls" : "");
+	*at = kit_invites;
+	return kit_invites.len != 0;
+}
+
 static void
 kit_run(struct kit *k)
 {
-	if (k->verdict == PROTO_MORE)
-		k->verdict = proto_run(k->d, k->script);
+	while (k->verdict == PROTO_MORE || k->verdict == PROTO_AGAIN)
+		if ((k->verdict = proto_run(k->d, k->script)) == PROTO_MORE)
+			break;
 	assert_false(k->d->no_memory);
 }
 
@@ -284,6 +297,7 @@ kit_play_once(const char *name, const struct proto_role *role, enum proto_point 
 	d = (struct dialogue){ .conf = conf, .log = &k.log, .pool = k.pool, .state = state };
 	d.facts = role->wants_facts ? &kit_facts : NULL;
 	d.before_tls = kit_before_tls;
+	d.beside = (struct proto_beside){ .invite = kit_invite };
 	d.side[PROTO_NEAR].in = &k.in[PROTO_NEAR];
 	d.side[PROTO_FAR].in = &k.in[PROTO_FAR];
 	for (; moves[k.move].kind != KIT_STOP; k.move++)
