@@ -12,6 +12,7 @@ struct dial {
 	const struct dial_plan *plan;
 	unsigned target; /* number of the one that is tried */
 	unsigned left;	 /* targets not yet looked at, after this one */
+	unsigned turn;	 /* at which of its addresses a target begins, going round */
 	unsigned next;	 /* of lookup.addrs */
 	bool looked_up;	 /* lookup holds the target's addresses */
 	bool resolved;	 /* some target had an address */
@@ -39,6 +40,7 @@ dial_new(const struct dial_plan *plan, unsigned first, struct resolver *resolver
 		return NULL;
 	d->plan = plan;
 	d->target = first % plan->count;
+	d->turn = first / plan->count;
 	d->left = plan->count - 1;
 	d->resolver = resolver;
 	d->loop = loop;
@@ -86,6 +88,18 @@ known_addresses(const struct target *t, struct lookup *l)
 	return true;
 }
 
+/* Begin with another address than the first. */
+static void
+turn_round(struct lookup *l, unsigned turn)
+{
+	for (turn = l->count > 0 ? turn % l->count : 0; turn > 0; turn--) {
+		struct addr first = l->addrs[0];
+
+		memmove(&l->addrs[0], &l->addrs[1], (l->count - 1) * sizeof(first));
+		l->addrs[l->count - 1] = first;
+	}
+}
+
 static enum io
 look_up(struct dial *d)
 {
@@ -101,6 +115,7 @@ look_up(struct dial *d)
 			log_err(d->log, "Error resolving \"%s\": %s", t->host,
 			    d->lookup.error != NULL ? d->lookup.error : "out of memory");
 	}
+	turn_round(&d->lookup, d->turn);
 	d->looked_up = true;
 	d->resolved |= d->lookup.count > 0;
 	d->next = 0;

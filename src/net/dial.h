@@ -22,7 +22,10 @@ struct dial_plan {
 
 struct dial;
 
-/* Start at target number `first`, going round.  NULL without memory. */
+/*
+ * Start at target number `first`, going round; a number beyond `count` goes round the addresses of
+ * each target, too.  NULL without memory.
+ */
 struct dial *dial_new(const struct dial_plan *, unsigned first, struct resolver *, struct loop *,
     struct pool *, const struct log_ctx *, struct task *, struct stream *out);
 /* IO_OK: *out is connected; IO_AGAIN; IO_FAILED: nothing is left to try. */

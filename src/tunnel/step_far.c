@@ -3,7 +3,7 @@
 #include "tls/tls_stream.h"
 #include "tunnel/steps.h"
 
-/* The target of several to try first. */
+/* The target of several to try first, and so on: see dial_new(). */
 static unsigned
 first_target(struct session *s, const struct dial_plan *plan)
 {
@@ -11,13 +11,11 @@ first_target(struct session *s, const struct dial_plan *plan)
 	bool turns = service->conf->failover == FAILOVER_RR && !service->conf->delay;
 	unsigned first = 0;
 
-	if (plan->count <= 1)
-		return 0;
 	if (turns)
-		first = atomic_fetch_add_explicit(&service->turn, 1, memory_order_relaxed) %
-			plan->count;
-	log_info(&s->log, "failover: %s, starting at entry #%u", turns ? "round-robin" : "priority",
-	    first);
+		first = atomic_fetch_add_explicit(&service->turn, 1, memory_order_relaxed);
+	if (plan->count > 1)
+		log_info(&s->log, "failover: %s, starting at entry #%u",
+		    turns ? "round-robin" : "priority", first % plan->count);
 	return first;
 }
 

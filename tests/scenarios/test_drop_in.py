@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from lib.daemon import GINNEL, Daemon, NotStarted
-from lib.peer import connect, connect_tls, echo, greeter
+from lib.peer import Server, connect_tls, echo, greeter
 from lib.wait import DEADLINE
 
 CONFIG = 78
@@ -205,6 +205,22 @@ def test_a_time_out_below_0_is_the_longest_that_there_is(scene):
     near = scene.connect(daemon.port("x"))
     assert near.send(b"ping").recv(4) == b"ping"
     assert near.quiet(0.3) and near.send(b"ping").recv(4) == b"ping"
+
+
+@pytest.mark.parametrize("lines, words", [
+    ("", [b"4"] * 4), ("failover = rr\n", [b"4", b"6"] * 2), ("failover = rr\ndelay = yes\n", [b"4"] * 4),
+])
+def test_turns_are_taken_among_the_addresses_of_one_line(scene, lines, words):
+    """A port alone has two addresses."""
+    four = scene.server(greeter(b"4"))
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", four.port))
+        except OSError:
+            pytest.skip("NOT TESTED: somebody has this port of ::1, or there is no ::1")
+    six = scene.keep(Server(greeter(b"6"), host="::1", port=four.port))
+    daemon = scene.daemon(f"[x]\n{PLAIN}connect = {six.port}\n{lines}", "workers = 1\n")
+    assert [scene.connect(daemon.port("x")).recv(1) for _ in words] == words
 
 
 def test_a_failed_handshake_tries_no_other_target(scene, pki):
