@@ -9,6 +9,8 @@
 #include "net/sock.h"
 #include "tunnel/service.h"
 
+#include <string.h>
+
 static FILE *banner_to;
 
 static void
@@ -27,16 +29,15 @@ banner(FILE *to)
 	fprintf(to, " \n");
 }
 
+/* ---- our own form ---- */
+
 /* One table: "name = VALUE", with its default, and what has to be said of it. */
 static void
 print_table(FILE *to, const struct option_set *set)
 {
-	char left[64];
-
 	fprintf(to, "%s:\n", set->title);
 	for (const struct option *o = set->table; o->name != NULL; o++) {
-		snprintf(left, sizeof(left), "%s", o->name);
-		fprintf(to, "%-22s = %s", left, o->arg != NULL ? o->arg : "VALUE");
+		fprintf(to, "%-22s = %s", o->name, o->arg != NULL ? o->arg : "VALUE");
 		if (o->def != NULL)
 			fprintf(to, " (default: %s)", o->def);
 		if (o->parse == NULL)
@@ -53,23 +54,136 @@ print_sets(FILE *to, const struct option_set *sets)
 		print_table(to, sets);
 }
 
-void
-help_version(FILE *to)
+static void
+own_version(FILE *to)
 {
-	banner(to);
 	fprintf(to, "%-22s = %s\n", "configuration", program_configuration());
 	print_sets(to, process_sets);
 }
 
-void
-help_options(FILE *to)
+static void
+own_options(FILE *to)
 {
-	banner(to);
 	fprintf(to, "Global options, before the first [section]\n\n");
 	print_sets(to, process_sets);
 	fprintf(to, "Service options; before the first [section] they are defaults for all\n\n");
 	print_sets(to, service_sets);
 	print_sets(to, parse_sets);
+}
+
+static void
+own_socket_option(void *to, const struct sock_row *r)
+{
+	fprintf(to, "%-22s %-10s %s\n", r->name, r->kind, r->system);
+}
+
+static void
+own_sockets(FILE *to)
+{
+	fprintf(to, "Socket options, for socket = a|l|r:NAME=VALUE:\n");
+	fprintf(to, "%-22s %-10s %s\n", "name", "value", "default of the system");
+	sock_each(own_socket_option, to);
+}
+
+/* ---- the incumbent's: what reads its lists finds the same headings, columns and equals signs ----
+ */
+
+/* " seconds" behind a number of them. */
+static const char *
+unit_of(const struct option *o)
+{
+	if (o->arg != NULL && strcmp(o->arg, "SECONDS") == 0)
+		return " seconds";
+	return o->arg != NULL && strcmp(o->arg, "BYTES") == 0 ? " bytes" : "";
+}
+
+static void
+print_default(FILE *to, const struct option *o)
+{
+	if (o->def != NULL)
+		fprintf(to, "%-22s = %s%s\n", o->name, o->def, unit_of(o));
+}
+
+static void
+print_argument(FILE *to, const struct option *o)
+{
+	fprintf(to, "%-22s = %s\n", o->name, o->arg != NULL ? o->arg : "VALUE");
+}
+
+static void
+print_each(FILE *to, const struct option_set *sets, void (*print)(FILE *, const struct option *))
+{
+	for (; sets->title != NULL; sets++)
+		for (const struct option *o = sets->table; o->name != NULL; o++)
+			if (o->parse != NULL)
+				print(to, o);
+}
+
+static void
+print_both(FILE *to, void (*print)(FILE *, const struct option *))
+{
+	fprintf(to, "Global options:\n");
+	print_each(to, process_sets, print);
+	fprintf(to, " \nService-level options:\n");
+	print_each(to, service_sets, print);
+	print_each(to, parse_sets, print);
+}
+
+static void
+their_version(FILE *to)
+{
+	print_both(to, print_default);
+}
+
+static void
+their_options(FILE *to)
+{
+	print_both(to, print_argument);
+}
+
+static void
+their_socket_option(void *to, const struct sock_row *r)
+{
+	fprintf(to, "    %-20s|", r->name);
+	for (size_t i = 0; i < COUNT_OF(r->side); i++)
+		fprintf(to, "%10s|", strcmp(r->side[i], "--") == 0 ? "--    " : r->side[i]);
+	fprintf(to, "%10s\n", strcmp(r->system, "--") == 0 ? "--    " : r->system);
+}
+
+static void
+their_sockets(FILE *to)
+{
+	fprintf(to, "Socket option defaults:\n");
+	fprintf(to, "    Option Name         |  Accept  |   Local  |  Remote  |OS default\n");
+	fprintf(to, "    --------------------+----------+----------+----------+----------\n");
+	sock_each(their_socket_option, to);
+}
+
+/* ---- what is asked for ---- */
+
+static void
+print(FILE *to, void (*own)(FILE *), void (*theirs)(FILE *))
+{
+	banner(to);
+	(program_stands_in() ? theirs : own)(to);
+}
+
+void
+help_version(FILE *to)
+{
+	print(to, own_version, their_version);
+}
+
+void
+help_options(FILE *to)
+{
+	print(to, own_options, their_options);
+}
+
+void
+help_sockets(FILE *to)
+{
+	print(to, own_sockets, their_sockets);
 }
 
 static void
@@ -84,19 +198,4 @@ help_tls_options(FILE *to)
 	banner(to);
 	fprintf(to, "Supported TLS options:\n");
 	tls_each_op(print_tls_option, to);
-}
-
-static void
-print_socket_option(void *to, const char *name, const char *kind, const char *def)
-{
-	fprintf(to, "%-22s %-10s %s\n", name, kind, def);
-}
-
-void
-help_sockets(FILE *to)
-{
-	banner(to);
-	fprintf(to, "Socket options, for socket = a|l|r:NAME=VALUE:\n");
-	fprintf(to, "%-22s %-10s %s\n", "name", "value", "default of the system");
-	sock_each(print_socket_option, to);
 }

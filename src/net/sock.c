@@ -366,23 +366,56 @@ sock_apply(int fd, const struct sockopts *opts)
 	return NULL;
 }
 
+enum { SHOWN = 64 }; /* bytes of a value as text */
+
+/* What is set there on sockets of `side`. */
+static void
+show_default(const struct sock_conf *conf, enum sock_side side, const struct sockopt_kind *k,
+    char out[SHOWN])
+{
+	const struct sockopts *opts = &conf->side[side];
+
+	(void)snprintf(out, SHOWN, "--");
+	for (unsigned i = 0; i < opts->n; i++)
+		if (opts->v[i].kind == k)
+			k->type->show(opts->v[i].value, out, SHOWN);
+}
+
+/* What a new socket has. */
+static void
+show_system(int fd, const struct sockopt_kind *k, char out[SHOWN])
+{
+	union value v = { 0 };
+	socklen_t size = k->type->size;
+
+	(void)snprintf(out, SHOWN, "--");
+	if (getsockopt(fd, k->level, k->option, &v, &size) == 0)
+		k->type->show(&v, out, SHOWN);
+}
+
 void
-sock_each(void (*row)(void *arg, const char *name, const char *kind, const char *def), void *arg)
+sock_each(void (*row)(void *arg, const struct sock_row *), void *arg)
 {
 	int fd4 = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int fd6 = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct arena *arena = arena_new();
+	struct sock_conf conf = { 0 };
 
+	if (arena == NULL || !sock_defaults(arena, &conf))
+		conf = (struct sock_conf){ 0 }; /* no memory: there is less to show */
 	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
 		const struct sockopt_kind *k = &kinds[i];
-		union value v = { 0 };
-		socklen_t size = k->type->size;
-		char def[64] = "--";
+		char sides[SOCK_SIDES][SHOWN], system[SHOWN];
+		struct sock_row r = { .name = k->name, .kind = k->type->name, .system = system };
 
-		if (getsockopt(
-			k->level == IPPROTO_IPV6 ? fd6 : fd4, k->level, k->option, &v, &size) == 0)
-			k->type->show(&v, def, sizeof(def));
-		row(arg, k->name, k->type->name, def);
+		for (enum sock_side side = SOCK_ACCEPT; side < SOCK_SIDES; side++) {
+			show_default(&conf, side, k, sides[side]);
+			r.side[side] = sides[side];
+		}
+		show_system(k->level == IPPROTO_IPV6 ? fd6 : fd4, k, system);
+		row(arg, &r);
 	}
+	arena_free(arena);
 	if (fd4 != -1)
 		close(fd4);
 	if (fd6 != -1)

@@ -48,9 +48,15 @@ const char *sock_apply(int fd, const struct sockopts *);
 bool sock_split_inherited(struct arena *, const struct sockopts *all, struct sockopts *listener,
     struct sockopts *each) MUST_CHECK;
 
-/* The table behind -sockets: calls `row` for each known option with its kernel default as text. */
-void sock_each(
-    void (*row)(void *arg, const char *name, const char *kind, const char *def), void *arg);
+/* A known option: its name, the kind of its value, and what sockets have unless told; "--":
+ * nothing. */
+struct sock_row {
+	const char *name, *kind;
+	const char *side[SOCK_SIDES]; /* by sock_defaults() */
+	const char *system;
+};
+/* The table behind -sockets: calls `row` for each. */
+void sock_each(void (*row)(void *arg, const struct sock_row *), void *arg);
 
 /*
  * A non-blocking, close-on-exec listening socket; `uid`/`gid` own a UNIX socket's file (-1: leave).

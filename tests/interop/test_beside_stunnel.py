@@ -14,6 +14,7 @@ from interop.beside import (DECOY, GREETING, OTHER, Case, ClientCase, Level, Lin
 from interop.host import HERE, public_folder
 from interop.incumbent import Stunnel
 from interop.test_peers import mutual
+from lib.daemon import GINNEL
 from lib.peer import END, Server, connect, echo, greeter
 from lib.responder import GOOD, REVOKED, UNKNOWN, Responder, answer, http
 from lib.scene import Scene
@@ -404,3 +405,47 @@ def test_a_server_that_refuses_tls(scene, stunnel, protocol, who):
     daemon.wait_log(r"Service \[tunnel\] finished \(")
     assert b"secret" not in b"".join(heard)
     assert b"".join(heard) != b""
+
+
+# --- what they print
+
+
+@pytest.fixture
+def told(scene):
+    """What each of them prints for a flag, without its banner."""
+    link = scene.folder / "stunnel"
+    link.symlink_to(GINNEL)
+
+    def ask(flag):
+        texts = [HERE.run(program, flag).stderr for program in (Stunnel.program, link)]
+        assert all(text.startswith("Initializing inetd mode configuration\nstunnel 5.") for text in texts)
+        return [text.split("\n \n", 1)[1] for text in texts]
+
+    return ask
+
+
+@pytest.mark.parametrize("flag", ["-version", "-help"])
+def test_lists_of_options_have_one_form(told, flag):
+    theirs, ours = told(flag)
+    parts = [re.split(r"^(?:Global|Service-level) options:\n", text, flags=re.M) for text in (theirs, ours)]
+    assert [len(part) for part in parts] == [3, 3]
+    names = [re.findall(r"^(\S+) {1,20} = \S", text, re.M) for text in (theirs, ours)]
+    missing = set(names[0]) - set(names[1])
+    # Defaults that are the system's, or that nothing obeys.
+    assert missing <= ({"RNDbytes", "RNDfile", "RNDoverwrite", "securityLevel", "stack", "verify"}
+                       if flag == "-version" else set())
+    assert all(line.index(" = ") == max(22, len(line.split()[0])) for line in ours.splitlines() if " = " in line)
+
+
+def test_tls_options_are_the_same(told):
+    theirs, ours = told("-options")
+    assert set(theirs.splitlines()) == set(ours.splitlines())
+
+
+def test_socket_options_have_the_same_columns(told):
+    theirs, ours = ([line.split("|") for line in text.splitlines()] for text in told("-sockets"))
+    assert ours[:3] == theirs[:3]
+    ours = {row[0]: row for row in ours[3:]}
+    for row in theirs[3:]:
+        assert ours[row[0]][:4] == row[:4], "what is set on our sockets"
+        assert len(ours[row[0]]) == len(row)

@@ -31,7 +31,7 @@ def call(program, *args, text=None):
     ("-version", r"^\S+ += \S+"),
     ("-help", r"^TIMEOUTidle +="),
     ("-options", r"^options = NO_TICKET$"),
-    ("-sockets", r"^SO_KEEPALIVE"),
+    ("-sockets", r"^    TCP_NODELAY         \|    --    \|       yes\|       yes\|        no$"),
     ("-VERSION", r"^\S+ += \S+"),
 ])
 def test_information_is_on_standard_error_behind_the_banner(stunnel, flag, shown):

@@ -392,16 +392,20 @@ a_reset_is_seen_by_the_peer(void **state)
 }
 
 static void
-count_row(void *arg, const char *name, const char *kind, const char *def)
+count_row(void *arg, const struct sock_row *r)
 {
 	unsigned *rows = arg;
 
-	assert_non_null(name);
-	assert_non_null(kind);
-	if (strcmp(name, "TCP_NODELAY") == 0)
-		assert_string_equal(def, "no");
-	if (strcmp(name, "SO_LINGER") == 0)
-		assert_string_equal(def, "0:0");
+	assert_non_null(r->name);
+	assert_non_null(r->kind);
+	if (strcmp(r->name, "TCP_NODELAY") == 0) {
+		assert_string_equal(r->system, "no");
+		assert_string_equal(r->side[SOCK_ACCEPT], "--");
+		assert_string_equal(r->side[SOCK_LOCAL], "yes");
+		assert_string_equal(r->side[SOCK_REMOTE], "yes");
+	}
+	if (strcmp(r->name, "SO_LINGER") == 0)
+		assert_string_equal(r->system, "0:0");
 	++*rows;
 }
 
