@@ -403,17 +403,21 @@ down(struct ppp *ppp)
 	link_lost(ppp);
 }
 
+enum ppp_end
+lcp_cause(const struct ppp *ppp)
+{
+	if (ppp->lcp.heard)
+		return PPP_END_NO_AGREEMENT;
+	return ppp->counts.looped > 0 ? PPP_END_LOOP : PPP_END_NO_ANSWER;
+}
+
 static void
 finished(struct ppp *ppp)
 {
-	struct lcp *lcp = &ppp->lcp;
-
 	if (ppp->phase == LINK_CLOSING)
 		link_finish(ppp, ppp->why, ppp->detail);
-	else if (lcp->heard)
-		link_finish(ppp, PPP_END_NO_AGREEMENT, "");
 	else
-		link_finish(ppp, ppp->counts.looped > 0 ? PPP_END_LOOP : PPP_END_NO_ANSWER, "");
+		link_finish(ppp, lcp_cause(ppp), "");
 }
 
 static void

@@ -6,6 +6,7 @@
 
 #include "ppp/fsm.h"
 #include "ppp/login.h"
+#include "ppp/ppp.h"
 
 struct lcp {
 	uint16_t mru;		   /* that we ask for */
@@ -28,7 +29,8 @@ struct lcp {
 extern const struct fsm_layer lcp_layer;
 
 void lcp_start(struct ppp *);
-void lcp_heard(struct ppp *); /* a frame came */
+void lcp_heard(struct ppp *);		    /* a frame came */
+enum ppp_end lcp_cause(const struct ppp *); /* why does it not open? */
 int64_t lcp_deadline(const struct ppp *);
 void lcp_tick(struct ppp *);
 /* `n` bytes of a packet of a protocol that we do not speak. */

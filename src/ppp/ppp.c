@@ -262,7 +262,7 @@ too_late(struct ppp *ppp)
 {
 	switch (ppp->phase) {
 	case LINK_ESTABLISH:
-		link_close(ppp, PPP_END_NO_AGREEMENT, "");
+		link_close(ppp, lcp_cause(ppp), "");
 		break;
 	case LINK_AUTHENTICATE:
 		link_close(ppp, PPP_END_NO_ANSWER, "");
