@@ -34,16 +34,15 @@ server_receive(struct ppp *ppp, uint8_t code, uint8_t id, struct rd *r)
 		link_drop(ppp, "no request of PAP");
 		return;
 	}
-	if (ppp->login.waiting)
-		return; /* it is being looked at */
+	/* A client that asks again has a new number, and listens for no other. */
 	pap->id = id;
-	if (pap->answer != 0) {
+	if (pap->answer != 0)
 		answer(ppp);
-		return;
+	else if (!ppp->login.waiting) {
+		q.secret = password.p;
+		q.secret_size = rd_left(&password);
+		login_ask(ppp, &q, user.p, rd_left(&user));
 	}
-	q.secret = password.p;
-	q.secret_size = rd_left(&password);
-	login_ask(ppp, &q, user.p, rd_left(&user));
 }
 
 static void
