@@ -2,6 +2,8 @@
 /* net/dial.c -- reach one of several targets. */
 #include "net/dial.h"
 
+#include "net/race.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -17,6 +19,8 @@ struct dial {
 	bool looked_up;	 /* lookup holds the target's addresses */
 	bool resolved;	 /* some target had an address */
 	bool connecting;
+	const struct addr *tried; /* the last one, or the one that has connected */
+	struct race *race;	  /* NULL: one after the other */
 	enum reason reason;
 	int errnum; /* of the last address that failed */
 	struct lookup lookup;
@@ -153,25 +157,36 @@ failed(struct dial *d, bool timeout)
 	d->connecting = false;
 }
 
-/* Begin with the next address of this target. */
-static void
-try_address(struct dial *d)
+/* May this address be tried? */
+static bool
+may_try(struct dial *d, const struct addr *to)
 {
-	const struct addr *to = &d->lookup.addrs[d->next++];
 	char text[ADDR_TEXT];
 
 	if (d->plan->refuse != NULL &&
 	    (d->reason = d->plan->refuse(d->plan->owner, to)) != R_NONE) {
 		log_err(d->log, "Not connecting %s: %s", addr_text(to, text),
 		    reason_info(d->reason)->words);
-		return;
+		return false;
 	}
 	if (d->plan->local != NULL && !addr_is_unix(to) &&
 	    d->plan->local->sa.sa_family != to->sa.sa_family) {
 		log_info(d->log, "s_connect: skipping %s: the source address is of another family",
 		    addr_text(to, text));
-		return;
+		return false;
 	}
+	return true;
+}
+
+/* Begin with the next address of this target. */
+static void
+try_address(struct dial *d)
+{
+	const struct addr *to = d->tried = &d->lookup.addrs[d->next++];
+	char text[ADDR_TEXT];
+
+	if (!may_try(d, to))
+		return;
 	log_info(d->log, "s_connect: connecting %s", addr_text(to, text));
 	if (stream_connect(d->out, d->loop, d->pool, d->log, to, d->plan->local, d->plan->foreign,
 		d->task) == IO_FAILED) {
@@ -183,24 +198,78 @@ try_address(struct dial *d)
 		loop_timer(d->loop, &d->timer, d->plan->timeout_ms);
 }
 
-enum io
-dial_step(struct dial *d)
+/* ---- several at once ---- */
+
+static bool
+begin_race(struct dial *d)
+{
+	const struct race_terms terms = {
+		.loop = d->loop,
+		.pool = d->pool,
+		.log = d->log,
+		.task = d->task,
+		.local = d->plan->local,
+		.foreign = d->plan->foreign,
+		.timeout_ms = d->plan->timeout_ms,
+	};
+
+	race_sort(d->lookup.addrs, d->lookup.count);
+	return (d->race = race_new(&terms)) != NULL;
+}
+
+/* IO_FAILED: no address of this target is left to try. */
+static enum io
+run_race(struct dial *d)
+{
+	for (;;) {
+		enum io got = race_step(d->race, d->out, &d->tried);
+		const struct addr *to;
+
+		if (got == IO_OK)
+			return IO_OK;
+		if (d->next == d->lookup.count && got == IO_FAILED)
+			break;
+		if (d->next == d->lookup.count || !race_has_room(d->race))
+			return IO_AGAIN;
+		to = &d->lookup.addrs[d->next++];
+		if (may_try(d, to))
+			race_start(d->race, to);
+	}
+	if (race_errnum(d->race) != 0)
+		d->errnum = race_errnum(d->race);
+	race_free(d->race);
+	d->race = NULL;
+	return IO_FAILED;
+}
+
+/* ---- all of it ---- */
+
+static enum io
+reached(struct dial *d)
 {
 	char text[ADDR_TEXT];
 
+	loop_untimer(d->loop, &d->timer);
+	log_notice(d->log, "s_connect: connected %s", addr_text(d->tried, text));
+	return IO_OK;
+}
+
+enum io
+dial_step(struct dial *d)
+{
+	enum io got;
+
 	CHECK_OBJ(d, DIAL_MAGIC);
 	for (;;) {
-		if (d->connecting) {
-			enum io got = stream_connected(d->out);
-
+		if (d->race != NULL) {
+			if ((got = run_race(d)) != IO_FAILED)
+				return got == IO_OK ? reached(d) : got;
+		} else if (d->connecting) {
+			got = stream_connected(d->out);
 			if (got == IO_AGAIN && !d->timer.fired)
 				return IO_AGAIN;
-			if (got == IO_OK) {
-				loop_untimer(d->loop, &d->timer);
-				log_notice(d->log, "s_connect: connected %s",
-				    addr_text(dial_address(d), text));
-				return IO_OK;
-			}
+			if (got == IO_OK)
+				return reached(d);
 			failed(d, got == IO_AGAIN);
 		} else if (!d->looked_up) {
 			if (look_up(d) == IO_AGAIN)
@@ -208,6 +277,11 @@ dial_step(struct dial *d)
 		} else if (d->plan->only_look_up && d->lookup.count > 0) {
 			d->reason = R_LOOKED_UP;
 			return IO_FAILED;
+		} else if (d->next == 0 && d->lookup.count > 1 && d->plan->race) {
+			if (!begin_race(d)) {
+				d->reason = R_NO_MEMORY;
+				return IO_FAILED;
+			}
 		} else if (d->next < d->lookup.count) {
 			try_address(d);
 		} else if (!next_target(d)) {
@@ -246,7 +320,7 @@ dial_target(const struct dial *d)
 const struct addr *
 dial_address(const struct dial *d)
 {
-	return &d->lookup.addrs[d->next - 1];
+	return d->tried;
 }
 
 void
@@ -256,6 +330,7 @@ dial_free(struct dial *d)
 		return;
 	CHECK_OBJ(d, DIAL_MAGIC);
 	resolve_cancel(&d->lookup);
+	race_free(d->race);
 	loop_untimer(d->loop, &d->timer);
 	OBJ_FREE(d);
 }

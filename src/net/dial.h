@@ -11,6 +11,7 @@ struct dial_plan {
 	const struct target *targets;
 	unsigned count;
 	bool fresh_names;	  /* delay = yes */
+	bool race;		  /* the addresses of a name, see net/race.h */
 	bool only_look_up;	  /* the end is R_LOOKED_UP, see dial_found() */
 	const struct addr *local; /* source address, or NULL */
 	bool foreign;		  /* ... which is not of this machine */

@@ -103,6 +103,15 @@ refuse_loop(const void *service, const struct addr *addr)
 	return plan_leads_back(service, addr) ? R_LOOP : R_NONE;
 }
 
+/* Clients name hosts of which nobody here knows whether all their addresses work. */
+static bool
+races(const struct service *s)
+{
+	bool named = s->role != NULL && (s->role->names_target || s->role->needs_rules);
+
+	return s->conf->eyeballs == TRI_UNSET ? named : s->conf->eyeballs == TRI_YES;
+}
+
 static struct dial_plan
 ways_to(struct service *s, const struct targets *targets)
 {
@@ -110,6 +119,7 @@ ways_to(struct service *s, const struct targets *targets)
 		.targets = targets->v,
 		.count = targets->n,
 		.fresh_names = s->conf->delay,
+		.race = races(s),
 		.local = s->conf->local,
 		.timeout_ms = s->conf->connect_ms,
 		.refuse = refuse_loop,

@@ -552,6 +552,16 @@ static const struct option tunnel_options[] = {
 	    .doc = "Which target of several a new connection tries first: with prio always the "
 		   "first one, with rr one after the other in turn. The others follow if it cannot "
 		   "be reached." },
+	{ .name = "happyEyeballs",
+	    .parse = option_keyword,
+	    .offset = AT(eyeballs),
+	    .scope = OPTION_SERVICE,
+	    .words = tri_words,
+	    .arg = "yes|no",
+	    .doc = "Try the addresses of a host at once (RFC 8305): IPv6 and IPv4 in turn, each a "
+		   "quarter of a second behind the one before, and the first that connects is "
+		   "taken. With no, one is given up before the next. If it is not set, this holds "
+		   "for targets that clients name (protocol = connect and socks as a server)." },
 	{ .name = "delay",
 	    .parse = option_yesno,
 	    .offset = AT(delay),

@@ -39,6 +39,7 @@ struct service_conf {
 	int sni_unmatched;	     /* enum unmatched */
 	int failover;
 	bool delay;
+	int eyeballs;		  /* enum tri; unset: where clients name their target */
 	const struct addr *local; /* NULL: any */
 	int transparent;	  /* enum transparent */
 	bool reset;

@@ -117,6 +117,25 @@ def test_a_request_in_pieces(scene):
     talk(near, far)
 
 
+def test_addresses_are_tried_at_once(scene):
+    """RFC 8305: localhost is ::1, too, where nobody listens."""
+    target = scene.backend()
+    daemon = proxy(scene, *PLAIN, "allow = * -> *!", "debug = info")
+    near = scene.connect(daemon.port("proxy"))
+    ask(near, f"localhost:{target.port}")
+    far = scene.keep(target.accept())
+    head(near)
+    talk(near, far)
+    daemon.wait_log(f"s_connect: connected 127.0.0.1:{target.port}")
+
+
+def test_addresses_are_tried_at_once_for_everybody(scene):
+    target = scene.backend()
+    daemon = scene.server_mode(f"localhost:{target.port}", *PLAIN, "happyEyeballs = yes", "debug = info")
+    near = scene.connect(daemon.port("tls"))
+    talk(near, scene.keep(target.accept()))
+
+
 # --- what it refuses
 
 
