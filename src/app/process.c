@@ -175,6 +175,7 @@ process_warn_fixed(const struct process_conf *old, const struct process_conf *no
 		{ "chroot", same_text(old->chroot, now->chroot) },
 		{ "setuid", old->uid == now->uid },
 		{ "setgid", old->gid == now->gid },
+		{ "nameServers", same_text(old->name_servers, now->name_servers) },
 		{ "sandbox", old->sandbox == now->sandbox },
 	};
 

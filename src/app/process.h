@@ -14,9 +14,10 @@ struct process_conf {
 	int foreground; /* enum foreground */
 	const char *pid;
 	const char *chroot;
-	int uid, gid;	 /* -1: leave */
-	int shutdown_ms; /* how long SIGTERM waits for tunnels to end */
-	int sandbox;	 /* enum sandbox */
+	int uid, gid;		  /* -1: leave */
+	int shutdown_ms;	  /* how long SIGTERM waits for tunnels to end */
+	int sandbox;		  /* enum sandbox */
+	const char *name_servers; /* as resolver_use() takes them; NULL: resolv.conf's */
 };
 
 /* The record of the global part. */

@@ -4,6 +4,7 @@
 
 #include "app/sandbox.h"
 
+#include "net/resolve.h"
 #include "tunnel/service.h"
 
 static const struct option_word sandbox_words[] = {
@@ -33,6 +34,14 @@ static const struct option process_options[] = {
 	    .arg = "NUMBER",
 	    .doc = "How many threads serve tunnels. 0 means one for each processor core that the "
 		   "process may use." },
+	{ .name = "nameServers",
+	    .parse = resolver_parse_servers,
+	    .offset = AT(name_servers),
+	    .scope = OPTION_GLOBAL,
+	    .reload = OPTION_RESTART,
+	    .arg = "ADDRESS[:PORT],...",
+	    .doc = "The name servers to ask about hosts of connect and the like while tunnels are "
+		   "served, in place of those of resolv.conf. The hosts file is read all the same." },
 	{ .name = "foreground",
 	    .parse = option_keyword,
 	    .offset = AT(foreground),

@@ -419,6 +419,7 @@ serve(struct server *s, struct loaded *l)
 		log_err(&log_main, "Cannot start: %s (%d)", strerror(errno), errno);
 		return EXIT_FAILED;
 	}
+	resolver_use(s->conf.name_servers);
 	if ((s->crew = crew_new(workers, &limits, s->loop, &events)) == NULL)
 		return EXIT_FAILED;
 	if (!leave_privileges(s, &status))
@@ -456,18 +457,27 @@ serve(struct server *s, struct loaded *l)
 	return s->status;
 }
 
+/* False: no memory. */
+static bool
+keep_text(const char **to, const char *text)
+{
+	*to = text != NULL ? strdup(text) : NULL;
+	return (*to == NULL) == (text == NULL);
+}
+
 /* What was configured at the start outlives the configuration. */
 static bool
 keep_conf(struct server *s, const struct process_conf *conf)
 {
 	/* Who serves one client is no daemon. */
 	const char *pid = s->is_inetd ? NULL : conf->pid;
+	bool kept;
 
 	s->conf = *conf;
-	s->conf.pid = pid != NULL ? strdup(pid) : NULL;
-	s->conf.chroot = conf->chroot != NULL ? strdup(conf->chroot) : NULL;
-	return (s->conf.pid == NULL) == (pid == NULL) &&
-	       (s->conf.chroot == NULL) == (conf->chroot == NULL);
+	kept = keep_text(&s->conf.pid, pid);
+	kept &= keep_text(&s->conf.chroot, conf->chroot);
+	kept &= keep_text(&s->conf.name_servers, conf->name_servers);
+	return kept;
 }
 
 /* Load, bind, and become a daemon if asked for.  EXIT_DONE: go on to serve(). */
@@ -526,6 +536,7 @@ clean_up(struct server *s, struct loaded *l)
 	notify_close(&s->notify);
 	free((char *)(uintptr_t)s->conf.pid);
 	free((char *)(uintptr_t)s->conf.chroot);
+	free((char *)(uintptr_t)s->conf.name_servers);
 	files_system_free(s->files);
 }
 

@@ -3,6 +3,7 @@
 #include "net/resolve.h"
 
 #include <ares.h>
+#include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -28,6 +29,8 @@ enum {
 	/* Names may come from clients one day; what is kept of them must not grow without end. */
 	NAMES_MAX = 1024,
 };
+
+static const char *use_servers; /* nameServers; NULL: those of resolv.conf */
 
 /* One host and what is known of it.  The port is the asker's affair. */
 struct name {
@@ -149,6 +152,68 @@ on_interest(void *data, ares_socket_t fd, int readable, int writable)
 			       : WATCH_WRITE);
 }
 
+/* An address alone, with or without brackets, or one with its port. */
+static bool
+parse_server(struct option_ctx *ctx, const char *text, struct addr *out)
+{
+	enum { DNS_PORT = 53 };
+	size_t len = strlen(text);
+	bool brackets = len > 2 && text[0] == '[' && text[len - 1] == ']';
+	char *host = arena_strndup(ctx->arena, text + brackets, len - 2U * brackets);
+	struct in6_addr v6;
+	struct in_addr v4;
+	struct target t;
+
+	if (host == NULL)
+		return option_refuse(ctx, "out of memory");
+	*out = (struct addr){ .len = 0 };
+	if (inet_pton(AF_INET, host, &v4) == 1)
+		*out = (struct addr){ .len = sizeof(out->in),
+			.in = { .sin_family = AF_INET, .sin_addr = v4 } };
+	else if (inet_pton(AF_INET6, host, &v6) == 1)
+		*out = (struct addr){ .len = sizeof(out->in6),
+			.in6 = { .sin6_family = AF_INET6, .sin6_addr = v6 } };
+	if (out->len != 0) {
+		addr_set_port(out, DNS_PORT);
+		return true;
+	}
+	if (!target_parse(ctx->arena, text, &t, ctx->why, sizeof(ctx->why)))
+		return false;
+	*out = t.numeric;
+	return (t.path == NULL && t.host != NULL && t.numeric.len != 0 && t.port != 0) ||
+	       option_refuse(
+		   ctx, "\"%s\" is no address; write one such as 192.0.2.53 or [::1]:53", text);
+}
+
+/* Field: const char *, as c-ares takes it: brackets around IPv6, and every port named. */
+bool
+resolver_parse_servers(
+    struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	char *list = arena_strdup(ctx->arena, value), *rest = NULL, host[ADDR_TEXT];
+	const char *all = "";
+
+	(void)o;
+	for (char *one = list == NULL ? NULL : strtok_r(list, ", \t", &rest);
+	     one != NULL && all != NULL; one = strtok_r(NULL, ", \t", &rest)) {
+		struct addr a;
+		bool v6;
+
+		if (!parse_server(ctx, one, &a))
+			return false;
+		v6 = a.sa.sa_family == AF_INET6;
+		all = arena_printf(ctx->arena, "%s%s%s%s%s:%u", all, *all == '\0' ? "" : ",",
+		    v6 ? "[" : "", addr_host_text(&a, host), v6 ? "]" : "",
+		    (unsigned)addr_port(&a));
+	}
+	if (list == NULL || all == NULL)
+		return option_refuse(ctx, "out of memory");
+	if (*all == '\0')
+		return option_refuse(ctx, "write the addresses of name servers");
+	*(const char **)field = all;
+	return true;
+}
+
 static void
 start_library(void)
 {
@@ -194,10 +259,16 @@ resolver_new_at(struct loop *loop, const char *servers)
 	return NULL;
 }
 
+void
+resolver_use(const char *servers)
+{
+	use_servers = servers;
+}
+
 struct resolver *
 resolver_new(struct loop *loop)
 {
-	return resolver_new_at(loop, NULL);
+	return resolver_new_at(loop, use_servers);
 }
 
 static void

@@ -11,6 +11,7 @@
 #ifndef GINNEL_NET_RESOLVE_H
 #define GINNEL_NET_RESOLVE_H
 
+#include "base/option.h"
 #include "loop/loop.h"
 #include "net/addr.h"
 #include "net/stream.h"
@@ -19,8 +20,13 @@ enum { RESOLVE_MAX = 16 }; /* addresses of one name that are tried */
 
 struct resolver;
 
+/* nameServers = ADDRESS[:PORT],... into what resolver_use() takes (const char *). */
+option_parse resolver_parse_servers;
+/* Before any thread: ask these in place of those of resolv.conf; NULL: do not. */
+void resolver_use(const char *servers);
+
 struct resolver *resolver_new(struct loop *); /* NULL: `errno` or c-ares says why, logged */
-/* The same with these servers ("127.0.0.1:5353,...") in place of those of resolv.conf. */
+/* The same with these servers, "127.0.0.1:5353,[::1]:53". */
 struct resolver *resolver_new_at(struct loop *, const char *servers);
 void resolver_free(struct resolver *); /* no look-up may be under way; NULL is fine */
 
