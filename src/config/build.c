@@ -2,6 +2,7 @@
 /* config/build.c -- from a configuration to a plan. */
 #include "config/build.h"
 
+#include "config/detects.h"
 #include "config/endpoints.h"
 #include "config/front.h"
 #include "config/proxies.h"
@@ -190,8 +191,10 @@ config_build(struct config *c, const struct plan *previous, struct files *files)
 		/* All faults are in c->problems; what can still be found out, is. */
 		(void)!plan_add_service(plan, i, s->conf, previous, files, &sink.sink);
 		vhost_attach(c, s, plan, i, &sink.sink);
+		detects_attach(c, s, plan, i, &sink.sink);
 	}
 	vhost_check(c, plan);
+	detects_check(c, plan);
 	if (c->errors > 0) {
 		plan_release(plan);
 		return NULL;

@@ -7,7 +7,7 @@
 
 /* The options that name an end, as the incumbent counts them. */
 struct ends {
-	bool accept, sni, alpn, connect, exec, protocol, original;
+	bool accept, sni, alpn, detect, connect, exec, protocol, original;
 	unsigned n;
 	char names[96];
 };
@@ -34,6 +34,8 @@ ends_of(const struct service_conf *conf)
 		.sni = conf->accept.n == 0 && conf->near.hosts.n > 0,
 		.alpn = conf->accept.n == 0 && conf->near.hosts.n == 0 &&
 			conf->near.alpn.service != NULL,
+		.detect = conf->accept.n == 0 && conf->near.hosts.n == 0 &&
+			  conf->near.alpn.service == NULL && conf->front.detect.n > 0,
 		.connect = conf->connect.n > 0,
 		.exec = conf->exec.path != NULL,
 		.original = (conf->transparent & TRANSPARENT_DESTINATION) != 0,
@@ -43,6 +45,7 @@ ends_of(const struct service_conf *conf)
 	count(&e, e.accept, "accept");
 	count(&e, e.sni, "sni");
 	count(&e, e.alpn, "alpn");
+	count(&e, e.detect, "detect");
 	count(&e, e.connect, "connect");
 	count(&e, e.exec, "exec");
 	count(&e, e.protocol, "protocol");
@@ -72,8 +75,8 @@ check_inetd(const struct ends *e, struct sink *sink)
 static void
 check_section(const struct ends *e, const struct service_conf *conf, struct sink *sink)
 {
-	bool way_in = e->accept || e->sni || e->alpn || service_starts_itself(conf);
-	bool way_out = e->n - e->accept - e->sni - e->alpn > 0;
+	bool way_in = e->accept || e->sni || e->alpn || e->detect || service_starts_itself(conf);
+	bool way_out = e->n - e->accept - e->sni - e->alpn - e->detect > 0;
 
 	if (!way_in && e->n == 2)
 		sink_error(sink, NULL,

@@ -30,17 +30,13 @@ claim_by_alpn(const char *service)
 	return (struct claim){ "alpn", service, service, strlen(service), NULL };
 }
 
-/*
- * The section whose port it is: the first of that name, as the incumbent has it, but it may stand
- * anywhere.  NULL: there is none.
- */
-static const struct section *
-find_primary(const struct config *c, const struct claim *claim, unsigned *number)
+/* The first of that name, as the incumbent has it, but it may stand anywhere. */
+const struct section *
+vhost_find(const struct config *c, const char *name, size_t n, unsigned *number)
 {
 	*number = 0;
 	for (const struct section *s = c->sections; s != NULL; s = s->next, ++*number)
-		if (strlen(s->conf->name) == claim->service_n &&
-		    memcmp(s->conf->name, claim->service, claim->service_n) == 0)
+		if (strlen(s->conf->name) == n && memcmp(s->conf->name, name, n) == 0)
 			return s;
 	return NULL;
 }
@@ -77,7 +73,8 @@ say_not_found(const struct config *c, const struct claim *claim, struct sink *si
 static bool
 primary_is_good(const struct service_conf *primary, const struct claim *claim, struct sink *sink)
 {
-	if (primary->accept.n == 0) {
+	if (primary->accept.n == 0 &&
+	    (detect_kinds(&primary->front.detect, DETECT_CLEAR) & 1u << DETECT_TLS) == 0) {
 		sink_error(sink, claim->option,
 		    "[%s] of \"%s\" has no port of its own; write the section that has accept "
 		    "before "
@@ -176,7 +173,7 @@ attach(struct config *c, const struct section *section, const struct claim *clai
     struct plan *plan, unsigned number, struct sink *sink)
 {
 	unsigned first;
-	const struct section *primary = find_primary(c, claim, &first);
+	const struct section *primary = vhost_find(c, claim->service, claim->service_n, &first);
 
 	if (primary == NULL) {
 		say_not_found(c, claim, sink);

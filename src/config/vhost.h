@@ -7,6 +7,9 @@
 #include "config/config.h"
 #include "tunnel/plan.h"
 
+/* The section of that name and its number, which services[] of a plan have, too.  NULL: none. */
+const struct section *vhost_find(
+    const struct config *, const char *name, size_t n, unsigned *number);
 /* Check what `section`, services[number] of the plan, says about names, and attach it by them. */
 void vhost_attach(
     struct config *, const struct section *, struct plan *, unsigned number, struct sink *);

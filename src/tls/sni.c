@@ -157,5 +157,6 @@ sni_refuse(struct stream *s)
 	if (buf_append(&s->out, s->pool, record, sizeof(record)))
 		(void)!stream_flush(s);
 	/* So that no reset overtakes the alert. */
+	s->alerted = true;
 	(void)stream_fail(s, FAULT_TLS, 0);
 }

@@ -78,6 +78,31 @@ const struct option front_options[] = {
 	    .doc = "Clients from these networks may not use the service, whatever allowFrom says. "
 		   "May be given several times. A section that takes clients of another one's port "
 		   "has lists of its own; they are asked in addition to those of that one." },
+	{ .name = "detect",
+	    .parse = detect_parse,
+	    .offset = AT(detect),
+	    .scope = OPTION_SERVICE,
+	    .arg = "SERVICE:KINDS",
+	    .doc =
+		"Instead of accept: this section serves those clients of the port of SERVICE "
+		"that begin in one of these ways: tls, ssh, http, connect (HTTP CONNECT), socks "
+		"(socks4, socks5), other (anything else), or timeout: clients that wait for the "
+		"server to begin, and say nothing for detectTimeout. What nobody has named is for "
+		"SERVICE itself. With tls/ before it (tls/ssh, tls/connect), and always for "
+		"sstp, it is what comes inside of TLS once SERVICE has opened that, with the "
+		"certificate and the rules of SERVICE. Clients of such a section begin in clear "
+		"unless it names tls, so acceptTLS is no for it if nothing else is said. May be "
+		"given several times. SERVICE may be the section itself." },
+	{ .name = "detectTimeout",
+	    .parse = option_secs,
+	    .offset = AT(detect) + offsetof(struct detect_conf, timeout_ms),
+	    .scope = OPTION_SERVICE,
+	    .def = "2",
+	    .min = 1,
+	    .max = 3600,
+	    .arg = "SECONDS",
+	    .doc = "How long a client may say nothing before it goes to the section with detect = "
+		   "SERVICE:timeout, in seconds. It stands in SERVICE." },
 	{ .name = "proxyProtocolFrom",
 	    .parse = netset_parse,
 	    .offset = AT(proxy_from),

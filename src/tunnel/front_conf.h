@@ -5,6 +5,7 @@
 #define GINNEL_TUNNEL_FRONT_CONF_H
 
 #include "net/netset.h"
+#include "tunnel/detect.h"
 
 enum proxy_version { PROXY_OFF, PROXY_V1, PROXY_V2 };
 
@@ -23,6 +24,7 @@ struct front_conf {
 	struct netset proxy_from;	     /* who speaks for clients, and must; empty: nobody */
 	int proxy_out;			     /* enum proxy_version */
 	int proxy_tlvs;			     /* enum proxy_tlv */
+	struct detect_conf detect;	     /* whose clients come here, by what they begin with */
 };
 
 extern const struct option front_options[];

@@ -16,6 +16,8 @@ enum want {
 	OTHER_SEAT,
 	GUARD,
 	OTHER_GUARD,
+	BYTES_CLEAR,
+	BYTES_INSIDE,
 	NEAR_HELLO,
 	NEAR_TLS,
 	FAR_PROGRAM,
@@ -40,6 +42,10 @@ static const struct step {
 	[STEP_SEAT] = { "seat", step_seat, QUEUE, 0 },
 	/* ask others about the client */
 	[STEP_ADMIT] = { "admit", step_admit, GUARD, 0 },
+	/* which of several protocols does the client begin with? */
+	[STEP_DETECT] = { "detect", step_detect, BYTES_CLEAR, 0 },
+	[STEP_RESEAT_FIRST] = { "reseat", step_seat, OTHER_SEAT, 0 },
+	[STEP_READMIT_FIRST] = { "readmit", step_admit, OTHER_GUARD, 0 },
 	/* what the protocol says to the client before anything else */
 	[STEP_EARLY] = { "early", step_talk, SCRIPT, PROTO_EARLY },
 	/* near TLS, ours or not: wait for the ClientHello */
@@ -50,6 +56,10 @@ static const struct step {
 	[STEP_READMIT] = { "readmit", step_admit, OTHER_GUARD, 0 },
 	/* near TLS: handshake */
 	[STEP_SECURE] = { "secure", step_near_secure, NEAR_TLS, 0 },
+	/* which of several protocols is inside of TLS? */
+	[STEP_DETECT_INSIDE] = { "detect", step_detect, BYTES_INSIDE, 0 },
+	[STEP_RESEAT_LAST] = { "reseat", step_seat, OTHER_SEAT, 0 },
+	[STEP_READMIT_LAST] = { "readmit", step_admit, OTHER_GUARD, 0 },
 	/* what the client asks for */
 	[STEP_REQUEST] = { "request", step_talk, SCRIPT, PROTO_REQUEST },
 	/* far program: start it */
@@ -76,15 +86,19 @@ static const struct step {
 /* The orders in which a tunnel lives through them; what its service does not want is passed over.
  */
 static const enum step_id tls_first[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEAT, STEP_ADMIT,
-	STEP_EARLY, STEP_PEEK, STEP_RESEAT, STEP_READMIT, STEP_SECURE, STEP_REQUEST, STEP_EXEC,
-	STEP_CONNECT, STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_INNER, STEP_STAY,
-	STEP_RELAY };
+	STEP_DETECT, STEP_RESEAT_FIRST, STEP_READMIT_FIRST, STEP_EARLY, STEP_PEEK, STEP_RESEAT,
+	STEP_READMIT, STEP_SECURE, STEP_DETECT_INSIDE, STEP_RESEAT_LAST, STEP_READMIT_LAST,
+	STEP_REQUEST, STEP_EXEC, STEP_CONNECT, STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE, STEP_LATE,
+	STEP_INNER, STEP_STAY, STEP_RELAY };
 static const enum step_id connect_first[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEAT, STEP_ADMIT,
-	STEP_EARLY, STEP_EXEC, STEP_CONNECT, STEP_INTRODUCE, STEP_UPGRADE, STEP_CLEAR, STEP_PEEK,
-	STEP_RESEAT, STEP_READMIT, STEP_SECURE, STEP_LATE, STEP_INNER, STEP_STAY, STEP_RELAY };
+	STEP_DETECT, STEP_RESEAT_FIRST, STEP_READMIT_FIRST, STEP_EARLY, STEP_EXEC, STEP_CONNECT,
+	STEP_INTRODUCE, STEP_UPGRADE, STEP_CLEAR, STEP_PEEK, STEP_RESEAT, STEP_READMIT, STEP_SECURE,
+	STEP_LATE, STEP_INNER, STEP_STAY, STEP_RELAY };
 static const enum step_id client_order[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEAT, STEP_ADMIT,
-	STEP_PEEK, STEP_RESEAT, STEP_READMIT, STEP_SECURE, STEP_REQUEST, STEP_EXEC, STEP_CONNECT,
-	STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_INNER, STEP_STAY, STEP_RELAY };
+	STEP_DETECT, STEP_RESEAT_FIRST, STEP_READMIT_FIRST, STEP_PEEK, STEP_RESEAT, STEP_READMIT,
+	STEP_SECURE, STEP_DETECT_INSIDE, STEP_RESEAT_LAST, STEP_READMIT_LAST, STEP_REQUEST,
+	STEP_EXEC, STEP_CONNECT, STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_INNER,
+	STEP_STAY, STEP_RELAY };
 /*
  * A sibling.  The target comes first: many wait for us to be there before they tell the client to
  * begin.
@@ -121,6 +135,10 @@ life_wants(const struct session *s, enum step_id step)
 	case OTHER_GUARD:
 		return s->peer.len != 0 && guard_is_wanted(service->conf, true) &&
 		       s->admitted != service;
+	case BYTES_CLEAR:
+		return s->near.filter == NULL && detect_has_layer(service->detect, DETECT_CLEAR);
+	case BYTES_INSIDE:
+		return !s->redirected && detect_has_layer(service->detect, DETECT_INSIDE);
 	case NEAR_HELLO:
 		return service_sees_tls(service->conf) && sibling_has_tls(s->sibling);
 	case NEAR_TLS:
@@ -230,7 +248,7 @@ life_hand_to(struct session *s, struct service *service)
 		talk_free(s->talk);
 		s->talk = NULL;
 	}
-	if (s->order != connect_first && order != connect_first)
+	if (s->step == STEP_DETECT || (s->order != connect_first && order != connect_first))
 		s->order = order;
 	s->service = service;
 	s->log.level = life_setup_level(s);

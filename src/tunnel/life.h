@@ -27,11 +27,17 @@ enum step_id {
 	STEP_HEADER,
 	STEP_SEAT,
 	STEP_ADMIT,
+	STEP_DETECT,
+	STEP_RESEAT_FIRST,
+	STEP_READMIT_FIRST,
 	STEP_EARLY,
 	STEP_PEEK,
 	STEP_RESEAT,
 	STEP_READMIT,
 	STEP_SECURE,
+	STEP_DETECT_INSIDE,
+	STEP_RESEAT_LAST,
+	STEP_READMIT_LAST,
 	STEP_REQUEST,
 	STEP_EXEC,
 	STEP_CONNECT,
@@ -50,11 +56,12 @@ struct session {
 	enum step_id step;
 	struct session *prev, *next;
 	struct worker *worker;
-	struct service *service;   /* its plan is held; in STEP_PEEK the name may change it */
+	struct service *service;   /* its plan is held; STEP_PEEK and STEP_DETECT may change it */
 	const enum step_id *order; /* of its steps */
 	struct task task;
 	struct timer timer; /* until the tunnel stands: the deadline; then: silence */
-	struct timer pause; /* rateLimit: until a flow has credit again */
+	struct timer
+	    pause; /* until a flow has credit again; before: until the client is to have begun */
 	struct stream near, far;
 	struct flow up, down;		/* near to far, far to near */
 	struct pick *pick;		/* as the dial, if the service has a backend */

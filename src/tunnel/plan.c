@@ -37,6 +37,7 @@ plan_free(struct plan *p)
 		users_free(p->services[i].users);
 		free(p->services[i].environment);
 		hosts_free(p->services[i].hosts);
+		free(p->services[i].detect);
 		seats_release(p->services[i].seats);
 		backend_free(p->services[i].backend);
 	}
@@ -203,6 +204,18 @@ plan_narrow_host(struct plan *p, unsigned primary, const struct alpn *names, uns
 	if (s->hosts == NULL && (s->hosts = hosts_new()) == NULL)
 		return false;
 	return hosts_narrow(s->hosts, names, &p->services[i]);
+}
+
+bool
+plan_add_detect(struct plan *p, unsigned primary, enum detect_layer layer, unsigned kinds,
+    unsigned i, const struct service **other)
+{
+	struct service *s = &p->services[primary];
+
+	if (s->detect == NULL && (s->detect = calloc(1, sizeof(*s->detect))) == NULL)
+		return false;
+	*other = detect_claim(s->detect, layer, kinds, &p->services[i]);
+	return true;
 }
 
 bool
@@ -411,7 +424,7 @@ leads_back(const struct service *service, const struct addr *addr, unsigned hops
 
 		if (!listener_answers(p->doors[i].listener, addr))
 			continue;
-		if (s == service || hosts_has(s->hosts, service))
+		if (s == service || hosts_has(s->hosts, service) || detect_has(s->detect, service))
 			return true;
 		for (unsigned k = 0; hops > 0 && k < s->conf->connect.n; k++) {
 			const struct addr *next = &s->conf->connect.v[k].numeric;

@@ -31,6 +31,7 @@ struct service {
 	struct dial_plan redirect; /* in its place, for clients that may not pass */
 	char **environment;	 /* for exec, as it was when the plan was made; NULL without exec */
 	struct hosts *hosts;	 /* who else serves clients of this port, by name; or NULL */
+	struct detect *detect;	 /* ... by what they begin with; or NULL */
 	struct starter starter;	 /* exec and connect: how it starts itself */
 	struct backend *backend; /* NULL: `dial` is all there is to know */
 	_Atomic unsigned turn;	 /* failover = rr: whose turn it is */
@@ -68,6 +69,12 @@ bool plan_add_host(struct plan *, unsigned primary, const char *pattern, unsigne
 /* ... only if they also offer one of `names` by ALPN; to be called before. */
 bool plan_narrow_host(
     struct plan *, unsigned primary, const struct alpn *names, unsigned i) MUST_CHECK;
+/*
+ * Give clients of plan->services[primary] that begin so to services[i].  False: no memory.  `other`
+ * is set if another one has a kind of them already.
+ */
+bool plan_add_detect(struct plan *, unsigned primary, enum detect_layer, unsigned kinds, unsigned i,
+    const struct service **other) MUST_CHECK;
 /*
  * Open the listening sockets of all services, taking over those of `previous` that are the same.
  * False: some service could not be bound; the cause is logged, and nothing that was opened here

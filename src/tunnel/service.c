@@ -768,12 +768,25 @@ service_starts_itself(const struct service_conf *conf)
 	return conf->exec.path != NULL && conf->connect.n > 0;
 }
 
+/* By what is said of its clients elsewhere than in acceptTLS. */
+static bool
+begins_in_clear(const struct service_conf *conf)
+{
+	const struct detect_conf *detect = &conf->front.detect;
+	const struct proto_role *role = proto_role(&conf->proto, conf->client);
+	bool by_bytes = conf->accept.n == 0 && conf->near.hosts.n == 0 &&
+			conf->near.alpn.service == NULL && detect->n > 0;
+
+	return (role != NULL && role->in_clear) ||
+	       (by_bytes && (detect_kinds(detect, DETECT_CLEAR) & 1u << DETECT_TLS) == 0);
+}
+
 bool
 service_accepts_tls(const struct service_conf *conf)
 {
 	if (conf->accept_tls != TRI_UNSET)
 		return conf->accept_tls == TRI_YES;
-	return !conf->client && !conf->passthrough;
+	return !conf->client && !conf->passthrough && !begins_in_clear(conf);
 }
 
 bool

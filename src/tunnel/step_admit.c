@@ -15,7 +15,7 @@ step_admit_greet(struct session *s)
 enum next
 step_admit(struct session *s)
 {
-	bool again = s->step == STEP_READMIT;
+	bool again = s->step != STEP_ADMIT;
 
 	if (s->guard == NULL && (s->guard = guard_new(s->worker, s->service, again,
 				     s->near.watch.fd, &s->peer, &s->log, &s->task)) == NULL)

@@ -16,7 +16,7 @@ step_seat(struct session *s)
 {
 	enum reason why;
 
-	if (s->step == STEP_RESEAT && s->seat.seats != s->service->seats &&
+	if (s->step != STEP_SEAT && s->seat.seats != s->service->seats &&
 	    (why = change_seat(s)) != R_NONE)
 		return life_finish(s, why);
 	if (!seat_waits(&s->seat))

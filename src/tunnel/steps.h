@@ -12,6 +12,7 @@ enum next step_header(struct session *); /* the PROXY header of the proxy before
 enum next step_admit(struct session *);	 /* ask others about the client */
 void step_admit_greet(struct session *); /* the line of a client that is let in */
 
+enum next step_detect(struct session *);      /* what the client begins with */
 enum next step_near_peek(struct session *);   /* the ClientHello, and whose name is in it */
 enum next step_near_secure(struct session *); /* the handshake with the client */
 
