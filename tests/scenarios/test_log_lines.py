@@ -327,6 +327,7 @@ def test_several_targets(scene, line, said):
     daemon = scene.server_mode(servers[0], f"connect = {servers[1].address}", *line.split("\n"))
     for _ in range(3):
         scene.tls(daemon.port("tls")).send(b"ping").recv(4)
+    daemon.wait_log("failover: ", count=3)
     expect(daemon, [(6, said)])
     assert len(set(re.findall(r"failover: .*", daemon.log()))) == (2 if "round-robin" in said else 1)
 
