@@ -420,8 +420,7 @@ put_set(const struct option_set *set, bool themed)
 	for (const struct option *o = set->table; o->name != NULL; o++) {
 		if (themed)
 			put_theme(find_theme(o));
-		if (o->parse != NULL)
-			put_option(o);
+		put_option(o);
 	}
 }
 
@@ -430,19 +429,6 @@ put_options(const struct option_set *sets, bool themed)
 {
 	for (const struct option_set *set = sets; set->title != NULL; set++)
 		put_set(set, themed);
-}
-
-/* The names that are known and refused, joined to the list that `any` others began. */
-static bool
-put_refused(const struct option_set *sets, bool any)
-{
-	for (const struct option_set *set = sets; set->title != NULL; set++)
-		for (const struct option *o = set->table; o->name != NULL; o++)
-			if (o->parse == NULL) {
-				printf("%s%s", any ? ",\n" : "", o->name);
-				any = true;
-			}
-	return any;
 }
 
 static void
@@ -457,16 +443,6 @@ put_all_options(void)
 	put_text("These stand in a section, or before the first one as a default for all.");
 	put_options(service_sets, true);
 	put_options(parse_sets, false);
-	put_heading("Options that are refused");
-	put_text(
-	    "These options of stunnel are known but not supported yet. A file with one of them "
-	    "is refused, whatever its value; so is a file "
-	    "without a section (inetd):");
-	puts(".PP");
-	if (put_refused(service_sets, put_refused(process_sets, false)))
-		puts(".");
-	else
-		puts("none.");
 }
 
 static void

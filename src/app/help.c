@@ -40,8 +40,6 @@ print_table(FILE *to, const struct option_set *set)
 		fprintf(to, "%-22s = %s", o->name, o->arg != NULL ? o->arg : "VALUE");
 		if (o->def != NULL)
 			fprintf(to, " (default: %s)", o->def);
-		if (o->parse == NULL)
-			fprintf(to, " (not supported yet)");
 		fprintf(to, "\n");
 	}
 	fprintf(to, "\n");

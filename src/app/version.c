@@ -36,7 +36,7 @@ has_option(const struct option_set *sets, const char *name)
 	for (; sets->title != NULL; sets++)
 		for (const struct option *o = sets->table; o->name != NULL; o++)
 			if (strcmp(o->name, name) == 0)
-				return o->parse != NULL;
+				return true;
 	return false;
 }
 

@@ -54,10 +54,10 @@ struct option_word {
 };
 
 struct option {
-	const char *name;    /* the incumbent's spelling; compared without case */
-	const char *alias;   /* an older name, or NULL */
-	option_parse *parse; /* NULL: a known option of the incumbent, not supported yet */
-	size_t offset;	     /* of the field, in the struct that the table fills */
+	const char *name;  /* the incumbent's spelling; compared without case */
+	const char *alias; /* an older name, or NULL */
+	option_parse *parse;
+	size_t offset; /* of the field, in the struct that the table fills */
 	enum option_scope scope;
 	enum option_reload reload;
 	enum option_reads reads;

@@ -426,11 +426,6 @@ apply(struct reader *r, unsigned i, struct where where, const char *name, const 
 	struct option_ctx ctx = { .arena = r->config->arena,
 		.global = section == r->config->global };
 
-	if (p->option->parse == NULL) {
-		on_problem(
-		    r, where, true, name, "known, not supported yet; remove it to run without it");
-		return false;
-	}
 	section->set[i] = where;
 	if (place_set(p, r, &ctx, value))
 		return true;
@@ -451,7 +446,7 @@ on_option(void *owner, struct where where, const char *name, const char *value)
 		if (!place_named(p, name))
 			continue;
 		known = true;
-		if (!global && !place_is_local(p) && p->option->parse != NULL)
+		if (!global && !place_is_local(p))
 			continue;
 		done = true;
 		if (!apply(r, i, where, name, value))
@@ -475,7 +470,7 @@ set_defaults(struct reader *r)
 		const struct place *p = &r->config->places[i];
 		const struct option *o = p->option;
 
-		if (o->parse != NULL && o->def != NULL && !place_set(p, r, &ctx, o->def))
+		if (o->def != NULL && !place_set(p, r, &ctx, o->def))
 			on_problem(r, (struct where){ NULL, 0, NULL }, true, o->name, ctx.why);
 	}
 }

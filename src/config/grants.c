@@ -67,7 +67,7 @@ find(const struct option_set *sets, const char *name)
 {
 	for (; sets->title != NULL; sets++)
 		for (const struct option *o = sets->table; o->name != NULL; o++)
-			if (o->parse != NULL && named(sets, o, name))
+			if (named(sets, o, name))
 				return o;
 	return NULL;
 }
@@ -102,7 +102,7 @@ set_socket_option(struct reader *r, const char *name, const char *value)
 
 	for (const struct option_set *s = service_sets; s->title != NULL; s++)
 		for (const struct option *o = s->table; o->name != NULL; o++)
-			if (o->parse != NULL && strcasecmp(o->name, name) == 0)
+			if (strcasecmp(o->name, name) == 0)
 				(void)o->parse(&ctx, o,
 				    (char *)&r->grants->current->conf + s->offset + o->offset,
 				    value);

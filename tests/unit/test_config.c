@@ -32,7 +32,6 @@ static const struct option process_options[] = {
 	    .parse = option_text,
 	    .offset = offsetof(struct globals, pid),
 	    .scope = OPTION_GLOBAL },
-	{ .name = "fips", .scope = OPTION_GLOBAL },
 	{ .name = NULL },
 };
 
@@ -255,10 +254,6 @@ each_fault_is_told_with_its_line(void **state)
 		    "option; the manual lists all that there are\n" },
 		{ "accept.client = yes\n", NULL },
 		{ "accept. = yes\n", NULL },
-		{ "fips = no\n",
-		    "t.conf:1: fips: known, not supported yet; remove it to run without it\n" },
-		{ "[x]\nfips = no\n",
-		    "t.conf:2: fips: known, not supported yet; remove it to run without it\n" },
 		{ "\n[x]\nclient = yes\npid = /x\n", "t.conf:4: pid: Specified option name is not "
 						     "valid here: a global option, and this is "
 						     "a section; move it above line 2 of t.conf, "
