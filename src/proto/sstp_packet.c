@@ -263,7 +263,8 @@ put_tagged(uint8_t *p, uint8_t tag)
 static uint8_t *
 put_bytes(uint8_t *p, const uint8_t *from, size_t n)
 {
-	memcpy(p, from, n);
+	if (n > 0) /* else there may be nothing at `from` */
+		memcpy(p, from, n);
 	return p + n;
 }
 
@@ -308,7 +309,7 @@ put_status(uint8_t *p, uint8_t about, uint32_t status, const uint8_t *quote, siz
 	p = put_tagged(p, about);
 	p = put_u16(p, 0);
 	p = put_u16(p, status);
-	return size > 0 ? put_bytes(p, quote, size) : p;
+	return put_bytes(p, quote, size);
 }
 
 size_t

@@ -443,6 +443,7 @@ load_key(const struct load *l, struct origin *certs, struct own *own)
 		check_strength(l, o->option, o->name, own->key);
 		use_key(l, o->option, o->name, own);
 	}
+	own->from = NULL;
 	if (apart)
 		file_done(&o->file);
 }

@@ -436,9 +436,9 @@ setup_timeout(struct session *s)
 }
 
 void
-life_run(void *arg)
+life_run(void *session)
 {
-	struct session *s = arg;
+	struct session *s = session;
 
 	CHECK_OBJ(s, SESSION_MAGIC);
 	if (s->relayed == 0 && s->timer.fired) {

@@ -43,6 +43,7 @@ begin_program(struct session *s)
 {
 	struct client_vars vars;
 
+	vars.list[0] = NULL;
 	describe_client(s, &vars);
 	s->program = exec_begin(s->worker->programs, &s->service->conf->exec, vars.list,
 	    s->service->environment, &s->log, &s->task);
