@@ -136,8 +136,8 @@ a_chain_adds_what_it_knows(void **state)
 {
 	/* NOOP, authority, checksum, unique id, of an application's own. */
 	static const struct proxy_bytes heard = BYTES("\4\0\1x\2\0\3old\3\0\4....\5\0\1u\xe0\0\0");
-	static const struct proxy_facts silent = { .passed_on = heard };
-	static const struct proxy_facts named = { .passed_on = heard, .authority = BYTES("new") };
+	const struct proxy_facts silent = { .passed_on = heard };
+	const struct proxy_facts named = { .passed_on = heard, .authority = BYTES("new") };
 	struct addr from = ip("192.0.2.7", 258), to = ip("198.51.100.1", 443);
 
 	(void)state;
