@@ -23,16 +23,6 @@ say(struct sink *sink, bool fatal, const char *option, const char *text)
 	config_complain(s->config, s->section, fatal, option, text);
 }
 
-/* What a service needs before anything is loaded for it. */
-static void
-check_certificate(const struct service_conf *conf, struct sink *sink)
-{
-	if (service_accepts_tls(conf) && conf->near.cert == NULL && conf->near.psk_secrets == NULL)
-		sink_error(sink, NULL,
-		    "TLS server needs a certificate; write cert = FILE, or client = yes if plain "
-		    "clients come in here");
-}
-
 static void
 warn_of_no_effect(const struct service_conf *conf, struct sink *sink)
 {
@@ -174,7 +164,6 @@ config_build(struct config *c, const struct plan *previous, struct files *files)
 		s->conf->proto.aimed = s->conf->connect.n > 0;
 		endpoints_check(s->conf, inetd, &sink.sink);
 		front_check(s->conf, &sink.sink);
-		check_certificate(s->conf, &sink.sink);
 		proto_check(&s->conf->proto, s->conf->client,
 		    s->conf->client ? service_connects_tls(s->conf) : service_accepts_tls(s->conf),
 		    &sink.sink);

@@ -195,6 +195,7 @@ on_problem(void *owner, struct where where, bool fatal, const char *option, cons
 		.option = option,
 		.text = text };
 
+	r->current->faulty |= fatal;
 	if (!add_problem(r->config, &p))
 		give_up(r);
 	if (r->config->problem_count < PROBLEMS_MAX || r->parse.stopped)
@@ -257,6 +258,9 @@ config_complain(struct config *c, const struct section *section, bool fatal, con
 	CHECK_OBJ(c, CONFIG_MAGIC);
 	if (section == NULL)
 		section = c->global;
+	/* What seems to be missing may be what a line that was refused would have said. */
+	if (option == NULL && (section->faulty || c->global->faulty) && c->errors > 0)
+		return;
 	if (option != NULL)
 		w = where_set(c, section, option);
 	if (w.file == NULL) {

@@ -29,6 +29,7 @@ struct section {
 	struct where where; /* its header */
 	struct service_conf *conf;
 	struct where *set; /* for each of config->places, where it was last set */
+	bool faulty;	   /* a line of it was refused */
 };
 
 struct place; /* an option and the field that it fills; config.c's own */

@@ -457,8 +457,9 @@ certs_load_own(struct tls_context *tc, struct files *files, bool may_ask, struct
 
 	if (o.path == NULL) {
 		if (tc->role == TLS_SERVER && tc->conf->psk_secrets == NULL)
-			sink_error(
-			    sink, "cert", "TLS server needs a certificate; write cert = FILE");
+			sink_error(sink, NULL,
+			    "TLS server needs a certificate; write cert = FILE, or client = yes if "
+			    "plain clients come in here");
 		else if (tc->conf->key != NULL)
 			sink_warn(sink, "key",
 			    "a key without a certificate is not used; write cert = FILE, or leave "

@@ -132,6 +132,17 @@ cert = /nonexistent.pem
     assert "connect" in done.stderr.split(":3: conect: ", 1)[1].split("\n", 1)[0], "no suggestion"
 
 
+def test_what_a_bad_line_may_have_said_is_not_missed(scene):
+    """Three sections: one lacks a target, one has a line that was to name it, one lacks a certificate."""
+    path = scene.file("x.conf", "[a]\nclient = yes\naccept = 127.0.0.1:0\n"
+                                "[b]\nclient = yes\naccept = 127.0.0.1:0\nconect = 1\n"
+                                "[c]\naccept = 127.0.0.1:0\nconnect = 1\n")
+    said = scene.run("check", path).stderr
+    assert said.count("must define two endpoints") == said.count(f"{path}:1: [a]: Each service must define two") == 1
+    assert f"{path}:7: conect: " in said
+    assert said.count("needs a certificate") == 1
+
+
 def test_check_binds_nothing(scene, pki):
     """A port that is taken is no fault of the file."""
     backend = scene.backend()

@@ -68,7 +68,7 @@ own_certificates(void **state)
 		{ .cert = "cert.der", .key = "key.der", .ok = true },
 		{ .cert = "plain.p12", .ok = true },
 		{ .cert = "chain.pem", .ok = true },
-		{ .said = "E cert: TLS server needs a certificate" },
+		{ .said = "E -: TLS server needs a certificate" },
 		{ .cert = "none", .said = "E cert: cannot read none: No such file" },
 		{ .cert = "cert.pem",
 		    .key = "none",
