@@ -49,6 +49,18 @@ check_alpn(const struct service_conf *conf, struct sink *sink)
 		    conf->proto.proto->name, role->alpn);
 }
 
+static void
+check_xclient(const struct service_conf *conf, struct sink *sink)
+{
+	bool is_smtp = conf->proto.proto != NULL && strcmp(conf->proto.proto->name, "smtp") == 0;
+
+	if (conf->proto.xclient && (!is_smtp || conf->client))
+		sink_error(sink, "xclient",
+		    "XCLIENT is a command of SMTP, for the server behind; write protocol = smtp "
+		    "and "
+		    "client = no, or proxyProtocol = v1 where the target knows that");
+}
+
 /* A header, and what it makes of the client. */
 static void
 check_proxy_protocol(const struct service_conf *conf, struct sink *sink)
@@ -76,4 +88,5 @@ front_check(const struct service_conf *conf, struct sink *sink)
 	check_passthrough(conf, sink);
 	check_alpn(conf, sink);
 	check_proxy_protocol(conf, sink);
+	check_xclient(conf, sink);
 }

@@ -135,6 +135,17 @@ const struct option proto_options[] = {
 	    .arg = "PASSWORD",
 	    .doc = "The password with which protocol logs in; it does so only if the user is set, "
 		   "too." },
+	{ .name = "xclient",
+	    .parse = option_yesno,
+	    .offset = AT(xclient),
+	    .scope = OPTION_SERVICE,
+	    .def = "no",
+	    .arg = "yes|no",
+	    .doc = "With protocol = smtp as a server: tell the target the client's address by "
+		   "XCLIENT, if the target offers that. Clients that begin with TLS at once are "
+		   "not served then. A target that takes XCLIENT from this machine takes it from "
+		   "the clients behind it, too, once they have TLS: where these are strangers, use "
+		   "proxyProtocol, which Postfix and others know, instead." },
 	{ .name = "protocolDomain",
 	    .parse = option_text,
 	    .offset = AT(domain),

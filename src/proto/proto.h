@@ -33,6 +33,7 @@ struct proto_conf {
 	const char *username, *password, *domain, *authentication;
 	struct strv headers;
 	const char *users; /* file: who may log in here; NULL: nobody */
+	bool xclient;	   /* smtp as a server: tell the target who the client is */
 	bool aimed;	   /* connect is set: where a server's clients go is known */
 };
 extern const struct option proto_options[];

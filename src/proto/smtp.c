@@ -5,6 +5,7 @@
  * LMTP is SMTP with LHLO in place of EHLO.
  */
 #include "proto/starttls.h"
+#include "proto/xclient.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,7 @@ struct smtp {
 	struct starttls starttls;
 	unsigned row;		       /* of the log-in */
 	char domain[NAME_MAX_LEN + 1]; /* that the backend greets with */
+	struct xclient xclient;
 };
 
 static const char *
@@ -38,6 +40,15 @@ is_reply(const struct dialogue *d, const char *code)
 	       (d->line[3] == '\0' || d->line[3] == ' ' || d->line[3] == '-');
 }
 
+/* The name that the backend greets with. */
+static void
+take_name(struct smtp *s, const char *greeting)
+{
+	const char *name = strlen(greeting) > 4 ? greeting + 4 : "localhost";
+
+	(void)snprintf(s->domain, sizeof(s->domain), "%.*s", (int)strcspn(name, " "), name);
+}
+
 /*
  * The greeting goes through as it is: its first word is the name that the backend goes by.  So does
  * a refusal (RFC 5321 3.1), whose reader may then know when to come again.
@@ -52,8 +63,7 @@ pass_welcome(struct dialogue *d)
 		const char *name = d->len > 4 ? d->line + 4 : "localhost";
 
 		if (s->domain[0] == '\0')
-			(void)snprintf(
-			    s->domain, sizeof(s->domain), "%.*s", (int)strcspn(name, " "), name);
+			take_name(s, d->line);
 		if (!is_reply(d, "220")) {
 			if (d->line[0] == '4' || d->line[0] == '5')
 				proto_say(d, PROTO_NEAR, "%.3s %s", d->line, name);
@@ -64,6 +74,24 @@ pass_welcome(struct dialogue *d)
 			break;
 	}
 	return got;
+}
+
+/* The same, behind XCLIENT if it is asked for: then the backend greets once more. */
+static enum proto_verdict
+welcome(struct dialogue *d)
+{
+	struct smtp *s = d->state;
+	enum proto_verdict got;
+
+	if (!d->conf->xclient)
+		return pass_welcome(d);
+	if ((got = xclient_run(d, &s->xclient)) != PROTO_DONE)
+		return got;
+	if (s->xclient.is_offered)
+		return pass_welcome(d);
+	take_name(s, s->xclient.greeting);
+	proto_say(d, PROTO_NEAR, "%s", s->xclient.greeting);
+	return PROTO_DONE;
 }
 
 /* May it be said to the backend as a name?  RFC 5321 4.1.2: a domain, or an address in brackets. */
@@ -177,7 +205,7 @@ serve(struct dialogue *d)
 }
 
 static const struct proto_row server[] = {
-	{ PROTO_CALL, PROTO_FAR, NULL, NULL, R_NONE, pass_welcome },
+	{ PROTO_CALL, PROTO_FAR, NULL, NULL, R_NONE, welcome },
 	{ PROTO_CALL, PROTO_NEAR, NULL, NULL, R_NONE, serve },
 	{ 0 },
 };
@@ -307,6 +335,7 @@ const struct proto smtp_proto = {
 	    .connect_first = true,
 	    .starts_tls = true,
 	    .direct_tls = true,
+	    .wants_facts = true,
 	    .state_size = sizeof(struct smtp) },
 	.client = { .script[PROTO_CLEAR] = smtp_client_clear,
 	    .script[PROTO_LATE] = client_late,

@@ -473,7 +473,7 @@ talk_run(struct talk *t, enum proto_point point, const struct talk_side sides[2]
 	if (t->role->wants_facts && !t->gathered)
 		gather_facts(t, sides);
 	t->gathered = true;
-	if (point == PROTO_CLEAR && t->role->direct_tls && !t->asked &&
+	if (point == PROTO_CLEAR && t->role->direct_tls && !t->d.conf->xclient && !t->asked &&
 	    (got = await_haste(t, &sides[PROTO_NEAR])) != IO_OK)
 		return got;
 	while ((got = deliver(t, sides)) == IO_OK && !t->said) {

@@ -94,6 +94,54 @@ smtp_server(void **state)
 	SERVER(smtp_proto, behind);
 }
 
+#define ASKED FAR_("220 mx.test ESMTP ready\r\n"), TO_FAR("EHLO localhost\r\n")
+
+static void
+smtp_server_with_xclient(void **state)
+{
+	static const struct proto_conf conf = { .xclient = true };
+	const struct dialogue_case cases[] = {
+		{ "the backend greets again",
+		    MOVES(ASKED,
+			FAR_("250-mx.test\r\n250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN "
+			     "DESTADDR DESTPORT\r\n250 SIZE\r\n"),
+			TO_FAR("XCLIENT ADDR=192.0.2.7 PORT=1234 DESTADDR=IPV6:2001:db8::1 "
+			       "DESTPORT=25\r\n"),
+			FAR_("220 mx.test again\r\n"), TO_NEAR("220 mx.test again\r\n"),
+			NEAR_("HELO me\r\n"), TO_NEAR("250 mx.test\r\n"), NEAR_("STARTTLS\r\n"),
+			TO_NEAR("220 Go ahead\r\n"), DONE_) },
+		{ "only what is offered",
+		    MOVES(ASKED, FAR_("250-mx.test\r\n250 xclient addr\r\n"),
+			TO_FAR("XCLIENT ADDR=192.0.2.7\r\n"), FAR_("220 mx.test\r\n"),
+			TO_NEAR("220 mx.test\r\n"), WAITS_) },
+		{ "nothing is offered",
+		    MOVES(ASKED, FAR_("250-mx.test\r\n250 XCLIENTS ADDR\r\n"),
+			TO_NEAR("220 mx.test ESMTP ready\r\n"), NEAR_("HELO me\r\n"),
+			TO_NEAR("250 mx.test\r\n"), WAITS_) },
+		{ "not the address", MOVES(ASKED, FAR_("250 XCLIENT NAME PORT\r\n"),
+					 TO_NEAR("220 mx.test ESMTP ready\r\n"), WAITS_) },
+		{ "no EHLO", MOVES(ASKED, FAR_("502 what?\r\n"),
+				 TO_NEAR("220 mx.test ESMTP ready\r\n"), WAITS_) },
+		{ "we may not say it",
+		    MOVES(ASKED, FAR_("250 XCLIENT ADDR\r\n"), TO_FAR("XCLIENT ADDR=192.0.2.7\r\n"),
+			FAR_("550 5.7.0 no\r\n"), TO_NEAR("550 5.7.0 no\r\n"),
+			ENDS_(R_PROTO_SERVER)) },
+		{ "a refusal", MOVES(FAR_("421 mx.test busy\r\n"), TO_NEAR("421 mx.test busy\r\n"),
+				   ENDS_(R_PROTO_SERVER)) },
+	};
+
+	(void)state;
+	kit_facts.client = (struct addr){ .len = sizeof(struct sockaddr_in),
+		.in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0xc0000207) } };
+	addr_set_port(&kit_facts.client, 1234);
+	kit_facts.accepted = (struct addr){ .len = sizeof(struct sockaddr_in6),
+		.in6 = { .sin6_family = AF_INET6,
+		    .sin6_addr.s6_addr = { 0x20, 1, 0xd, 0xb8, [15] = 1 } } };
+	addr_set_port(&kit_facts.accepted, 25);
+	play_at(&smtp_proto, false, PROTO_CLEAR, &conf, cases, COUNT_OF(cases));
+	kit_facts = (struct proto_facts){ 0 };
+}
+
 static void
 smtp_client(void **state)
 {
@@ -354,6 +402,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(smtp_server),
+		cmocka_unit_test(smtp_server_with_xclient),
 		cmocka_unit_test(smtp_client),
 		cmocka_unit_test(smtp_logs_in),
 		cmocka_unit_test(lmtp),
