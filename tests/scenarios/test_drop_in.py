@@ -161,6 +161,24 @@ def test_what_is_gone_there_is_gone_here(scene, line):
 # --- options
 
 
+DEFAULTS = {
+    "ciphers": "HIGH:!aNULL:!SSLv2:!DH:!kDHEPSK",
+    "ciphersuites": "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256",
+    "curves": "X25519:P-256:X448:P-521:P-384",
+    "client": "no", "delay": "no", "failover": "prio", "foreground": "no", "libwrap": "no", "log": "append",
+    "logId": "sequential", "OCSPaia": "no", "OCSPnonce": "no", "OCSPrequire": "yes", "pty": "no", "reset": "yes",
+    "retry": "no", "sessionCacheSize": "1000", "sessionCacheTimeout": "300", "sessionResume": "yes", "syslog": "yes",
+    "TIMEOUTbusy": "300", "TIMEOUTclose": "60", "TIMEOUTconnect": "10", "TIMEOUTidle": "43200", "TIMEOUTocsp": "5",
+    "transparent": "none",
+}
+
+
+def test_the_defaults(scene):
+    said = dict(re.findall(r"^(\w+) += .*\(default: (.*)\)$", scene.run("-help").stderr, re.M))
+    assert {name: said.get(name) for name in DEFAULTS} == DEFAULTS
+    assert "(default: daemon.notice)" in scene.run("-help").stderr  # of debug, which is there twice
+
+
 def test_each_spelling_of_debug(scene):
     facilities = ("auth cron daemon kern lpr mail news syslog user uucp authpriv ftp".split() +
                   [f"local{n}" for n in range(8)])
