@@ -7,6 +7,7 @@
 #include "config/build.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -92,6 +93,59 @@ prepare_library(struct config *c)
 	library_apply(&((const struct globals *)c->globals)->library, &sink.sink);
 }
 
+/* Is this the account of somebody whom a database on this machine asks for no password? */
+static bool
+is_known_to_databases(int uid)
+{
+	static const char *const names[] = { "root", "mysql", "postgres" };
+
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		const struct passwd *user = getpwnam(names[i]);
+
+		if (user != NULL && user->pw_uid == (uid_t)uid)
+			return true;
+	}
+	return false;
+}
+
+/* A target that can ask the system who has connected, and lets some in for that alone. */
+static bool
+asks_for_the_user(const struct service_conf *conf, const struct target *t)
+{
+	const char *const protocols[] = { "mysql", "pgsql" }, *const files[] = { "/mysqld.sock",
+		"/mysql.sock", "/.s.PGSQL." };
+	const struct proto *proto = conf->proto.proto;
+
+	if (t->numeric.len == 0 || !addr_is_unix(&t->numeric))
+		return false;
+	for (size_t i = 0; proto != NULL && i < COUNT_OF(protocols); i++)
+		if (strcmp(proto->name, protocols[i]) == 0)
+			return true;
+	for (size_t i = 0; i < COUNT_OF(files); i++)
+		if (strstr(t->numeric.un.sun_path, files[i]) != NULL)
+			return true;
+	return false;
+}
+
+/* Who comes through a tunnel is for such a target the user of this process. */
+static void
+check_users(struct config *c)
+{
+	const struct globals *g = c->globals;
+	int uid = g->process.uid != -1 ? g->process.uid : (int)geteuid();
+
+	if (!is_known_to_databases(uid))
+		return;
+	for (const struct section *s = c->sections; s != NULL; s = s->next)
+		for (unsigned i = 0; i < s->conf->connect.n; i++)
+			if (asks_for_the_user(s->conf, &s->conf->connect.v[i]))
+				config_complain(c, s, false, "connect",
+				    "all clients are the user of this process for the database, "
+				    "which may ask that one for no password (unix_socket, "
+				    "auth_socket, peer); set setuid to a user without an account "
+				    "there");
+}
+
 /* syslog knows the program by the name under which it was called, unless `service` says another. */
 static void
 check_ident(struct config *c)
@@ -117,6 +171,7 @@ load(const struct source *source, const struct plan *previous, struct files *fil
 	l.globals = l.config->globals;
 	check_paths(l.config);
 	check_ident(l.config);
+	check_users(l.config);
 	prepare_library(l.config);
 	/* Sections are built also when some line was wrong: all errors in one go. */
 	l.plan = config_build(l.config, previous, files);

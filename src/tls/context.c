@@ -400,6 +400,16 @@ check_ips(struct build *b)
 			    b->conf->check_ip.v[i]);
 }
 
+/* Whoever writes two kinds often means both; to demand both has never been possible. */
+static void
+warn_of_either(struct build *b, const char *one, const char *other)
+{
+	sink_warn(b->sink, other,
+	    "a certificate that matches %s or %s passes, also without the other; leave one out if "
+	    "it has to match the other",
+	    one, other);
+}
+
 static void
 check_verify(struct build *b)
 {
@@ -412,10 +422,14 @@ check_verify(struct build *b)
 		{ "checkEmail", conf->check_email.n },
 		{ "checkIP", conf->check_ip.n },
 	};
-	bool verified = conf->verify.chain || conf->verify.peer, checked = false;
+	bool verified = conf->verify.chain || conf->verify.peer;
+	const char *checked = NULL;
 
 	for (size_t i = 0; i < COUNT_OF(checks); i++) {
-		checked = checked || checks[i].n > 0;
+		if (checks[i].n > 0 && checked != NULL)
+			warn_of_either(b, checked, checks[i].option);
+		if (checks[i].n > 0)
+			checked = checks[i].option;
 		if (checks[i].n > 0 && !verified)
 			sink_error(b->sink, checks[i].option,
 			    "Either \"verifyChain\" or \"verifyPeer\" has to be enabled");
@@ -426,7 +440,8 @@ check_verify(struct build *b)
 		    "Service [%s] needs authentication to prevent MITM attacks; set verifyChain "
 		    "and checkHost, or verifyPeer",
 		    b->tc->service);
-	else if (b->tc->role == TLS_CLIENT && conf->verify.chain && !conf->verify.peer && !checked)
+	else if (b->tc->role == TLS_CLIENT && conf->verify.chain && !conf->verify.peer &&
+		 checked == NULL)
 		sink_warn(b->sink, NULL,
 		    "Service [%s] uses \"verifyChain\" without subject checks; use \"checkHost\" "
 		    "or \"checkIP\" to restrict trusted certificates",

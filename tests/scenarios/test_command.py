@@ -157,6 +157,37 @@ def test_check_warns_of_risky_settings_without_failing(scene):
     assert "MITM" in done.stderr or "verif" in done.stderr
 
 
+@pytest.mark.root
+@pytest.mark.parametrize("user, target, lines, warns", [
+    (None, "/run/mysqld/mysqld.sock", "", True),
+    ("root", "/tmp/any", "protocol = mysql\n", True),
+    (None, "/var/run/postgresql/.s.PGSQL.5432", "protocol = pgsql\n", True),
+    ("nobody", "/run/mysqld/mysqld.sock", "protocol = mysql\n", False),
+    (None, "127.0.0.1:3306", "protocol = mysql\n", False),
+    (None, "/run/other.sock", "", False),
+])
+def test_check_warns_of_databases_that_ask_for_the_user(scene, pki, user, target, lines, warns):
+    head = f"setuid = {user}\nsetgid = nogroup\n" if user else ""
+    path = scene.file("x.conf", f"{head}[db]\naccept = 127.0.0.1:0\nconnect = {target}\n{lines}"
+                                f"cert = {pki.server.bundle}\n")
+    done = scene.run("check", path)
+    assert done.returncode == OK, done.stderr
+    assert ("connect: all clients are the user of this process for the database" in done.stderr) == warns
+
+
+@pytest.mark.parametrize("lines, words", [
+    ("checkHost = a.test\ncheckIP = 127.0.0.1\n", "matches checkHost or checkIP passes"),
+    ("checkEmail = a@b.test\ncheckHost = a.test\n", "matches checkHost or checkEmail passes"),
+    ("checkHost = a.test\ncheckHost = b.test\n", None),
+])
+def test_check_warns_that_one_subject_check_is_enough(scene, pki, lines, words):
+    path = scene.file("x.conf", "[out]\nclient = yes\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:9\nverifyChain = yes\n"
+                                f"CAfile = {pki.ca.path}\n{lines}")
+    done = scene.run("check", path)
+    assert done.returncode == OK
+    assert (words or "1 service(s), 0 warning(s)") in done.stderr + done.stdout
+
+
 # --- passphrases, asked for on the terminal
 
 
