@@ -20,16 +20,16 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { KIT_QUEUE = 256, KIT_FRAME = 1600 };
+enum { WIRE_QUEUE = 256, WIRE_FRAME = 1600 };
 
-struct kit_frame {
-	uint8_t bytes[KIT_FRAME];
+struct wire_frame {
+	uint8_t bytes[WIRE_FRAME];
 	size_t n;
 };
 
 /* What an end was told. */
-struct kit_end {
-	struct kit *kit;
+struct wire_end {
+	struct wire *wire;
 	struct ppp *ppp;
 	const char *name;
 	unsigned asked, logins, ups[PPP_FAMILIES], losses, packets, downs;
@@ -37,14 +37,14 @@ struct kit_end {
 	enum ppp_end why;
 	char detail[PPP_TEXT_MAX], user[PPP_NAME_MAX + 1];
 	uint8_t key[PPP_KEY];
-	struct ppp_network net;		   /* agreed */
-	struct ppp_network wish;	   /* opened with when authenticated */
-	struct kit_frame queue[KIT_QUEUE]; /* on the way to the other end */
+	struct ppp_network net;		     /* agreed */
+	struct ppp_network wish;	     /* opened with when authenticated */
+	struct wire_frame queue[WIRE_QUEUE]; /* on the way to the other end */
 	size_t first, count, sent;
 };
 
-struct kit {
-	struct kit_end end[2]; /* 0: server, 1: client; one of them may be NULL, the test's */
+struct wire {
+	struct wire_end end[2]; /* 0: server, 1: client; one of them may be NULL, the test's */
 	int64_t now;
 	uint32_t seed;
 	unsigned loss, doubles, swaps; /* in 256 */
@@ -55,28 +55,28 @@ struct kit {
 };
 
 static inline uint32_t
-kit_random(struct kit *k)
+wire_random(struct wire *k)
 {
 	k->seed = k->seed * 1664525u + 1013904223u;
 	return k->seed >> 8;
 }
 
 static inline bool
-kit_random_bytes(void *owner, void *out, size_t n)
+wire_random_bytes(void *owner, void *out, size_t n)
 {
-	struct kit_end *end = owner;
+	struct wire_end *end = owner;
 
 	for (size_t i = 0; i < n; i++)
-		((uint8_t *)out)[i] = (uint8_t)kit_random(end->kit);
+		((uint8_t *)out)[i] = (uint8_t)wire_random(end->wire);
 	return true;
 }
 
 static inline void
-kit_push(struct kit_end *end, const uint8_t *frame, size_t n)
+wire_push(struct wire_end *end, const uint8_t *frame, size_t n)
 {
-	struct kit_frame *f = &end->queue[(end->first + end->count) % KIT_QUEUE];
+	struct wire_frame *f = &end->queue[(end->first + end->count) % WIRE_QUEUE];
 
-	assert_true(end->count < KIT_QUEUE);
+	assert_true(end->count < WIRE_QUEUE);
 	assert_true(n <= sizeof(f->bytes));
 	memcpy(f->bytes, frame, n);
 	f->n = n;
@@ -84,22 +84,22 @@ kit_push(struct kit_end *end, const uint8_t *frame, size_t n)
 }
 
 static inline void
-kit_send(void *owner, uint8_t *frame, size_t n)
+wire_send(void *owner, uint8_t *frame, size_t n)
 {
-	struct kit_end *end = owner;
-	struct kit *k = end->kit;
+	struct wire_end *end = owner;
+	struct wire *k = end->wire;
 
 	assert_true(n >= 8 && n <= PPP_FRAME_MAX);
 	assert_true(frame[0] == 0xff && frame[1] == 0x03);
 	end->sent++;
 	/* The head room and the frame are the owner's to write over. */
-	if (k->loss == 0 || (kit_random(k) & 255) >= k->loss)
-		kit_push(end, frame, n);
-	if (k->doubles != 0 && (kit_random(k) & 255) < k->doubles)
-		kit_push(end, frame, n);
-	if (end->count > 1 && k->swaps != 0 && (kit_random(k) & 255) < k->swaps) {
-		size_t last = (end->first + end->count - 1) % KIT_QUEUE;
-		struct kit_frame swap = end->queue[end->first];
+	if (k->loss == 0 || (wire_random(k) & 255) >= k->loss)
+		wire_push(end, frame, n);
+	if (k->doubles != 0 && (wire_random(k) & 255) < k->doubles)
+		wire_push(end, frame, n);
+	if (end->count > 1 && k->swaps != 0 && (wire_random(k) & 255) < k->swaps) {
+		size_t last = (end->first + end->count - 1) % WIRE_QUEUE;
+		struct wire_frame swap = end->queue[end->first];
 
 		end->queue[end->first] = end->queue[last];
 		end->queue[last] = swap;
@@ -108,38 +108,38 @@ kit_send(void *owner, uint8_t *frame, size_t n)
 }
 
 static inline void
-kit_ask(void *owner, const struct ppp_question *q)
+wire_ask(void *owner, const struct ppp_question *q)
 {
-	struct kit_end *end = owner;
-	struct ppp_secret secret = { .clear = end->kit->password };
+	struct wire_end *end = owner;
+	struct ppp_secret secret = { .clear = end->wire->password };
 	struct ppp_verdict verdict;
 
 	end->asked++;
 	(void)snprintf(end->user, sizeof(end->user), "%s", q->user);
-	end->kit->question = q->number;
-	if (end->kit->keep_question)
+	end->wire->question = q->number;
+	if (end->wire->keep_question)
 		return;
-	auth_check(q, end->kit->password == NULL ? NULL : &secret, &verdict);
-	end->kit->verdicts++;
-	assert_true(ppp_auth_verdict(end->ppp, q->number, &verdict, end->kit->now));
+	auth_check(q, end->wire->password == NULL ? NULL : &secret, &verdict);
+	end->wire->verdicts++;
+	assert_true(ppp_auth_verdict(end->ppp, q->number, &verdict, end->wire->now));
 }
 
 static inline void
-kit_authenticated(void *owner, const struct ppp_login *login)
+wire_authenticated(void *owner, const struct ppp_login *login)
 {
-	struct kit_end *end = owner;
+	struct wire_end *end = owner;
 
 	end->logins++;
 	end->method = login->method;
 	memcpy(end->key, login->key, sizeof(end->key));
 	if (end->wish.family[PPP_IPV4] || end->wish.family[PPP_IPV6])
-		ppp_open_network(end->ppp, &end->wish, end->kit->now);
+		ppp_open_network(end->ppp, &end->wish, end->wire->now);
 }
 
 static inline void
-kit_up(void *owner, enum ppp_family family, const struct ppp_network *net)
+wire_up(void *owner, enum ppp_family family, const struct ppp_network *net)
 {
-	struct kit_end *end = owner;
+	struct wire_end *end = owner;
 
 	end->ups[family]++;
 	end->net = *net;
@@ -147,18 +147,18 @@ kit_up(void *owner, enum ppp_family family, const struct ppp_network *net)
 }
 
 static inline void
-kit_lost(void *owner, enum ppp_family family)
+wire_lost(void *owner, enum ppp_family family)
 {
-	struct kit_end *end = owner;
+	struct wire_end *end = owner;
 
 	end->losses++;
 	assert_false(ppp_is_up(end->ppp, family));
 }
 
 static inline void
-kit_data(void *owner, enum ppp_family family, uint8_t *packet, size_t n)
+wire_data(void *owner, enum ppp_family family, uint8_t *packet, size_t n)
 {
-	struct kit_end *end = owner;
+	struct wire_end *end = owner;
 
 	assert_int_equal(packet[0] >> 4, family == PPP_IPV4 ? 4 : 6);
 	assert_true(n >= (family == PPP_IPV4 ? 20 : 40));
@@ -167,9 +167,9 @@ kit_data(void *owner, enum ppp_family family, uint8_t *packet, size_t n)
 }
 
 static inline void
-kit_down(void *owner, enum ppp_end why, const char *detail)
+wire_down(void *owner, enum ppp_end why, const char *detail)
 {
-	struct kit_end *end = owner;
+	struct wire_end *end = owner;
 
 	assert_int_equal(end->downs, 0);
 	end->downs++;
@@ -177,13 +177,13 @@ kit_down(void *owner, enum ppp_end why, const char *detail)
 	(void)snprintf(end->detail, sizeof(end->detail), "%s", detail);
 }
 
-static const struct ppp_events kit_events = { kit_send, kit_ask, kit_authenticated, kit_up,
-	kit_lost, kit_data, kit_down, kit_random_bytes };
+static const struct ppp_events wire_events = { wire_send, wire_ask, wire_authenticated, wire_up,
+	wire_lost, wire_data, wire_down, wire_random_bytes };
 
-static const struct log_ctx kit_log = { .id = "test", .level = LOG_EMERG };
+static const struct log_ctx wire_log = { .id = "test", .level = LOG_EMERG };
 
 static inline struct in_addr
-kit_ip(const char *text)
+wire_ip(const char *text)
 {
 	struct in_addr a;
 
@@ -192,12 +192,12 @@ kit_ip(const char *text)
 }
 
 /* A server that knows "secret" and gives 10.66.0.2; a client "user". */
-static const struct ppp_conf kit_server_conf = {
+static const struct ppp_conf wire_server_conf = {
 	.server = true,
 	.methods = { PPP_MSCHAPV2 },
 	.method_count = 1,
 };
-static const struct ppp_conf kit_client_conf = {
+static const struct ppp_conf wire_client_conf = {
 	.methods = { PPP_MSCHAPV2 },
 	.method_count = 1,
 	.user = "user",
@@ -205,36 +205,36 @@ static const struct ppp_conf kit_client_conf = {
 };
 
 static inline void
-kit_add(struct kit *k, size_t i, const struct ppp_conf *conf)
+wire_add(struct wire *k, size_t i, const struct ppp_conf *conf)
 {
-	struct kit_end *end = &k->end[i];
+	struct wire_end *end = &k->end[i];
 
-	end->kit = k;
+	end->wire = k;
 	end->wish = (struct ppp_network){ .family = { true, true } };
 	if (conf->server) {
-		end->wish.local = kit_ip("10.66.0.1");
-		end->wish.peer = kit_ip("10.66.0.2");
-		end->wish.dns[0] = kit_ip("10.66.0.53");
+		end->wish.local = wire_ip("10.66.0.1");
+		end->wish.peer = wire_ip("10.66.0.2");
+		end->wish.dns[0] = wire_ip("10.66.0.53");
 	}
-	end->ppp = ppp_new(conf, &kit_events, end, &kit_log);
+	end->ppp = ppp_new(conf, &wire_events, end, &wire_log);
 	assert_non_null(end->ppp);
 }
 
 static inline void
-kit_open(struct kit *k, const struct ppp_conf *server, const struct ppp_conf *client)
+wire_open(struct wire *k, const struct ppp_conf *server, const struct ppp_conf *client)
 {
 	memset(k, 0, sizeof(*k));
 	k->seed = 1;
 	k->now = 1000000;
 	k->password = "secret";
 	if (server != NULL)
-		kit_add(k, 0, server);
+		wire_add(k, 0, server);
 	if (client != NULL)
-		kit_add(k, 1, client);
+		wire_add(k, 1, client);
 }
 
 static inline void
-kit_close(struct kit *k)
+wire_close(struct wire *k)
 {
 	ppp_free(k->end[0].ppp);
 	ppp_free(k->end[1].ppp);
@@ -242,39 +242,39 @@ kit_close(struct kit *k)
 
 /* Take the next frame that `end` has sent; false: there is none. */
 static inline bool
-kit_take(struct kit_end *end, struct kit_frame *out)
+wire_take(struct wire_end *end, struct wire_frame *out)
 {
 	if (end->count == 0)
 		return false;
 	*out = end->queue[end->first];
-	end->first = (end->first + 1) % KIT_QUEUE;
+	end->first = (end->first + 1) % WIRE_QUEUE;
 	end->count--;
 	return true;
 }
 
 /* A frame to a link, in memory of just its size. */
 static inline void
-kit_give(struct kit_end *end, const void *bytes, size_t n)
+wire_give(struct wire_end *end, const void *bytes, size_t n)
 {
 	uint8_t *copy = malloc(n > 0 ? n : 1);
 
 	assert_non_null(copy);
 	if (n > 0)
 		memcpy(copy, bytes, n);
-	ppp_receive(end->ppp, copy, n, end->kit->now);
+	ppp_receive(end->ppp, copy, n, end->wire->now);
 	free(copy);
 }
 
 /* Carry frames until nobody has any; false: it never ends. */
 static inline bool
-kit_settle(struct kit *k)
+wire_settle(struct wire *k)
 {
 	for (unsigned i = 0; i < 2000; i++) {
-		struct kit_frame f;
+		struct wire_frame f;
 		unsigned from = i % 2;
 
-		if (kit_take(&k->end[from], &f))
-			kit_give(&k->end[1 - from], f.bytes, f.n);
+		if (wire_take(&k->end[from], &f))
+			wire_give(&k->end[1 - from], f.bytes, f.n);
 		else if (k->end[1 - from].count == 0)
 			return true;
 	}
@@ -283,7 +283,7 @@ kit_settle(struct kit *k)
 
 /* On to the next timer of either; false: there is none before `until`. */
 static inline bool
-kit_next(struct kit *k, int64_t until)
+wire_next(struct wire *k, int64_t until)
 {
 	int64_t due = INT64_MAX;
 
@@ -302,21 +302,21 @@ kit_next(struct kit *k, int64_t until)
 
 /* Let `ms` pass, and everything happen that happens in it. */
 static inline void
-kit_pass(struct kit *k, int64_t ms)
+wire_pass(struct wire *k, int64_t ms)
 {
 	int64_t until = k->now + ms;
 	unsigned ticks = 0;
 
 	do {
 		if (k->end[0].ppp != NULL && k->end[1].ppp != NULL)
-			assert_true(kit_settle(k));
+			assert_true(wire_settle(k));
 		assert_true(ticks++ < 10000);
-	} while (kit_next(k, until));
+	} while (wire_next(k, until));
 	k->now = until;
 }
 
 static inline void
-kit_start(struct kit *k)
+wire_start(struct wire *k)
 {
 	for (size_t i = 0; i < 2; i++)
 		if (k->end[i].ppp != NULL)

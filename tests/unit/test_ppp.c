@@ -158,13 +158,13 @@ static const enum ppp_method methods[] = { PPP_PAP, PPP_CHAP_MD5, PPP_MSCHAPV2, 
 	PPP_EAP_TLS };
 
 static bool
-both_up(const struct kit *k)
+both_up(const struct wire *k)
 {
 	return ppp_is_up(k->end[SERVER].ppp, PPP_IPV4) && ppp_is_up(k->end[CLIENT].ppp, PPP_IPV4);
 }
 
 static void
-both_know(const struct kit *k, enum ppp_method method)
+both_know(const struct wire *k, enum ppp_method method)
 {
 	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(k->end[i].logins, 1);
@@ -188,19 +188,19 @@ every_method_agrees_at_once(void **state)
 		struct ppp_conf server = server_with(methods[i]);
 		struct ppp_conf client = client_with(methods[i], "secret");
 		bool keyless = methods[i] == PPP_PAP || methods[i] == PPP_CHAP_MD5;
-		struct kit k;
+		struct wire k;
 
-		kit_open(&k, &server, &client);
-		kit_start(&k);
+		wire_open(&k, &server, &client);
+		wire_start(&k);
 		/* Not a timer is needed. */
-		assert_true(kit_settle(&k));
+		assert_true(wire_settle(&k));
 		both_know(&k, methods[i]);
 		assert_string_equal(
 		    k.end[SERVER].user, methods[i] == PPP_EAP_TLS ? "certified" : "user");
 		assert_int_equal(memcmp(k.end[SERVER].key, zero, PPP_KEY) == 0, keyless);
 		assert_int_equal(ppp_counts(k.end[SERVER].ppp)->dropped, 0);
 		assert_int_equal(ppp_counts(k.end[CLIENT].ppp)->dropped, 0);
-		kit_close(&k);
+		wire_close(&k);
 		assert_int_equal(fake.living, 0);
 	}
 }
@@ -208,36 +208,36 @@ every_method_agrees_at_once(void **state)
 static void
 both_ends_know_the_same_network(void **state)
 {
-	struct kit k;
+	struct wire k;
 
 	(void)state;
-	kit_open(&k, &kit_server_conf, &kit_client_conf);
-	kit_start(&k);
-	assert_true(kit_settle(&k));
-	assert_int_equal(k.end[CLIENT].net.local.s_addr, kit_ip("10.66.0.2").s_addr);
-	assert_int_equal(k.end[CLIENT].net.peer.s_addr, kit_ip("10.66.0.1").s_addr);
-	assert_int_equal(k.end[CLIENT].net.dns[0].s_addr, kit_ip("10.66.0.53").s_addr);
+	wire_open(&k, &wire_server_conf, &wire_client_conf);
+	wire_start(&k);
+	assert_true(wire_settle(&k));
+	assert_int_equal(k.end[CLIENT].net.local.s_addr, wire_ip("10.66.0.2").s_addr);
+	assert_int_equal(k.end[CLIENT].net.peer.s_addr, wire_ip("10.66.0.1").s_addr);
+	assert_int_equal(k.end[CLIENT].net.dns[0].s_addr, wire_ip("10.66.0.53").s_addr);
 	assert_int_equal(k.end[CLIENT].net.dns[1].s_addr, 0);
 	assert_memory_equal(k.end[CLIENT].net.local_id, k.end[SERVER].net.peer_id, 8);
 	assert_memory_equal(k.end[SERVER].net.local_id, k.end[CLIENT].net.peer_id, 8);
 	assert_memory_not_equal(k.end[SERVER].net.local_id, k.end[CLIENT].net.local_id, 8);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 static void
 an_identifier_may_be_given(void **state)
 {
-	struct kit k;
+	struct wire k;
 
 	(void)state;
-	kit_open(&k, &kit_server_conf, &kit_client_conf);
+	wire_open(&k, &wire_server_conf, &wire_client_conf);
 	memcpy(k.end[SERVER].wish.local_id, "\0\0\0\0\0\0\0\1", 8);
 	memcpy(k.end[SERVER].wish.peer_id, "\0\0\0\0\0\0\0\2", 8);
-	kit_start(&k);
-	assert_true(kit_settle(&k));
+	wire_start(&k);
+	assert_true(wire_settle(&k));
 	assert_memory_equal(k.end[CLIENT].net.local_id, "\0\0\0\0\0\0\0\2", 8);
 	assert_memory_equal(k.end[CLIENT].net.peer_id, "\0\0\0\0\0\0\0\1", 8);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 static void
@@ -246,36 +246,36 @@ one_family_will_do(void **state)
 	(void)state;
 	for (size_t who = 0; who < 2; who++)
 		for (enum ppp_family f = PPP_IPV4; f < PPP_FAMILIES; f++) {
-			struct kit k;
+			struct wire k;
 
-			kit_open(&k, &kit_server_conf, &kit_client_conf);
+			wire_open(&k, &wire_server_conf, &wire_client_conf);
 			k.end[who].wish.family[f] = false;
-			kit_start(&k);
-			kit_pass(&k, 60000);
+			wire_start(&k);
+			wire_pass(&k, 60000);
 			for (size_t i = 0; i < 2; i++) {
 				assert_int_equal(k.end[i].ups[f], 0);
 				assert_int_equal(k.end[i].ups[1 - f], 1);
 				assert_int_equal(k.end[i].downs, 0);
 			}
-			kit_close(&k);
+			wire_close(&k);
 		}
 }
 
 static void
 no_family_in_common_is_an_end(void **state)
 {
-	struct kit k;
+	struct wire k;
 
 	(void)state;
-	kit_open(&k, &kit_server_conf, &kit_client_conf);
+	wire_open(&k, &wire_server_conf, &wire_client_conf);
 	k.end[SERVER].wish.family[PPP_IPV4] = false;
 	k.end[CLIENT].wish.family[PPP_IPV6] = false;
-	kit_start(&k);
-	kit_pass(&k, 60000);
+	wire_start(&k);
+	wire_pass(&k, 60000);
 	assert_int_equal(k.end[SERVER].downs, 1);
 	assert_int_equal(k.end[CLIENT].downs, 1);
 	assert_int_equal(k.end[SERVER].ups[PPP_IPV6] + k.end[CLIENT].ups[PPP_IPV4], 0);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 /* Every list of two methods at the server beside every method of a client. */
@@ -288,12 +288,12 @@ methods_are_found_whatever_the_order(void **state)
 			for (size_t c = 0; c < COUNT_OF(methods); c++) {
 				struct ppp_conf server = server_with(methods[a]);
 				struct ppp_conf client = client_with(methods[c], "secret");
-				struct kit k;
+				struct wire k;
 
 				server.methods[server.method_count++] = methods[b];
-				kit_open(&k, &server, &client);
-				kit_start(&k);
-				kit_pass(&k, 2500);
+				wire_open(&k, &server, &client);
+				wire_start(&k);
+				wire_pass(&k, 2500);
 				if (c == a || c == b)
 					both_know(&k, methods[c]);
 				else {
@@ -302,7 +302,7 @@ methods_are_found_whatever_the_order(void **state)
 					assert_int_equal(k.end[CLIENT].downs, 1);
 					assert_int_equal(k.end[CLIENT].logins, 0);
 				}
-				kit_close(&k);
+				wire_close(&k);
 			}
 }
 
@@ -310,15 +310,15 @@ static void
 nobody_is_asked_where_nobody_is_to_be(void **state)
 {
 	const struct ppp_conf server = { .server = true };
-	struct kit k;
+	struct wire k;
 
 	(void)state;
-	kit_open(&k, &server, &kit_client_conf);
-	kit_start(&k);
-	assert_true(kit_settle(&k));
+	wire_open(&k, &server, &wire_client_conf);
+	wire_start(&k);
+	assert_true(wire_settle(&k));
 	both_know(&k, PPP_NO_AUTH);
 	assert_int_equal(k.end[SERVER].asked, 0);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 /* ---- refusals ---- */
@@ -333,13 +333,13 @@ a_wrong_password_ends_both(void **state)
 		for (size_t unknown = 0; unknown < 2; unknown++) {
 			struct ppp_conf server = server_with(methods[i]);
 			struct ppp_conf client = client_with(methods[i], "Secret");
-			struct kit k;
+			struct wire k;
 
-			kit_open(&k, &server, &client);
+			wire_open(&k, &server, &client);
 			if (unknown)
 				k.password = NULL;
-			kit_start(&k);
-			kit_pass(&k, 2500);
+			wire_start(&k);
+			wire_pass(&k, 2500);
 			for (size_t e = 0; e < 2; e++) {
 				assert_int_equal(k.end[e].downs, 1);
 				assert_int_equal(k.end[e].why, PPP_END_REFUSED);
@@ -351,7 +351,7 @@ a_wrong_password_ends_both(void **state)
 			if (strncmp(words[unknown], "E=", 2) == 0)
 				memset(strstr(words[unknown], "C=") + 2, 'x', 32);
 			assert_true(words[unknown][0] != '\0');
-			kit_close(&k);
+			wire_close(&k);
 			if (unknown)
 				assert_string_equal(words[0], words[1]);
 		}
@@ -364,18 +364,18 @@ tls_that_fails_ends_both(void **state)
 	for (unsigned at = 1; at <= 2; at++) {
 		struct ppp_conf server = server_with(PPP_EAP_TLS);
 		struct ppp_conf client = client_with(PPP_EAP_TLS, NULL);
-		struct kit k;
+		struct wire k;
 
-		kit_open(&k, &server, &client);
+		wire_open(&k, &server, &client);
 		fake.fail_at = at;
-		kit_start(&k);
-		kit_pass(&k, 2500);
+		wire_start(&k);
+		wire_pass(&k, 2500);
 		for (size_t i = 0; i < 2; i++) {
 			assert_int_equal(k.end[i].downs, 1);
 			assert_int_equal(k.end[i].why, PPP_END_TLS);
 			assert_int_equal(k.end[i].logins, 0);
 		}
-		kit_close(&k);
+		wire_close(&k);
 		assert_int_equal(fake.living, 0);
 	}
 }
@@ -385,23 +385,23 @@ tls_takes_no_more_than_it_takes(void **state)
 {
 	struct ppp_conf server = server_with(PPP_EAP_TLS);
 	struct ppp_conf client = client_with(PPP_EAP_TLS, NULL);
-	struct kit k;
+	struct wire k;
 
 	(void)state;
-	kit_open(&k, &server, &client);
+	wire_open(&k, &server, &client);
 	fake.limit = 2999;
-	kit_start(&k);
-	kit_pass(&k, 2500);
+	wire_start(&k);
+	wire_pass(&k, 2500);
 	assert_int_equal(k.end[SERVER].downs + k.end[CLIENT].downs, 2);
 	assert_int_equal(k.end[SERVER].logins + k.end[CLIENT].logins, 0);
-	kit_close(&k);
+	wire_close(&k);
 
-	kit_open(&k, &server, &client);
+	wire_open(&k, &server, &client);
 	fake = (struct fake_conf){ .no_memory = true };
-	kit_start(&k);
-	kit_pass(&k, 2500);
+	wire_start(&k);
+	wire_pass(&k, 2500);
 	assert_int_equal(k.end[SERVER].why, PPP_END_FAULT);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 /* What the certificate names need not be somebody. */
@@ -410,16 +410,16 @@ a_certificate_of_nobody_is_refused(void **state)
 {
 	struct ppp_conf server = server_with(PPP_EAP_TLS);
 	struct ppp_conf client = client_with(PPP_EAP_TLS, NULL);
-	struct kit k;
+	struct wire k;
 
 	(void)state;
-	kit_open(&k, &server, &client);
+	wire_open(&k, &server, &client);
 	k.password = NULL;
-	kit_start(&k);
-	kit_pass(&k, 2500);
+	wire_start(&k);
+	wire_pass(&k, 2500);
 	assert_int_equal(k.end[SERVER].why, PPP_END_REFUSED);
 	assert_int_equal(k.end[CLIENT].why, PPP_END_REFUSED);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 /* ---- verdicts that take their time ---- */
@@ -428,7 +428,7 @@ static void
 a_verdict_may_come_late(void **state)
 {
 	struct ppp_verdict verdict = { .answer = PPP_GRANTED };
-	struct kit k;
+	struct wire k;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(methods) - 1; i++) {
@@ -437,20 +437,20 @@ a_verdict_may_come_late(void **state)
 		struct ppp_secret secret = { .clear = "secret" };
 
 		(void)secret;
-		kit_open(&k, &server, &client);
+		wire_open(&k, &server, &client);
 		k.keep_question = true;
-		kit_start(&k);
+		wire_start(&k);
 		/* The client asks again and again; that is one question. */
-		kit_pass(&k, 10000);
+		wire_pass(&k, 10000);
 		assert_int_equal(k.end[SERVER].asked, 1);
 		assert_false(ppp_auth_verdict(k.end[SERVER].ppp, k.question + 1, &verdict, k.now));
 		if (methods[i] == PPP_PAP || methods[i] == PPP_CHAP_MD5) {
 			assert_true(
 			    ppp_auth_verdict(k.end[SERVER].ppp, k.question, &verdict, k.now));
-			assert_true(kit_settle(&k));
+			assert_true(wire_settle(&k));
 			both_know(&k, methods[i]);
 		}
-		kit_close(&k);
+		wire_close(&k);
 	}
 }
 
@@ -458,21 +458,21 @@ static void
 a_verdict_that_never_comes_is_an_end(void **state)
 {
 	struct ppp_verdict verdict = { .answer = PPP_GRANTED };
-	struct kit k;
+	struct wire k;
 
 	(void)state;
-	kit_open(&k, &kit_server_conf, &kit_client_conf);
+	wire_open(&k, &wire_server_conf, &wire_client_conf);
 	k.keep_question = true;
-	kit_start(&k);
-	kit_pass(&k, 29000);
+	wire_start(&k);
+	wire_pass(&k, 29000);
 	assert_int_equal(k.end[SERVER].downs, 0);
-	kit_pass(&k, 4000);
+	wire_pass(&k, 4000);
 	assert_int_equal(k.end[SERVER].downs, 1);
 	assert_int_equal(k.end[SERVER].why, PPP_END_NO_ANSWER);
 	assert_int_equal(k.end[CLIENT].downs, 1);
 	assert_false(ppp_auth_verdict(k.end[SERVER].ppp, k.question, &verdict, k.now));
 	assert_int_equal(k.end[SERVER].logins, 0);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 /* A granted verdict without the proof that MS-CHAPv2 needs lets no client in. */
@@ -480,18 +480,18 @@ static void
 a_verdict_without_a_proof_convinces_nobody(void **state)
 {
 	struct ppp_verdict verdict = { .answer = PPP_GRANTED };
-	struct kit k;
+	struct wire k;
 
 	(void)state;
-	kit_open(&k, &kit_server_conf, &kit_client_conf);
+	wire_open(&k, &wire_server_conf, &wire_client_conf);
 	k.keep_question = true;
-	kit_start(&k);
-	assert_true(kit_settle(&k));
+	wire_start(&k);
+	assert_true(wire_settle(&k));
 	assert_true(ppp_auth_verdict(k.end[SERVER].ppp, k.question, &verdict, k.now));
-	kit_pass(&k, 2500);
+	wire_pass(&k, 2500);
 	assert_int_equal(k.end[CLIENT].why, PPP_END_IMPOSTOR);
 	assert_int_equal(k.end[CLIENT].logins, 0);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 /* ---- a wire that is none ---- */
@@ -507,17 +507,17 @@ a_bad_wire_ends_in_agreement_or_an_end(void **state)
 		for (uint32_t seed = 1; seed <= 60; seed++) {
 			struct ppp_conf server = server_with(methods[i]);
 			struct ppp_conf client = client_with(methods[i], "secret");
-			struct kit k;
+			struct wire k;
 
-			kit_open(&k, &server, &client);
+			wire_open(&k, &server, &client);
 			k.seed = seed * 7919;
 			k.loss = seed % 4 * 20;
 			k.doubles = seed % 3 * 30;
 			k.swaps = seed % 5 * 20;
-			kit_start(&k);
-			kit_pass(&k, 120000);
+			wire_start(&k);
+			wire_pass(&k, 120000);
 			k.loss = k.doubles = k.swaps = 0;
-			kit_pass(&k, 200000);
+			wire_pass(&k, 200000);
 			if (both_up(&k))
 				agreed++;
 			else {
@@ -528,7 +528,7 @@ a_bad_wire_ends_in_agreement_or_an_end(void **state)
 			assert_true(k.end[SERVER].sent < 1000 && k.end[CLIENT].sent < 1000);
 			if (k.end[CLIENT].logins > 0 && k.end[SERVER].logins > 0)
 				assert_memory_equal(k.end[SERVER].key, k.end[CLIENT].key, PPP_KEY);
-			kit_close(&k);
+			wire_close(&k);
 			assert_int_equal(fake.living, 0);
 		}
 	assert_true(agreed > 200);
@@ -544,20 +544,20 @@ a_bad_wire_lets_nobody_in(void **state)
 		for (uint32_t seed = 1; seed <= 30; seed++) {
 			struct ppp_conf server = server_with(methods[i]);
 			struct ppp_conf client = client_with(methods[i], "guess");
-			struct kit k;
+			struct wire k;
 
-			kit_open(&k, &server, &client);
+			wire_open(&k, &server, &client);
 			k.seed = seed;
 			k.loss = seed % 4 * 15;
 			k.doubles = seed % 3 * 30;
 			k.swaps = seed % 5 * 20;
-			kit_start(&k);
-			kit_pass(&k, 300000);
+			wire_start(&k);
+			wire_pass(&k, 300000);
 			for (size_t e = 0; e < 2; e++) {
 				assert_int_equal(k.end[e].logins, 0);
 				assert_int_equal(k.end[e].downs, 1);
 			}
-			kit_close(&k);
+			wire_close(&k);
 		}
 }
 
@@ -566,14 +566,14 @@ a_bad_wire_lets_nobody_in(void **state)
 static void
 silence_is_asked_about_and_ends(void **state)
 {
-	struct kit k;
+	struct wire k;
 	int64_t fell_silent;
 
 	(void)state;
-	kit_open(&k, &kit_server_conf, &kit_client_conf);
-	kit_start(&k);
+	wire_open(&k, &wire_server_conf, &wire_client_conf);
+	wire_start(&k);
 	/* A day of keepalives. */
-	kit_pass(&k, 24 * 3600 * 1000LL);
+	wire_pass(&k, 24 * 3600 * 1000LL);
 	assert_true(both_up(&k));
 	/* One question and one answer in 20 s at most, from each. */
 	assert_true(k.end[SERVER].sent + k.end[CLIENT].sent < 4 * 24 * 3600 / 20 + 50);
@@ -582,32 +582,32 @@ silence_is_asked_about_and_ends(void **state)
 	k.end[CLIENT].ppp = NULL;
 	fell_silent = k.now;
 	while (k.end[SERVER].downs == 0) {
-		assert_true(kit_next(&k, INT64_MAX - 1));
+		assert_true(wire_next(&k, INT64_MAX - 1));
 		k.end[SERVER].count = 0;
 	}
 	assert_int_equal(k.end[SERVER].why, PPP_END_NO_ECHO);
 	assert_true(k.now - fell_silent > 80000 && k.now - fell_silent <= 100000);
 	assert_true(ppp_deadline(k.end[SERVER].ppp) == INT64_MAX);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 /* A clock that leaps (the machine slept) brings one question, not four at once and an end. */
 static void
 a_leap_of_the_clock_is_no_silence(void **state)
 {
-	struct kit k;
+	struct wire k;
 
 	(void)state;
-	kit_open(&k, &kit_server_conf, &kit_client_conf);
-	kit_start(&k);
-	assert_true(kit_settle(&k));
+	wire_open(&k, &wire_server_conf, &wire_client_conf);
+	wire_start(&k);
+	assert_true(wire_settle(&k));
 	k.now += 3600000;
 	ppp_tick(k.end[SERVER].ppp, k.now);
 	ppp_tick(k.end[SERVER].ppp, k.now);
 	assert_int_equal(k.end[SERVER].count, 1);
-	kit_pass(&k, 100000);
+	wire_pass(&k, 100000);
 	assert_true(both_up(&k));
-	kit_close(&k);
+	wire_close(&k);
 }
 
 static void
@@ -615,15 +615,15 @@ who_closes_says_why(void **state)
 {
 	(void)state;
 	for (size_t who = 0; who < 2; who++) {
-		struct kit k;
+		struct wire k;
 
-		kit_open(&k, &kit_server_conf, &kit_client_conf);
-		kit_start(&k);
-		assert_true(kit_settle(&k));
+		wire_open(&k, &wire_server_conf, &wire_client_conf);
+		wire_start(&k);
+		assert_true(wire_settle(&k));
 		ppp_close(k.end[who].ppp, PPP_END_CLOSED, "Session time is over", k.now);
 		assert_false(ppp_is_up(k.end[who].ppp, PPP_IPV4));
 		assert_int_equal(k.end[who].downs, 0);
-		assert_true(kit_settle(&k));
+		assert_true(wire_settle(&k));
 		assert_int_equal(k.end[who].downs, 1);
 		assert_int_equal(k.end[who].why, PPP_END_CLOSED);
 		assert_int_equal(k.end[1 - who].downs, 1);
@@ -632,29 +632,29 @@ who_closes_says_why(void **state)
 		/* What is over stays over. */
 		ppp_close(k.end[who].ppp, PPP_END_REFUSED, "", k.now);
 		ppp_start(k.end[who].ppp, k.now);
-		kit_pass(&k, 100000);
-		kit_close(&k);
+		wire_pass(&k, 100000);
+		wire_close(&k);
 	}
 }
 
 static void
 a_peer_that_does_not_let_go_is_left(void **state)
 {
-	struct kit k;
+	struct wire k;
 
 	(void)state;
-	kit_open(&k, &kit_server_conf, &kit_client_conf);
-	kit_start(&k);
-	assert_true(kit_settle(&k));
+	wire_open(&k, &wire_server_conf, &wire_client_conf);
+	wire_start(&k);
+	assert_true(wire_settle(&k));
 	ppp_free(k.end[CLIENT].ppp);
 	k.end[CLIENT].ppp = NULL;
 	ppp_close(k.end[SERVER].ppp, PPP_END_CLOSED, "", k.now);
 	assert_true(ppp_deadline(k.end[SERVER].ppp) == k.now + 2000);
-	kit_pass(&k, 1999);
+	wire_pass(&k, 1999);
 	assert_int_equal(k.end[SERVER].downs, 0);
-	kit_pass(&k, 1);
+	wire_pass(&k, 1);
 	assert_int_equal(k.end[SERVER].downs, 1);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 static void
@@ -662,22 +662,22 @@ a_link_can_be_closed_at_any_time(void **state)
 {
 	(void)state;
 	for (size_t steps = 0; steps < 24; steps++) {
-		struct kit k;
+		struct wire k;
 
-		kit_open(&k, &kit_server_conf, &kit_client_conf);
+		wire_open(&k, &wire_server_conf, &wire_client_conf);
 		if (steps > 0)
-			kit_start(&k);
+			wire_start(&k);
 		for (size_t i = 1; i < steps; i++) {
-			struct kit_frame f;
+			struct wire_frame f;
 
-			if (kit_take(&k.end[i % 2], &f))
-				kit_give(&k.end[1 - i % 2], f.bytes, f.n);
+			if (wire_take(&k.end[i % 2], &f))
+				wire_give(&k.end[1 - i % 2], f.bytes, f.n);
 		}
 		ppp_close(k.end[SERVER].ppp, PPP_END_CLOSED, "", k.now);
-		kit_pass(&k, 2000);
+		wire_pass(&k, 2000);
 		assert_int_equal(k.end[SERVER].downs, 1);
 		assert_int_equal(k.end[SERVER].why, PPP_END_CLOSED);
-		kit_close(&k);
+		wire_close(&k);
 	}
 }
 
@@ -688,23 +688,23 @@ static void
 lcp_again_is_a_login_again(void **state)
 {
 	static const uint8_t request[] = { 0xff, 0x03, 0xc0, 0x21, 1, 99, 0, 4 };
-	struct kit k;
+	struct wire k;
 
 	(void)state;
 	for (size_t who = 0; who < 2; who++) {
-		kit_open(&k, &kit_server_conf, &kit_client_conf);
-		kit_start(&k);
-		assert_true(kit_settle(&k));
+		wire_open(&k, &wire_server_conf, &wire_client_conf);
+		wire_start(&k);
+		assert_true(wire_settle(&k));
 		assert_true(both_up(&k));
-		kit_give(&k.end[who], request, sizeof(request));
+		wire_give(&k.end[who], request, sizeof(request));
 		assert_false(ppp_is_up(k.end[who].ppp, PPP_IPV4));
 		assert_int_equal(k.end[who].losses, 2);
-		kit_pass(&k, 10000);
+		wire_pass(&k, 10000);
 		assert_true(both_up(&k));
 		assert_int_equal(k.end[SERVER].logins, 2);
 		assert_int_equal(k.end[CLIENT].logins, 2);
 		assert_int_equal(k.end[SERVER].asked, 2);
-		kit_close(&k);
+		wire_close(&k);
 	}
 }
 
@@ -714,44 +714,44 @@ nobody_becomes_another(void **state)
 	static const uint8_t request[] = { 0xff, 0x03, 0xc0, 0x21, 1, 99, 0, 4 };
 	struct ppp_conf server = server_with(PPP_PAP);
 	struct ppp_conf client = client_with(PPP_PAP, "secret"), other = client;
-	struct kit k;
+	struct wire k;
 
 	(void)state;
-	kit_open(&k, &server, &client);
-	kit_start(&k);
-	assert_true(kit_settle(&k));
+	wire_open(&k, &server, &client);
+	wire_start(&k);
+	assert_true(wire_settle(&k));
 	ppp_free(k.end[CLIENT].ppp);
 	other.user = "other";
-	k.end[CLIENT].ppp = ppp_new(&other, &kit_events, &k.end[CLIENT], &kit_log);
+	k.end[CLIENT].ppp = ppp_new(&other, &wire_events, &k.end[CLIENT], &wire_log);
 	assert_non_null(k.end[CLIENT].ppp);
 	k.end[CLIENT].logins = 0;
-	kit_give(&k.end[SERVER], request, sizeof(request));
+	wire_give(&k.end[SERVER], request, sizeof(request));
 	ppp_start(k.end[CLIENT].ppp, k.now);
-	kit_pass(&k, 10000);
+	wire_pass(&k, 10000);
 	assert_int_equal(k.end[SERVER].asked, 1);
 	assert_int_equal(k.end[SERVER].why, PPP_END_REFUSED);
 	assert_int_equal(k.end[CLIENT].logins, 0);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 static void
 beginning_again_has_its_measure(void **state)
 {
 	static const uint8_t request[] = { 0xff, 0x03, 0xc0, 0x21, 1, 99, 0, 4 };
-	struct kit k;
+	struct wire k;
 	unsigned again = 0;
 
 	(void)state;
-	kit_open(&k, &kit_server_conf, &kit_client_conf);
-	kit_start(&k);
-	assert_true(kit_settle(&k));
+	wire_open(&k, &wire_server_conf, &wire_client_conf);
+	wire_start(&k);
+	assert_true(wire_settle(&k));
 	while (k.end[SERVER].downs == 0 && again++ < 100) {
-		kit_give(&k.end[SERVER], request, sizeof(request));
-		kit_pass(&k, 10);
+		wire_give(&k.end[SERVER], request, sizeof(request));
+		wire_pass(&k, 10);
 	}
 	assert_int_equal(k.end[SERVER].why, PPP_END_NO_AGREEMENT);
 	assert_int_equal(again, FSM_UPS);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 /* ---- packets ---- */
@@ -760,40 +760,40 @@ static void
 packets_pass_between_the_ends(void **state)
 {
 	uint8_t frame[PPP_HEADER + 40] = { 0 };
-	struct kit k;
+	struct wire k;
 
 	(void)state;
-	kit_open(&k, &kit_server_conf, &kit_client_conf);
-	kit_start(&k);
-	assert_true(kit_settle(&k));
+	wire_open(&k, &wire_server_conf, &wire_client_conf);
+	wire_start(&k);
+	assert_true(wire_settle(&k));
 	for (enum ppp_family f = PPP_IPV4; f < PPP_FAMILIES; f++) {
 		ppp_put_header(frame, f);
 		assert_false(ppp_is_control(frame, sizeof(frame)));
 		frame[PPP_HEADER] = f == PPP_IPV4 ? 0x45 : 0x60;
 		for (size_t i = 0; i < 2; i++)
-			kit_give(&k.end[i], frame, sizeof(frame));
+			wire_give(&k.end[i], frame, sizeof(frame));
 	}
 	assert_int_equal(k.end[SERVER].packets, 2);
 	assert_int_equal(k.end[CLIENT].packets, 2);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 static void
 each_knows_what_the_other_takes(void **state)
 {
-	struct ppp_conf server = kit_server_conf, client = kit_client_conf;
-	struct kit k;
+	struct ppp_conf server = wire_server_conf, client = wire_client_conf;
+	struct wire k;
 
 	(void)state;
 	server.mru = 1400;
 	client.mru = 4091;
-	kit_open(&k, &server, &client);
+	wire_open(&k, &server, &client);
 	assert_int_equal(ppp_peer_mru(k.end[SERVER].ppp), PPP_MRU);
-	kit_start(&k);
-	assert_true(kit_settle(&k));
+	wire_start(&k);
+	assert_true(wire_settle(&k));
 	assert_int_equal(ppp_peer_mru(k.end[SERVER].ppp), 4091);
 	assert_int_equal(ppp_peer_mru(k.end[CLIENT].ppp), 1400);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 static void
@@ -818,41 +818,41 @@ no_random(void *owner, void *out, size_t n)
 static void
 without_chance_nothing_begins(void **state)
 {
-	struct ppp_events events = kit_events;
-	struct kit k;
+	struct ppp_events events = wire_events;
+	struct wire k;
 
 	(void)state;
 	events.random = no_random;
-	kit_open(&k, &kit_server_conf, NULL);
+	wire_open(&k, &wire_server_conf, NULL);
 	ppp_free(k.end[SERVER].ppp);
-	k.end[SERVER].ppp = ppp_new(&kit_server_conf, &events, &k.end[SERVER], &kit_log);
+	k.end[SERVER].ppp = ppp_new(&wire_server_conf, &events, &k.end[SERVER], &wire_log);
 	assert_non_null(k.end[SERVER].ppp);
-	kit_start(&k);
+	wire_start(&k);
 	assert_int_equal(k.end[SERVER].why, PPP_END_FAULT);
 	assert_int_equal(k.end[SERVER].sent, 0);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 static void
 chance_is_the_system_s_by_default(void **state)
 {
-	struct ppp_events events = kit_events;
-	struct kit_frame first, second;
-	struct kit k;
+	struct ppp_events events = wire_events;
+	struct wire_frame first, second;
+	struct wire k;
 
 	(void)state;
 	events.random = NULL;
-	kit_open(&k, &kit_server_conf, NULL);
+	wire_open(&k, &wire_server_conf, NULL);
 	for (size_t i = 0; i < 2; i++) {
 		ppp_free(k.end[SERVER].ppp);
-		k.end[SERVER].ppp = ppp_new(&kit_server_conf, &events, &k.end[SERVER], &kit_log);
+		k.end[SERVER].ppp = ppp_new(&wire_server_conf, &events, &k.end[SERVER], &wire_log);
 		assert_non_null(k.end[SERVER].ppp);
-		kit_start(&k);
+		wire_start(&k);
 	}
-	assert_true(kit_take(&k.end[SERVER], &first) && kit_take(&k.end[SERVER], &second));
+	assert_true(wire_take(&k.end[SERVER], &first) && wire_take(&k.end[SERVER], &second));
 	assert_int_equal(first.n, second.n);
 	assert_memory_not_equal(first.bytes, second.bytes, first.n);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 int

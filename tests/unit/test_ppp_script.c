@@ -33,26 +33,26 @@ unhex(const char *text, uint8_t *out, bool *any)
 }
 
 static void
-give(struct kit *k, size_t i, const char *hex)
+give(struct wire *k, size_t i, const char *hex)
 {
-	uint8_t bytes[KIT_FRAME] = { 0xff, 0x03 };
-	bool any[KIT_FRAME];
+	uint8_t bytes[WIRE_FRAME] = { 0xff, 0x03 };
+	bool any[WIRE_FRAME];
 
-	kit_give(&k->end[i], bytes, 2 + unhex(hex, bytes + 2, any));
+	wire_give(&k->end[i], bytes, 2 + unhex(hex, bytes + 2, any));
 }
 
 /* The next frame is this; the last one that was looked at is kept. */
-static struct kit_frame last;
+static struct wire_frame last;
 
 static void
-says_at(struct kit *k, size_t i, const char *hex, int line)
+says_at(struct wire *k, size_t i, const char *hex, int line)
 {
-	uint8_t want[KIT_FRAME];
-	bool any[KIT_FRAME];
+	uint8_t want[WIRE_FRAME];
+	bool any[WIRE_FRAME];
 	size_t n = unhex(hex, want, any);
 	char got[3 * 64 + 1] = "";
 
-	if (!kit_take(&k->end[i], &last))
+	if (!wire_take(&k->end[i], &last))
 		fail_msg("line %d: nothing is said, not %s", line, hex);
 	for (size_t b = 2; b < last.n && b < 66; b++)
 		(void)snprintf(got + 3 * (b - 2), 4, "%02x ", last.bytes[b]);
@@ -64,7 +64,7 @@ says_at(struct kit *k, size_t i, const char *hex, int line)
 }
 
 static void
-is_silent_at(struct kit *k, size_t i, int line)
+is_silent_at(struct wire *k, size_t i, int line)
 {
 	if (k->end[i].count != 0) {
 		says_at(k, i, "*", line);
@@ -81,23 +81,23 @@ enum { SERVER, CLIENT };
 /* ---- to where a link stands ---- */
 
 static void
-server_starts(struct kit *k, const struct ppp_conf *conf)
+server_starts(struct wire *k, const struct ppp_conf *conf)
 {
-	kit_open(k, conf, NULL);
-	kit_start(k);
+	wire_open(k, conf, NULL);
+	wire_start(k);
 	says(k, SERVER, "c021 01 01 *");
 }
 
 /* LCP is open; the server asks with its first method. */
 static void
-server_established(struct kit *k, const struct ppp_conf *conf)
+server_established(struct wire *k, const struct ppp_conf *conf)
 {
-	struct kit_frame ack;
+	struct wire_frame ack;
 
 	server_starts(k, conf);
 	ack = last;
 	ack.bytes[4] = 2;
-	kit_give(&k->end[SERVER], ack.bytes, ack.n);
+	wire_give(&k->end[SERVER], ack.bytes, ack.n);
 	give(k, SERVER, "c021 01 05 0004");
 	says(k, SERVER, "c021 02 05 0004");
 }
@@ -110,7 +110,7 @@ static const struct ppp_conf pap_server_conf = {
 
 /* ... and the client is let in by PAP; IPCP and IPV6CP have begun. */
 static void
-server_networking(struct kit *k)
+server_networking(struct wire *k)
 {
 	server_established(k, &pap_server_conf);
 	give(k, SERVER, "c023 01 09 0010 04 75736572 06 736563726574");
@@ -121,23 +121,24 @@ server_networking(struct kit *k)
 }
 
 static void
-client_starts(struct kit *k, const struct ppp_conf *conf)
+client_starts(struct wire *k, const struct ppp_conf *conf)
 {
-	kit_open(k, NULL, conf);
-	kit_start(k);
+	wire_open(k, NULL, conf);
+	wire_start(k);
 	says(k, CLIENT, "c021 01 01 *");
 }
 
 /* LCP is open with this value of option 3. */
 static void
-client_established(struct kit *k, const struct ppp_conf *conf, const char *request, const char *ack)
+client_established(
+    struct wire *k, const struct ppp_conf *conf, const char *request, const char *ack)
 {
-	struct kit_frame its;
+	struct wire_frame its;
 
 	client_starts(k, conf);
 	its = last;
 	its.bytes[4] = 2;
-	kit_give(&k->end[CLIENT], its.bytes, its.n);
+	wire_give(&k->end[CLIENT], its.bytes, its.n);
 	give(k, CLIENT, request);
 	says(k, CLIENT, ack);
 }
@@ -213,15 +214,15 @@ lcp_answers_what_is_asked(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(lcp_at_server); i++) {
-		struct kit k;
+		struct wire k;
 
-		server_starts(&k, &kit_server_conf);
+		server_starts(&k, &wire_server_conf);
 		give(&k, SERVER, lcp_at_server[i].in);
 		if (lcp_at_server[i].out != NULL)
 			says(&k, SERVER, lcp_at_server[i].out);
 		is_silent(&k, SERVER);
 		assert_int_equal(k.end[SERVER].downs, 0);
-		kit_close(&k);
+		wire_close(&k);
 	}
 }
 
@@ -247,14 +248,14 @@ the_first_request_has_what_was_configured(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(table); i++) {
-		struct kit k;
+		struct wire k;
 		bool server = table[i].conf.server;
 
-		kit_open(&k, server ? &table[i].conf : NULL, server ? NULL : &table[i].conf);
-		kit_start(&k);
+		wire_open(&k, server ? &table[i].conf : NULL, server ? NULL : &table[i].conf);
+		wire_start(&k);
 		says(&k, server ? SERVER : CLIENT, table[i].out);
 		is_silent(&k, server ? SERVER : CLIENT);
-		kit_close(&k);
+		wire_close(&k);
 	}
 }
 
@@ -262,10 +263,10 @@ the_first_request_has_what_was_configured(void **state)
 static void
 naks_end_in_a_reject(void **state)
 {
-	struct kit k;
+	struct wire k;
 
 	(void)state;
-	server_starts(&k, &kit_server_conf);
+	server_starts(&k, &wire_server_conf);
 	for (unsigned i = 0; i < 5; i++) {
 		give(&k, SERVER, "c021 01 01 0008 0104 0001");
 		says(&k, SERVER, "c021 03 01 0008 0104 05dc");
@@ -274,7 +275,7 @@ naks_end_in_a_reject(void **state)
 	says(&k, SERVER, "c021 04 01 0008 0104 0001");
 	give(&k, SERVER, "c021 01 02 0006 0702");
 	says(&k, SERVER, "c021 02 02 0006 0702");
-	kit_close(&k);
+	wire_close(&k);
 }
 
 /* Every answer brings a new request with what the peer wants, until it has been ten. */
@@ -286,7 +287,7 @@ the_server_goes_through_its_methods(void **state)
 		.methods = { PPP_EAP_MSCHAPV2, PPP_MSCHAPV2, PPP_CHAP_MD5, PPP_PAP },
 		.method_count = 4,
 	};
-	struct kit k;
+	struct wire k;
 
 	(void)state;
 	server_starts(&k, &conf);
@@ -304,41 +305,41 @@ the_server_goes_through_its_methods(void **state)
 	says(&k, SERVER, "c021 05 .. *");
 	give(&k, SERVER, "c021 06 05 0004");
 	assert_int_equal(k.end[SERVER].why, PPP_END_NO_METHOD);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 static void
 who_will_not_log_in_may_not_come_in(void **state)
 {
-	struct kit k;
+	struct wire k;
 
 	(void)state;
-	server_starts(&k, &kit_server_conf);
+	server_starts(&k, &wire_server_conf);
 	give(&k, SERVER, "c021 04 01 0009 0305 c22381");
 	says(&k, SERVER, "c021 05 .. *");
-	kit_pass(&k, 2000);
+	wire_pass(&k, 2000);
 	assert_int_equal(k.end[SERVER].why, PPP_END_NO_METHOD);
 	assert_int_equal(k.end[SERVER].logins, 0);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 /* MRU and magic may be refused, or be other ones. */
 static void
 our_options_follow_the_answers(void **state)
 {
-	struct kit k;
+	struct wire k;
 	char reject[64], magic[9];
 
 	(void)state;
-	server_starts(&k, &kit_server_conf);
+	server_starts(&k, &wire_server_conf);
 	(void)snprintf(magic, sizeof(magic), "%02x%02x%02x%02x", last.bytes[19], last.bytes[20],
 	    last.bytes[21], last.bytes[22]);
 	(void)snprintf(reject, sizeof(reject), "c021 04 01 000e 0104 05dc 0506 %s", magic);
 	give(&k, SERVER, reject);
 	says(&k, SERVER, "c021 01 02 0009 0305 c22381");
-	kit_close(&k);
+	wire_close(&k);
 
-	server_starts(&k, &kit_server_conf);
+	server_starts(&k, &wire_server_conf);
 	give(&k, SERVER, "c021 03 01 0008 0104 0578");
 	says(&k, SERVER, "c021 01 02 0013 0104 0578 0305 c22381 0506 ........");
 	/* Too small, too large, too short: as it was. */
@@ -354,16 +355,16 @@ our_options_follow_the_answers(void **state)
 	give(&k, SERVER, "c021 02 05 0004");
 	give(&k, SERVER, "c021 02 04 0013 0104 0578 0305 c22381 0506 00000000");
 	is_silent(&k, SERVER);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 static void
 naks_without_end_are_an_end(void **state)
 {
-	struct kit k;
+	struct wire k;
 
 	(void)state;
-	server_starts(&k, &kit_server_conf);
+	server_starts(&k, &wire_server_conf);
 	for (unsigned i = 1; i < 10; i++) {
 		char hex[64];
 
@@ -375,27 +376,27 @@ naks_without_end_are_an_end(void **state)
 	give(&k, SERVER, "c021 03 0a 0008 0104 0500");
 	is_silent(&k, SERVER);
 	assert_int_equal(ppp_deadline(k.end[SERVER].ppp), k.now);
-	kit_pass(&k, 0);
+	wire_pass(&k, 0);
 	assert_int_equal(k.end[SERVER].downs, 1);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 static void
 silence_is_asked_ten_times(void **state)
 {
-	struct kit k;
+	struct wire k;
 
 	(void)state;
-	kit_open(&k, &kit_server_conf, NULL);
-	kit_start(&k);
+	wire_open(&k, &wire_server_conf, NULL);
+	wire_start(&k);
 	assert_int_equal(ppp_deadline(k.end[SERVER].ppp), k.now + 3000);
-	kit_pass(&k, 29999);
+	wire_pass(&k, 29999);
 	assert_int_equal(k.end[SERVER].sent, 10);
 	assert_int_equal(k.end[SERVER].downs, 0);
-	kit_pass(&k, 3000);
+	wire_pass(&k, 3000);
 	assert_int_equal(k.end[SERVER].downs, 1);
 	assert_int_equal(k.end[SERVER].why, PPP_END_NO_ANSWER);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 /* ---- LCP: loops ---- */
@@ -403,37 +404,37 @@ silence_is_asked_ten_times(void **state)
 static void
 own_frames_are_not_answered(void **state)
 {
-	struct kit k;
+	struct wire k;
 
 	(void)state;
-	kit_open(&k, &kit_server_conf, NULL);
-	kit_start(&k);
+	wire_open(&k, &wire_server_conf, NULL);
+	wire_start(&k);
 	while (k.end[SERVER].downs == 0) {
-		struct kit_frame f;
+		struct wire_frame f;
 
-		while (kit_take(&k.end[SERVER], &f))
-			kit_give(&k.end[SERVER], f.bytes, f.n);
-		kit_next(&k, INT64_MAX - 1);
+		while (wire_take(&k.end[SERVER], &f))
+			wire_give(&k.end[SERVER], f.bytes, f.n);
+		wire_next(&k, INT64_MAX - 1);
 	}
 	assert_int_equal(k.end[SERVER].why, PPP_END_LOOP);
 	/* Ten requests; Terminate-Request, and the answer to it. */
 	assert_int_equal(k.end[SERVER].sent, 12);
 	assert_int_equal(k.end[SERVER].asked, 0);
 	assert_true(ppp_counts(k.end[SERVER].ppp)->looped >= 9);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 /* A terminal echoes at first: behind that the client's request brings ours at once. */
 static void
 behind_an_echo_the_request_is_repeated(void **state)
 {
-	struct kit k;
-	struct kit_frame f;
+	struct wire k;
+	struct wire_frame f;
 
 	(void)state;
-	server_starts(&k, &kit_server_conf);
-	kit_give(&k.end[SERVER], last.bytes, last.n);
-	kit_give(&k.end[SERVER], last.bytes, last.n);
+	server_starts(&k, &wire_server_conf);
+	wire_give(&k.end[SERVER], last.bytes, last.n);
+	wire_give(&k.end[SERVER], last.bytes, last.n);
 	is_silent(&k, SERVER);
 	give(&k, SERVER, "c021 01 01 000a 0506 2a2b2c2d");
 	says(&k, SERVER, "c021 02 01 000a 0506 2a2b2c2d");
@@ -441,13 +442,13 @@ behind_an_echo_the_request_is_repeated(void **state)
 	is_silent(&k, SERVER);
 	f = last;
 	f.bytes[4] = 2;
-	kit_give(&k.end[SERVER], f.bytes, f.n);
+	wire_give(&k.end[SERVER], f.bytes, f.n);
 	says(&k, SERVER, "c223 01 *");
 	/* Our own challenge is no response. */
-	kit_give(&k.end[SERVER], last.bytes, last.n);
+	wire_give(&k.end[SERVER], last.bytes, last.n);
 	is_silent(&k, SERVER);
 	assert_int_equal(k.end[SERVER].asked, 0);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 /* ---- LCP: when it is open ---- */
@@ -479,7 +480,7 @@ lcp_answers_when_it_is_open(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(lcp_when_open); i++) {
-		struct kit k;
+		struct wire k;
 
 		server_networking(&k);
 		give(&k, SERVER, lcp_when_open[i].in);
@@ -487,7 +488,7 @@ lcp_answers_when_it_is_open(void **state)
 			says(&k, SERVER, lcp_when_open[i].out);
 		is_silent(&k, SERVER);
 		assert_int_equal(k.end[SERVER].downs, 0);
-		kit_close(&k);
+		wire_close(&k);
 	}
 }
 
@@ -495,7 +496,7 @@ lcp_answers_when_it_is_open(void **state)
 static void
 floods_are_not_answered(void **state)
 {
-	struct kit k;
+	struct wire k;
 
 	(void)state;
 	server_networking(&k);
@@ -508,13 +509,13 @@ floods_are_not_answered(void **state)
 	k.now += 1000;
 	give(&k, SERVER, "c021 09 11 0008 2a2b2c2d");
 	assert_int_equal(k.end[SERVER].count, 21);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 static void
 our_own_echo_is_a_loop(void **state)
 {
-	struct kit k;
+	struct wire k;
 	char hex[64];
 
 	(void)state;
@@ -528,16 +529,16 @@ our_own_echo_is_a_loop(void **state)
 	is_silent(&k, SERVER);
 	give(&k, SERVER, hex);
 	says(&k, SERVER, "c021 05 *");
-	kit_pass(&k, 2000);
+	wire_pass(&k, 2000);
 	assert_int_equal(k.end[SERVER].why, PPP_END_LOOP);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 /* What each rejected protocol means. */
 static void
 rejects_end_what_they_name(void **state)
 {
-	struct kit k;
+	struct wire k;
 
 	(void)state;
 	server_networking(&k);
@@ -548,22 +549,22 @@ rejects_end_what_they_name(void **state)
 	says(&k, SERVER, "c021 05 .. *");
 	give(&k, SERVER, "c021 06 02 0004");
 	assert_int_equal(k.end[SERVER].why, PPP_END_NO_NETWORK);
-	kit_close(&k);
+	wire_close(&k);
 
-	server_established(&k, &kit_server_conf);
+	server_established(&k, &wire_server_conf);
 	says(&k, SERVER, "c223 01 *");
 	give(&k, SERVER, "c021 08 01 000a c223 0101 0004");
 	says(&k, SERVER, "c021 05 .. *");
-	kit_pass(&k, 2000);
+	wire_pass(&k, 2000);
 	assert_int_equal(k.end[SERVER].why, PPP_END_REJECTED);
-	kit_close(&k);
+	wire_close(&k);
 
 	server_networking(&k);
 	give(&k, SERVER, "c021 07 01 0008 0101 0004");
 	says(&k, SERVER, "c021 05 .. *");
-	kit_pass(&k, 2000);
+	wire_pass(&k, 2000);
 	assert_int_equal(k.end[SERVER].why, PPP_END_REJECTED);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 /* ---- IPCP at the server ---- */
@@ -597,7 +598,7 @@ ipcp_answers_what_is_asked(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(ipcp_at_server); i++) {
-		struct kit k;
+		struct wire k;
 
 		server_networking(&k);
 		give(&k, SERVER, ipcp_at_server[i].in);
@@ -605,14 +606,14 @@ ipcp_answers_what_is_asked(void **state)
 			says(&k, SERVER, ipcp_at_server[i].out);
 		is_silent(&k, SERVER);
 		assert_int_equal(k.end[SERVER].ups[PPP_IPV4], 0);
-		kit_close(&k);
+		wire_close(&k);
 	}
 }
 
 static void
 an_address_that_nobody_asks_for_is_told_once(void **state)
 {
-	struct kit k;
+	struct wire k;
 
 	(void)state;
 	server_networking(&k);
@@ -625,7 +626,7 @@ an_address_that_nobody_asks_for_is_told_once(void **state)
 	says(&k, SERVER, "8021 01 02 0004");
 	give(&k, SERVER, "8021 02 02 0004");
 	assert_int_equal(k.end[SERVER].ups[PPP_IPV4], 1);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 /* ---- IPV6CP at the server ---- */
@@ -633,7 +634,7 @@ an_address_that_nobody_asks_for_is_told_once(void **state)
 static void
 ipv6cp_wants_two_identifiers(void **state)
 {
-	struct kit k;
+	struct wire k;
 	char ours[128], hex[160];
 
 	(void)state;
@@ -662,13 +663,13 @@ ipv6cp_wants_two_identifiers(void **state)
 	give(&k, SERVER, hex);
 	assert_int_equal(k.end[SERVER].ups[PPP_IPV6], 1);
 	assert_memory_equal(k.end[SERVER].net.peer_id, "\x00\x11\x22\x33\x44\x55\x66\x77", 8);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 static void
 a_family_that_is_not_wanted_is_rejected(void **state)
 {
-	struct kit k;
+	struct wire k;
 	struct ppp_verdict verdict = { .answer = PPP_GRANTED };
 
 	(void)state;
@@ -682,7 +683,7 @@ a_family_that_is_not_wanted_is_rejected(void **state)
 	is_silent(&k, SERVER);
 	/* A verdict that nobody waits for. */
 	assert_false(ppp_auth_verdict(k.end[SERVER].ppp, k.question, &verdict, k.now));
-	kit_close(&k);
+	wire_close(&k);
 }
 
 /* ---- data ---- */
@@ -699,7 +700,7 @@ data_passes_only_when_it_may(void **state)
 		"0057 4500 0014 0000 0000 4001 0000 0a420002 0a420001",
 		"0057 6000 0000 0000 3b40 fe800000 00000000 00000000 00000001",
 	};
-	struct kit k;
+	struct wire k;
 	char hex[128];
 
 	(void)state;
@@ -723,14 +724,14 @@ data_passes_only_when_it_may(void **state)
 		size_t n = unhex(skip == 0 ? "0021" : "21", bytes, any);
 
 		n += unhex(ipv4, bytes + n, any);
-		kit_give(&k.end[SERVER], bytes, n);
+		wire_give(&k.end[SERVER], bytes, n);
 	}
 	assert_int_equal(k.end[SERVER].packets, 4);
 	for (size_t i = 0; i < COUNT_OF(bad); i++)
 		give(&k, SERVER, bad[i]);
 	assert_int_equal(k.end[SERVER].packets, 4);
 	is_silent(&k, SERVER);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 static void
@@ -767,7 +768,7 @@ pap_is_answered_once_and_again(void **state)
 	static const char *const bad[] = { "c023 01 09 0006 0475", "c023 01 09 0004",
 		"c023 01 09 000a 04 75736572 06", "c023 02 09 0005 00", "c023 03 09 0005 00",
 		"c023 01 09 0003" };
-	struct kit k;
+	struct wire k;
 
 	(void)state;
 	server_established(&k, &pap_server_conf);
@@ -788,7 +789,7 @@ pap_is_answered_once_and_again(void **state)
 	give(&k, SERVER, "c023 01 0a 0010 04 75736572 06 000000000000");
 	says(&k, SERVER, "c023 02 0a *");
 	assert_int_equal(k.end[SERVER].asked, 1);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 static void
@@ -801,24 +802,24 @@ a_name_must_be_one(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
-		struct kit k;
+		struct wire k;
 
 		server_established(&k, &pap_server_conf);
 		give(&k, SERVER, bad[i]);
 		says(&k, SERVER, "c023 03 09 *");
 		says(&k, SERVER, "c021 05 *");
-		kit_pass(&k, 2000);
+		wire_pass(&k, 2000);
 		assert_int_equal(k.end[SERVER].asked, 0);
 		assert_int_equal(k.end[SERVER].why, PPP_END_REFUSED);
-		kit_close(&k);
+		wire_close(&k);
 	}
 }
 
 /* A Response of MS-CHAPv2 with `size` bytes of value and a name of `name` bytes. */
 static void
-give_response(struct kit *k, uint8_t id, uint8_t size, size_t name)
+give_response(struct wire *k, uint8_t id, uint8_t size, size_t name)
 {
-	uint8_t f[KIT_FRAME] = { 0xff, 0x03, 0xc2, 0x23, 2, id };
+	uint8_t f[WIRE_FRAME] = { 0xff, 0x03, 0xc2, 0x23, 2, id };
 	size_t n = 5 + size + name;
 
 	f[6] = (uint8_t)(n >> 8);
@@ -826,7 +827,7 @@ give_response(struct kit *k, uint8_t id, uint8_t size, size_t name)
 	f[8] = size;
 	memset(f + 9, 0x11, size);
 	memset(f + 9 + size, 'u', name);
-	kit_give(&k->end[SERVER], f, 4 + n);
+	wire_give(&k->end[SERVER], f, 4 + n);
 }
 
 static void
@@ -850,9 +851,9 @@ chap_takes_a_response_of_the_right_size_and_number(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(table); i++) {
-		struct kit k;
+		struct wire k;
 
-		server_established(&k, &kit_server_conf);
+		server_established(&k, &wire_server_conf);
 		says(&k, SERVER,
 		    "c223 01 .. 001b 10 ........ ........ ........ ........ "
 		    "67696e6e656c");
@@ -861,7 +862,7 @@ chap_takes_a_response_of_the_right_size_and_number(void **state)
 		    &k, (uint8_t)(last.bytes[5] + table[i].id), table[i].size, table[i].name);
 		assert_int_equal(k.end[SERVER].asked, table[i].asked);
 		is_silent(&k, SERVER);
-		kit_close(&k);
+		wire_close(&k);
 	}
 }
 
@@ -873,29 +874,29 @@ chap_refuses_names_that_are_none(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
-		struct kit k;
+		struct wire k;
 
-		server_established(&k, &kit_server_conf);
+		server_established(&k, &wire_server_conf);
 		says(&k, SERVER, "c223 01 *");
 		give_response(&k, last.bytes[5], 49, names[i]);
 		/* "E=691 R=0 C=" */
 		says(&k, SERVER, "c223 04 .. .... 453d363931 20 523d30 20 433d *");
 		says(&k, SERVER, "c021 05 *");
 		assert_int_equal(k.end[SERVER].asked, 0);
-		kit_close(&k);
+		wire_close(&k);
 	}
 }
 
 static void
 a_failure_has_the_form_of_the_rfc(void **state)
 {
-	struct kit k;
+	struct wire k;
 	struct ppp_verdict verdict = { .answer = PPP_REFUSED, .error = 648, .text = "Expired" };
 	unsigned e, r, v;
 	char c[64], m[64];
 
 	(void)state;
-	server_established(&k, &kit_server_conf);
+	server_established(&k, &wire_server_conf);
 	says(&k, SERVER, "c223 01 *");
 	k.keep_question = true;
 	give_response(&k, last.bytes[5], 49, 4);
@@ -912,10 +913,10 @@ a_failure_has_the_form_of_the_rfc(void **state)
 	assert_int_equal(v, 3);
 	assert_string_equal(m, "Expired");
 	says(&k, SERVER, "c021 05 .. 000b 45787069726564");
-	kit_pass(&k, 2000);
+	wire_pass(&k, 2000);
 	assert_int_equal(k.end[SERVER].why, PPP_END_REFUSED);
 	assert_string_equal(k.end[SERVER].detail, "Expired");
-	kit_close(&k);
+	wire_close(&k);
 }
 
 /* ---- EAP at the server ---- */
@@ -928,7 +929,7 @@ static const struct ppp_conf eap_server_conf = {
 
 /* `hex` with the number of the last request in the place of "##". */
 static void
-give_eap(struct kit *k, const char *hex)
+give_eap(struct wire *k, const char *hex)
 {
 	static const char digits[] = "0123456789abcdef";
 	char text[256], *at;
@@ -948,7 +949,7 @@ eap_asks_who_and_then_how(void **state)
 		"c227 03 ## 0004", "c227 04 ## 0004", "c227 02 ## 0004", "c227 02 ## 0003",
 		"c227 02 ## 0009 01", "c227 02 ## 0006 03 1a" /* nothing to decline yet */,
 		"c227 02 ## 0006 1a 03" };
-	struct kit k;
+	struct wire k;
 	uint8_t id;
 
 	(void)state;
@@ -965,16 +966,16 @@ eap_asks_who_and_then_how(void **state)
 	    "67696e6e656c");
 	assert_int_equal(last.bytes[5], (uint8_t)(id + 1));
 	/* It is asked again, with the same number. */
-	kit_pass(&k, 3000);
+	wire_pass(&k, 3000);
 	says(&k, SERVER, "c227 01 .. 0020 1a 01 *");
 	assert_int_equal(last.bytes[5], (uint8_t)(id + 1));
 	/* Another method is all that the client wants, and there is none. */
 	give_eap(&k, "c227 02 ## 0006 03 0d");
 	says(&k, SERVER, "c227 04 .. 0004");
 	says(&k, SERVER, "c021 05 *");
-	kit_pass(&k, 2000);
+	wire_pass(&k, 2000);
 	assert_int_equal(k.end[SERVER].why, PPP_END_NO_METHOD);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 static void
@@ -989,7 +990,7 @@ eap_is_relayed_to_who_knows_it(void **state)
 	struct ppp_verdict verdict = {
 		.answer = PPP_GO_ON, .eap = request, .eap_size = sizeof(request)
 	};
-	struct kit k;
+	struct wire k;
 
 	(void)state;
 	server_established(&k, &conf);
@@ -1010,7 +1011,7 @@ eap_is_relayed_to_who_knows_it(void **state)
 	assert_int_equal(k.end[SERVER].logins, 1);
 	assert_int_equal(k.end[SERVER].key[2], 3);
 	assert_int_equal(k.end[SERVER].method, PPP_EAP_RELAY);
-	kit_close(&k);
+	wire_close(&k);
 
 	/* A packet that is none is a refusal. */
 	server_established(&k, &conf);
@@ -1020,7 +1021,7 @@ eap_is_relayed_to_who_knows_it(void **state)
 	verdict = (struct ppp_verdict){ .answer = PPP_GO_ON, .eap = request, .eap_size = 6 };
 	assert_true(ppp_auth_verdict(k.end[SERVER].ppp, k.question, &verdict, k.now));
 	says(&k, SERVER, "c227 04 .. 0004");
-	kit_close(&k);
+	wire_close(&k);
 }
 
 /* ---- the client ---- */
@@ -1040,24 +1041,24 @@ the_client_shows_only_what_was_configured(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(lcp_at_client); i++) {
-		struct kit k;
+		struct wire k;
 
-		client_starts(&k, &kit_client_conf);
+		client_starts(&k, &wire_client_conf);
 		give(&k, CLIENT, lcp_at_client[i].in);
 		says(&k, CLIENT, lcp_at_client[i].out);
 		is_silent(&k, CLIENT);
-		kit_close(&k);
+		wire_close(&k);
 	}
 }
 
 static void
 the_client_believes_no_server_without_a_proof(void **state)
 {
-	struct kit k;
+	struct wire k;
 
 	(void)state;
 	client_established(
-	    &k, &kit_client_conf, "c021 01 01 0009 0305 c22381", "c021 02 01 0009 0305 c22381");
+	    &k, &wire_client_conf, "c021 01 01 0009 0305 c22381", "c021 02 01 0009 0305 c22381");
 	/* A success before it, or of another number; a challenge too short. */
 	give(&k, CLIENT, "c223 03 07 0004");
 	give(&k, CLIENT, "c223 01 07 0006 01 ff");
@@ -1073,10 +1074,10 @@ the_client_believes_no_server_without_a_proof(void **state)
 	    "3030303030303030303030303030303030303030"
 	    "3030303030303030303030303030303030303030");
 	says(&k, CLIENT, "c021 05 *");
-	kit_pass(&k, 2000);
+	wire_pass(&k, 2000);
 	assert_int_equal(k.end[CLIENT].why, PPP_END_IMPOSTOR);
 	assert_int_equal(k.end[CLIENT].logins, 0);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 static void
@@ -1088,7 +1089,7 @@ the_client_believes_no_eap_without_a_proof(void **state)
 		.user = "user",
 		.password = "secret",
 	};
-	struct kit k;
+	struct wire k;
 
 	(void)state;
 	client_established(&k, &conf, "c021 01 01 0008 0304 c227", "c021 02 01 0008 0304 c227");
@@ -1114,9 +1115,9 @@ the_client_believes_no_eap_without_a_proof(void **state)
 	assert_int_equal(k.end[CLIENT].logins, 0);
 	give(&k, CLIENT, "c227 01 06 000b 1a 03 09 0006 533d");
 	says(&k, CLIENT, "c021 05 *");
-	kit_pass(&k, 2000);
+	wire_pass(&k, 2000);
 	assert_int_equal(k.end[CLIENT].why, PPP_END_IMPOSTOR);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 static void
@@ -1137,15 +1138,15 @@ the_client_takes_no_senseless_address(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(table); i++) {
-		struct kit k;
+		struct wire k;
 		char hex[128];
 
-		kit_open(&k, NULL, &(struct ppp_conf){ .user = "" });
+		wire_open(&k, NULL, &(struct ppp_conf){ .user = "" });
 		k.end[CLIENT].wish.family[PPP_IPV6] = false;
-		kit_start(&k);
+		wire_start(&k);
 		says(&k, CLIENT, "c021 01 01 *");
 		last.bytes[4] = 2;
-		kit_give(&k.end[CLIENT], last.bytes, last.n);
+		wire_give(&k.end[CLIENT], last.bytes, last.n);
 		give(&k, CLIENT, "c021 01 01 0004");
 		says(&k, CLIENT, "c021 02 01 0004");
 		says(&k, CLIENT, "8021 01 01 0016 0306 00000000 8106 00000000 8306 00000000");
@@ -1162,11 +1163,11 @@ the_client_takes_no_senseless_address(void **state)
 		assert_int_equal(k.end[CLIENT].ups[PPP_IPV4], table[i].good);
 		if (!table[i].good) {
 			says(&k, CLIENT, "c021 05 *");
-			kit_pass(&k, 2000);
+			wire_pass(&k, 2000);
 			assert_int_equal(k.end[CLIENT].why, PPP_END_NO_NETWORK);
 		}
 		is_silent(&k, CLIENT);
-		kit_close(&k);
+		wire_close(&k);
 	}
 }
 
@@ -1185,21 +1186,21 @@ ipcp_of_the_client_answers(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(ipcp_at_client); i++) {
-		struct kit k;
+		struct wire k;
 
-		kit_open(&k, NULL, &(struct ppp_conf){ .user = "" });
+		wire_open(&k, NULL, &(struct ppp_conf){ .user = "" });
 		k.end[CLIENT].wish.family[PPP_IPV6] = false;
-		kit_start(&k);
+		wire_start(&k);
 		says(&k, CLIENT, "c021 01 01 *");
 		last.bytes[4] = 2;
-		kit_give(&k.end[CLIENT], last.bytes, last.n);
+		wire_give(&k.end[CLIENT], last.bytes, last.n);
 		give(&k, CLIENT, "c021 01 01 0004");
 		says(&k, CLIENT, "c021 02 01 0004");
 		says(&k, CLIENT, "8021 01 01 *");
 		give(&k, CLIENT, ipcp_at_client[i].in);
 		says(&k, CLIENT, ipcp_at_client[i].out);
 		is_silent(&k, CLIENT);
-		kit_close(&k);
+		wire_close(&k);
 	}
 }
 
@@ -1210,37 +1211,37 @@ static void
 a_huge_request_gets_an_answer_that_fits(void **state)
 {
 	uint8_t f[4004] = { 0xff, 0x03, 0xc0, 0x21, 1, 9, 4000 >> 8, 4000 & 255 };
-	struct kit k;
+	struct wire k;
 
 	(void)state;
 	for (size_t i = 8; i < sizeof(f); i += 2) {
 		f[i] = 200;
 		f[i + 1] = 2;
 	}
-	server_starts(&k, &kit_server_conf);
-	kit_give(&k.end[SERVER], f, sizeof(f));
+	server_starts(&k, &wire_server_conf);
+	wire_give(&k.end[SERVER], f, sizeof(f));
 	says(&k, SERVER, "c021 04 09 *");
 	assert_int_equal(last.n, PPP_FRAME_MAX);
 	/* The same with a protocol that is not known. */
-	kit_close(&k);
+	wire_close(&k);
 	server_networking(&k);
 	f[2] = 0x80;
 	f[3] = 0xfd;
-	kit_give(&k.end[SERVER], f, sizeof(f));
+	wire_give(&k.end[SERVER], f, sizeof(f));
 	says(&k, SERVER, "c021 08 *");
 	assert_int_equal(last.n, PPP_FRAME_MAX);
 	/* ... and with a peer that takes less. */
-	kit_close(&k);
-	server_starts(&k, &kit_server_conf);
+	wire_close(&k);
+	server_starts(&k, &wire_server_conf);
 	give(&k, SERVER, "c021 01 01 0008 0104 0240");
 	says(&k, SERVER, "c021 02 01 0008 0104 0240");
 	f[2] = 0xc0;
 	f[3] = 0x21;
 	f[4] = 99;
-	kit_give(&k.end[SERVER], f, sizeof(f));
+	wire_give(&k.end[SERVER], f, sizeof(f));
 	says(&k, SERVER, "c021 07 *");
 	assert_int_equal(last.n, PPP_HEADER + PPP_MRU_MIN);
-	kit_close(&k);
+	wire_close(&k);
 }
 
 /* Every beginning of every frame of this file's tables, at a link in each place. */
@@ -1259,21 +1260,21 @@ cut_frames_do_no_harm(void **state)
 	(void)state;
 	for (size_t t = 0; t < COUNT_OF(tables); t++)
 		for (size_t i = 0; i < tables[t].n; i++) {
-			uint8_t bytes[KIT_FRAME];
-			bool any[KIT_FRAME];
+			uint8_t bytes[WIRE_FRAME];
+			bool any[WIRE_FRAME];
 			size_t n = unhex(tables[t].rows[i].in, bytes, any);
 
 			for (size_t cut = 0; cut < n; cut++) {
-				struct kit k;
+				struct wire k;
 
 				if (cut % 2 == 0)
 					server_networking(&k);
 				else
-					server_starts(&k, &kit_server_conf);
-				kit_give(&k.end[SERVER], bytes, cut);
+					server_starts(&k, &wire_server_conf);
+				wire_give(&k.end[SERVER], bytes, cut);
 				assert_int_equal(k.end[SERVER].packets, 0);
 				assert_int_equal(k.end[SERVER].ups[PPP_IPV4], 0);
-				kit_close(&k);
+				wire_close(&k);
 			}
 		}
 }
