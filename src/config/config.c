@@ -293,6 +293,8 @@ problem_text_with_line(const struct problem *p, char *out, size_t size)
 {
 	if (p->raw != NULL && p->file != NULL && p->line > 0 && p->service == NULL)
 		(void)snprintf(out, size, "%s:%u: \"%s\": %s", p->file, p->line, p->raw, p->text);
+	else if (p->service != NULL && strncmp(p->text, "Service [", 9) == 0)
+		(void)snprintf(out, size, "%s", p->text); /* names it itself */
 	else if (p->service != NULL)
 		(void)snprintf(out, size, "Service [%s]: %s%s%s", p->service,
 		    p->option != NULL ? p->option : "", p->option != NULL ? ": " : "", p->text);

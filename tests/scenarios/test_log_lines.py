@@ -158,7 +158,7 @@ def test_a_name_that_nobody_knows(scene):
         "[r]\nacceptTLS = no\nconnectTLS = no\naccept = 127.0.0.1:0\nconnect = nobody.invalid:1\nTIMEOUTconnect = 1\n"
     )
     scene.connect(daemon.port("r"))
-    expect(daemon, [(3, r"Error resolving \"nobody\.invalid\": \S.*")])
+    expect(daemon, [(3, r"Error resolving \"nobody\.invalid\": \S.*"), (3, r"No remote host resolved")])
 
 
 def test_plain_bytes_to_a_tls_port(scene):

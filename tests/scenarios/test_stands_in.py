@@ -99,6 +99,14 @@ def test_the_log_begins_as_its_log_does(standing_in, scene):
     assert places == sorted(places)
 
 
+def test_a_client_that_verifies_nobody_is_warned_of_in_its_words(standing_in, scene):
+    daemon = scene.client_mode(scene.server(echo, scene.pki.server_context()))
+    daemon.wait_log(r"LOG4\[ui\]: Service \[plain\] needs authentication to prevent MITM attacks")
+    lines = ("client = yes", f"CAfile = {scene.pki.ca.path}", "verifyChain = yes")
+    daemon = scene.daemon(scene.section("x", "127.0.0.1:9", *lines), name="two")
+    daemon.wait_log(r'LOG4\[ui\]: Service \[x\] uses "verifyChain" without subject checks')
+
+
 def test_a_failed_daemon_ends_with_its_status(standing_in, scene):
     for text in ("nonsense\n", scene.section("x", "127.0.0.1:9", "cert = /nonexistent")):
         with pytest.raises(NotStarted) as refused:
