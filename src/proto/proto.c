@@ -5,8 +5,10 @@
 #include "base/text.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -86,6 +88,26 @@ parse_host(struct option_ctx *ctx, const struct option *o, void *field, const ch
 	return true;
 }
 
+/* "FIRST-LAST", or one port.  Fields: .first_port, and from it .last_port. */
+static bool
+parse_ports(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	struct proto_conf *conf = (struct proto_conf *)((char *)field - o->offset);
+	char *end = NULL;
+	unsigned long first = 0, last = 0;
+
+	if (isdigit((unsigned char)*value))
+		first = last = strtoul(value, &end, 10);
+	if (end != NULL && *end == '-' && isdigit((unsigned char)end[1]))
+		last = strtoul(end + 1, &end, 10);
+	if (end == NULL || *end != '\0' || first == 0 || first > last || last > 65535)
+		return option_refuse(
+		    ctx, "these are no ports; write FIRST-LAST, such as 50000-50099");
+	conf->first_port = (uint16_t)first;
+	conf->last_port = (uint16_t)last;
+	return true;
+}
+
 #define AT(field) offsetof(struct proto_conf, field)
 
 const struct option proto_options[] = {
@@ -121,6 +143,13 @@ const struct option proto_options[] = {
 		"a client the domain that is called in place of the local program's. For ftp as "
 		"a server it is the IPv4 address that the answer to PASV shows, where clients "
 		"reach this service by another one than its own." },
+	{ .name = "protocolPorts",
+	    .parse = parse_ports,
+	    .offset = AT(first_port),
+	    .scope = OPTION_SERVICE,
+	    .arg = "FIRST-LAST",
+	    .doc = "The ports at which ftp waits for data connections, one for each that is waited "
+		   "for, so that a firewall can let these through. Default: any that is free." },
 	{ .name = "protocolUsername",
 	    .parse = option_text,
 	    .offset = AT(username),

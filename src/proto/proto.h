@@ -32,6 +32,7 @@ struct proto_conf {
 	const struct target *host_target; /* NULL: it has no port */
 	const char *username, *password, *domain, *authentication;
 	struct strv headers;
+	uint16_t first_port, last_port; /* of connections beside the tunnel; 0: any */
 	const char *users; /* file: who may log in here; NULL: nobody */
 	bool xclient;	   /* smtp as a server: tell the target who the client is */
 	bool aimed;	   /* connect is set: where a server's clients go is known */

@@ -15,6 +15,7 @@ enum {
 	/* Who is not our client and comes all the same is turned away, so often; then nobody is
 	   waited for. */
 	STRANGERS_MAX = 16,
+	TRIES_MAX = 256, /* ports that are taken */
 };
 
 struct kin {
@@ -236,11 +237,30 @@ somebody(void *arg)
 		await_nobody(k); /* a waiting one would wake us without end */
 }
 
-/* A listening socket where the client has met us; -1 with errno. */
+/* A listening socket at one of the ports of the configuration, begun with any of them; -1 with
+ * errno. */
+static int
+listen_in_range(const struct service_conf *conf, struct addr *here)
+{
+	const struct sockopts *options = &conf->sock.side[SOCK_ACCEPT];
+	unsigned count = conf->proto.last_port - conf->proto.first_port + 1U, turn = 0;
+	int fd = -1;
+
+	if (conf->proto.first_port == 0)
+		return sock_listen(here, options, (uid_t)-1, (gid_t)-1);
+	(void)!getentropy(&turn, sizeof(turn)); /* so that the next port is not known before */
+	for (unsigned i = 0; fd == -1 && i < count && i < TRIES_MAX; i++) {
+		addr_set_port(
+		    here, (uint16_t)(conf->proto.first_port + (turn % count + i) % count));
+		fd = sock_listen(here, options, (uid_t)-1, (gid_t)-1);
+	}
+	return fd;
+}
+
+/* ... where the client has met us. */
 static int
 listen_here(const struct session *elder, struct addr *at)
 {
-	const struct service_conf *conf = elder->service->conf;
 	struct addr here = { .len = sizeof(here.un) };
 	int fd;
 
@@ -251,7 +271,7 @@ listen_here(const struct session *elder, struct addr *at)
 		return -1;
 	}
 	here = host_of(&here);
-	if ((fd = sock_listen(&here, &conf->sock.side[SOCK_ACCEPT], (uid_t)-1, (gid_t)-1)) == -1)
+	if ((fd = listen_in_range(elder->service->conf, &here)) == -1)
 		return -1;
 	*at = (struct addr){ .len = sizeof(at->un) };
 	if (getsockname(fd, &at->sa, &at->len) == 0)

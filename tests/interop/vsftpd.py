@@ -6,9 +6,9 @@ import shutil
 from interop.host import HERE
 
 CONFIG = """\
-listen={v4}
-listen_ipv6={v6}
-listen_address{six}={address}
+listen=YES
+listen_ipv6=NO
+listen_address=127.0.0.1
 listen_port={port}
 background=NO
 anonymous_enable=YES
@@ -20,9 +20,6 @@ anon_upload_enable=YES
 anon_mkdir_write_enable=YES
 anon_umask=022
 secure_chroot_dir={folder}/empty
-pasv_min_port=0
-connect_from_port_20=NO
-run_as_launching_user=NO
 seccomp_sandbox=NO
 isolate_network=NO
 xferlog_enable=NO
@@ -37,40 +34,34 @@ force_anon_logins_ssl=YES
 rsa_cert_file={cert}
 rsa_private_key_file={key}
 ssl_ciphers=HIGH
-require_ssl_reuse={reuse}
+require_ssl_reuse=YES
 """
 
 
 class Vsftpd:
     """
-    FTP on a loopback port; plain, or with AUTH TLS by the identity `tls`, without which nobody gets anything.
-    `reuse`: data connections must have the session of their control connection.
+    FTP on a loopback port; plain, or with AUTH TLS by the identity `tls`, without which nobody gets anything, and
+    with data connections that have the session of their control connection.
     """
 
-    def __init__(self, folder, port, *, tls=None, reuse=True, address="127.0.0.1", host=HERE):
-        self.port, self.host, self.address = port, host, address
+    def __init__(self, folder, port, *, tls=None, host=HERE):
+        self.port, self.host = port, host
         self.files = os.path.join(str(folder), "files")
         self.incoming = os.path.join(self.files, "incoming")
         for each in (self.incoming, os.path.join(str(folder), "empty")):
             os.makedirs(each)
         os.chmod(str(folder), 0o755)
         shutil.chown(self.incoming, "ftp")
-        six = ":" in address
         config = os.path.join(str(folder), "vsftpd.conf")
         with open(config, "w", encoding="ascii") as file:
-            file.write(CONFIG.format(
-                folder=folder, port=port, address=address, six="6" if six else "", v4="NO" if six else "YES",
-                v6="YES" if six else "NO",
-                tls=SECURE.format(cert=tls.path, key=tls.key, reuse="YES" if reuse else "NO") if tls else "",
-            ))
+            file.write(CONFIG.format(folder=folder, port=port,
+                                     tls=SECURE.format(cert=tls.path, key=tls.key) if tls else ""))
         self.process = host.start("vsftpd", config)
         host.await_port(port, self.process)
 
     def put(self, name, data):
-        path = os.path.join(self.files, name)
-        with open(path, "wb") as file:
+        with open(os.path.join(self.files, name), "wb") as file:
             file.write(data)
-        return path
 
     def received(self, name):
         with open(os.path.join(self.incoming, name), "rb") as file:

@@ -209,6 +209,33 @@ def test_one_comes_for_each_invitation(serve, scene):
     data.close()
 
 
+def test_ports_for_a_firewall(serve, scene):
+    """The second port of two is taken; and so is the first, when there is somebody to wait for at it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        second = taken.getsockname()[1]
+        stage = serve(f"protocolPorts = {second - 1}-{second}", level=b"C")
+        for _ in range(3):
+            port, backend = stage.passive()
+            assert port == second - 1
+        data = scene.connect(port)
+        scene.keep(backend.accept()).send(b"x").shut()
+        assert data.rest() == (b"x", END)
+
+
+def test_no_port_is_left(serve):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        stage = serve(f"protocolPorts = {taken.getsockname()[1]}")
+        stage.near.send(b"EPSV\r\n")
+        assert line(stage.far) == b"PASV\r\n"
+        stage.far.send(b"227 Go (127,0,0,1,1,1)\r\n")
+        assert line(stage.near).startswith(b"425 ")
+        hand_on(stage.near, stage.far, b"NOOP", b"200 OK")
+
+
 def test_nobody_is_waited_for_without_end(serve):
     stage = serve("TIMEOUTbusy = 1")
     port, _ = stage.passive()
@@ -426,6 +453,15 @@ def test_a_server_refuses_who_goes_on_in_clear(scene):
     (["proxyProtocolFrom = 127.0.0.1"], "would not come through the proxy"),
     (["protocolHost = ftp.test"], "is no IPv4 address"),
     (["protocolHost = 203.0.113.9"], None),
+    (["protocolPorts = 50000"], None),
+    (["protocolPorts = 50000-50099"], None),
+    (["protocolPorts = 50099-50000"], "these are no ports"),
+    (["protocolPorts = 0-1"], "these are no ports"),
+    (["protocolPorts = 1-65536"], "these are no ports"),
+    (["protocolPorts = 1-"], "these are no ports"),
+    (["protocolPorts = -1"], "these are no ports"),
+    (["protocolPorts = 1-2-3"], "these are no ports"),
+    (["protocolPorts = ftp"], "these are no ports"),
 ])
 def test_what_goes_with_it(lines, complaint, scene, pki):
     text = scene.section("ftp", "127.0.0.1:21", "protocol = ftp", f"cert = {pki.server.bundle}", *lines)
