@@ -59,7 +59,8 @@ def test_a_pair_with_stunnel(scene, pki, stunnel, ours, protocol):
     names_target = protocol != "cifs"
     server, client = both_ways(
         scene, pki, stunnel, ours,
-        [f"protocol = {protocol}", *([f"connect = {backend.address}"] if protocol != "socks" else [])],
+        [f"protocol = {protocol}", *([f"connect = {backend.address}"] if protocol != "socks" else []),
+         *(["allow = * -> *!"] if (ours, protocol) == ("server", "connect") else [])],
         [f"protocol = {protocol}", *([f"protocolHost = {backend.address}"] if names_target else [])])
     carry(scene.connect(client.port("tunnel")))
     end = (server if ours == "server" else client).wait_end(end="done")
@@ -108,7 +109,7 @@ def test_stunnel_as_a_socks_client(scene, pki, stunnel, laptop_and_office):
 
         near = scene.connect(("10.20.0.6", 1))  # nobody has that address
         assert near.rest()[0] == b""
-        client.wait_log("SOCKS5 request failed: General SOCKS server failure")
+        client.wait_log("SOCKS5 request failed: Network unreachable")
 
 
 @pytest.mark.parametrize("ours", [True, False], ids=["ginnel", "stunnel"])
@@ -155,7 +156,7 @@ def curl(*words):
 
 def test_curl_through_connect(scene):
     web = scene.keep(WebServer())
-    daemon = scene.server_mode(web, "protocol = connect", *PLAIN)
+    daemon = scene.server_mode(web, "protocol = connect", "allow = * -> *!", *PLAIN)
     assert curl("--proxytunnel", "-x", f"http://127.0.0.1:{daemon.port('tls')}",
                 f"http://{web.address}/echo/hello") == "/echo/hello"
     daemon.wait_end(end="done")
@@ -164,7 +165,7 @@ def test_curl_through_connect(scene):
 def test_curl_through_connect_to_tls(scene, pki):
     """TLS begins behind the 200 with the proxy itself, as the incumbent has it."""
     web = scene.keep(WebServer())
-    daemon = scene.server_mode("127.0.0.1:1", "protocol = connect")
+    daemon = scene.server_mode("127.0.0.1:1", "protocol = connect", "allow = * -> localhost")
     assert curl("-x", f"http://127.0.0.1:{daemon.port('tls')}", "--cacert", pki.ca.path,
                 f"https://localhost:{web.port}/echo/hello") == "/echo/hello"
     daemon.wait_end(end="done")
@@ -187,8 +188,8 @@ def test_curl_through_socks(scene, pki, kind):
 @pytest.mark.parametrize("kind, protocol", [("http", "connect"), ("socks4", "socks"), ("socks5", "socks")])
 def test_ncat_through_a_proxy(scene, kind, protocol):
     server = scene.server(echo, host=own_address())
-    connect = [f"connect = {server.address}"] if protocol == "connect" else []
-    daemon = scene.daemon("\n".join(["[proxy]", "accept = 127.0.0.1:0", f"protocol = {protocol}", *PLAIN, *connect]))
+    rule = "allow = * -> *!"
+    daemon = scene.daemon("\n".join(["[proxy]", "accept = 127.0.0.1:0", f"protocol = {protocol}", *PLAIN, rule]))
     host, port = server.address.split(":")
     done = HERE.run("ncat", "--proxy", f"127.0.0.1:{daemon.port('proxy')}", "--proxy-type", kind, host, port,
                     stdin="there and back\n")
