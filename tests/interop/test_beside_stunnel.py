@@ -449,3 +449,67 @@ def test_socket_options_have_the_same_columns(told):
     for row in theirs[3:]:
         assert ours[row[0]][:4] == row[:4], "what is set on our sockets"
         assert len(ours[row[0]]) == len(row)
+
+
+# --- starts that fail
+
+PAIR = "accept = 127.0.0.1:0\nconnect = 127.0.0.1:1\n"
+OUT = f"[x]\nclient = yes\n{PAIR}"
+
+# Lines of which both say the same, ours with a hint behind it.
+SAME_WORDS = {
+    "an unknown option": "[x]\nnonsense = 1\n",
+    "a global option in a section": f"{OUT}pid = /x\n",
+    "one endpoint": "[x]\nclient = yes\naccept = 127.0.0.1:0\n",
+    "three endpoints": f"{OUT}exec = /bin/cat\n",
+    "accept without a section": "client = yes\naccept = 127.0.0.1:0\n",
+    "no certificate": f"[x]\n{PAIR}",
+    "a CAfile that is not there": f"{OUT}verify = 2\nCAfile = /nonexistent\n",
+    "a check without verification": f"{OUT}checkHost = x\n",
+    "redirect of a client": f"{OUT}redirect = 1\n",
+    "redirect without verification": f"[x]\n{PAIR}cert = {{cert}}\nredirect = 1\n",
+    "redirect beside smtp": f"[x]\n{PAIR}cert = {{cert}}\nCAfile = {{cert}}\nverify = 2\nprotocol = smtp\nredirect = 1\n",
+    "an empty range of versions": f"{OUT}sslVersionMin = TLSv1.3\nsslVersionMax = TLSv1.2\n",
+    "curves": f"{OUT}curves = NOSUCH\n",
+    "an unknown protocol": f"{OUT}protocol = nosuch\n",
+    "sni without a colon": "[x]\nconnect = 127.0.0.1:1\ncert = {cert}\nsni = nocolon\n",
+    "sni of no section": "[x]\nconnect = 127.0.0.1:1\ncert = {cert}\nsni = no:such\n",
+    "PSKsecrets that are not there": f"{OUT}PSKsecrets = /nonexistent\n",
+    "half of the ticket keys": f"[x]\n{PAIR}cert = {{cert}}\nticketKeySecret = 00112233445566778899aabbccddeeff\n",
+    "a relative pid file": f"pid = x\n{OUT}",
+    "a relative log": f"output = x\n{OUT}",
+    "an address of another machine": f"foreground = yes\n{OUT}".replace("accept = 127.0.0.1:0", "accept = 192.0.2.1:1"),
+}
+# Ours name the value, and what may stand there.
+OTHER_WORDS = {
+    "no equals sign": "[x]\nnonsense\n",
+    "neither yes nor no": "[x]\nclient = maybe\n",
+    "a level": f"debug = loud\n{OUT}",
+    "an option of TLS": f"{OUT}options = NO_SUCH\n",
+    "a socket option": f"{OUT}socket = l:NO_SUCH=1\n",
+    "a version": f"{OUT}sslVersion = TLSv9\n",
+    "ciphers": f"{OUT}ciphers = NOSUCH\n",
+    "a time-out": f"{OUT}TIMEOUTidle = x\n",
+    "a user": f"setuid = nosuchuser\n{OUT}",
+    "a directory that is not there": "[x]\ninclude = /nonexistent\n",
+    "a service that is not in /etc/services": "[x]\nclient = yes\naccept = nosuchservice\nconnect = 1\n",
+    "a key of another certificate": f"[x]\n{PAIR}cert = {{cert}}\nkey = {{key}}\n",
+    "no CA": f"{OUT}verify = 2\n",
+}
+
+
+@pytest.mark.parametrize("name", [*SAME_WORDS, *OTHER_WORDS])
+def test_a_start_that_fails(scene, pki, name):
+    text = {**SAME_WORDS, **OTHER_WORDS}[name].format(cert=pki.server.bundle, key=pki.client.key)
+    path = scene.file("x.conf", text)
+    link = scene.folder / "stunnel"
+    link.symlink_to(GINNEL)
+    theirs, ours = (HERE.run(program, path) for program in (Stunnel.program, link))
+    assert (theirs.returncode, theirs.stdout) == (ours.returncode, ours.stdout) == (1, "")
+    theirs, ours = ([line for line in done.stderr.splitlines() if line.startswith("[!]")] for done in (theirs, ours))
+    assert theirs[-1].rstrip() == ours[-1].rstrip(), ours
+    told = [re.sub(r'^\[!\] (/\S*:\d+: ".*": |Service \[x\]: |Inetd mode: |Global options: )?', "", line).rstrip()
+            for line in theirs]
+    told = set(told) - {"Configuration failed", "Service [x]: Failed to initialize TLS context"}
+    said = {words for words in told if any(words in line for line in ours)}
+    assert len(ours[0]) > len("[!] Configuration failed") and bool(said) == (name in SAME_WORDS), f"{theirs}\n{ours}"
