@@ -56,6 +56,24 @@ struct server {
 	struct inetd inetd;
 };
 
+/* ---- workers ---- */
+
+static unsigned
+count_cores(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+static unsigned
+count_workers(const struct server *s)
+{
+	if (s->is_inetd)
+		return 1;
+	return s->conf.workers != 0 ? (unsigned)s->conf.workers : count_cores();
+}
+
 static void
 log_notice_line(const char *text)
 {
@@ -96,6 +114,7 @@ reload(struct server *s)
 		config_free(l.config);
 		return reload_failed(s);
 	}
+	l.plan->workers = count_workers(s);
 	if (!sandbox_allows(l.plan) || !guard_is_possible(l.plan) || !route_is_allowed(l.plan) ||
 	    !plan_open_doors(l.plan, old)) {
 		plan_release(l.plan);
@@ -295,14 +314,6 @@ catch_signals(struct server *s)
 
 /* ---- start ---- */
 
-static unsigned
-count_cores(void)
-{
-	cpu_set_t set;
-
-	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
-}
-
 /* Each tunnel takes two descriptors; the rest of the limit is for everything else. */
 static struct limits
 count_limits(unsigned workers, unsigned doors)
@@ -404,9 +415,7 @@ serve(struct server *s, struct loaded *l)
 	struct crew_events events = {
 		.adopted = on_adopted, .drained = stop_now, .beaten = on_beaten, .owner = s
 	};
-	unsigned workers = s->is_inetd		  ? 1
-			   : s->conf.workers != 0 ? (unsigned)s->conf.workers
-						  : count_cores();
+	unsigned workers = count_workers(s);
 	struct limits limits = count_limits(workers, l->plan->door_count);
 	int status;
 
@@ -506,6 +515,7 @@ prepare(struct server *s, struct loaded *l)
 	s->is_inetd = l->plan->inetd;
 	if (!keep_conf(s, &l->globals->process))
 		return EXIT_FAILED;
+	l->plan->workers = count_workers(s);
 	if (!plan_open_doors(l->plan, NULL))
 		return errno == EACCES || errno == EPERM ? EXIT_NO_PERMISSION : EXIT_FAILED;
 	if (l->plan->inetd)

@@ -8,6 +8,9 @@
 #include "config/proxies.h"
 #include "config/vhost.h"
 
+/* Where distributions keep them, hashed as OpenSSL likes it. */
+#define SYSTEM_AUTHORITIES "/etc/ssl/certs"
+
 /* Complaints of the lower layers about one section. */
 struct section_sink {
 	struct sink sink;
@@ -29,6 +32,66 @@ warn_of_no_effect(const struct service_conf *conf, struct sink *sink)
 	if (conf->stack != 0)
 		sink_warn(sink, "stack",
 		    "has no effect, and can be removed: tunnels have no threads of their own");
+}
+
+/* The certificate must be that of the host which `connect` names, unless the file says whose. */
+static bool
+expect_target(struct arena *arena, struct tls_conf *tls, const struct targets *connect)
+{
+	const struct target *t = connect->n > 0 ? &connect->v[0] : NULL;
+
+	if (tls->check_host.n + tls->check_email.n + tls->check_ip.n > 0)
+		return true;
+	if (t == NULL || t->host == NULL)
+		return false;
+	return strv_append(arena, t->numeric.len != 0 ? &tls->check_ip : &tls->check_host, t->host);
+}
+
+/*
+ * Verification is on for a VPN client, by the system's authorities unless the file names others:
+ * whom it talks to decides where all of a machine's packets go.  False: whom to expect is unknown.
+ */
+static bool
+network_verifies(struct arena *arena, struct service_conf *conf)
+{
+	struct tls_conf *tls = &conf->far;
+
+	if (tls->verify.peer && !tls->verify.chain)
+		return true;
+	tls->verify.request = tls->verify.require = tls->verify.chain = true;
+	if (tls->ca_file == NULL && tls->ca_path == NULL && tls->ca_store == NULL &&
+	    tls->ca_engine.n == 0)
+		tls->ca_path = SYSTEM_AUTHORITIES;
+	return expect_target(arena, tls, &conf->connect);
+}
+
+/* A VPN needs TLS, and nothing else on its other end. */
+static void
+check_network(struct config *c, struct service_conf *conf, struct sink *sink)
+{
+	if (!service_is_network(conf)) {
+		vpn_check_unused(&conf->vpn, sink);
+		return;
+	}
+	if (conf->client) {
+		sink_error(sink, "protocol", "sstp is for client = no only, for now");
+		return;
+	}
+	vpn_check(&conf->vpn, conf->client, sink);
+	if (!(conf->client ? service_connects_tls(conf) : service_accepts_tls(conf)))
+		sink_error(sink, "protocol",
+		    "sstp is bound to the TLS that carries it; remove %sTLS = no",
+		    conf->client ? "connect" : "accept");
+	if (conf->client && conf->accept.n > 0)
+		sink_error(sink, "accept",
+		    "a VPN client has no clients of its own: remove it; the network device is its "
+		    "other end");
+	if (conf->exec.path != NULL)
+		sink_error(sink, "exec", "a VPN has a network on its other end: remove it");
+	if (conf->client && !network_verifies(c->arena, conf))
+		sink_error(sink, NULL,
+		    "a VPN client must know whom it talks to: write checkHost = NAME, or connect = "
+		    "HOST:PORT");
 }
 
 /* Old files verify nobody; a password should know where it goes. */
@@ -168,6 +231,7 @@ config_build(struct config *c, const struct plan *previous, struct files *files)
 		    s->conf->client ? service_connects_tls(s->conf) : service_accepts_tls(s->conf),
 		    &sink.sink);
 		proxies_check(s->conf, &sink.sink);
+		check_network(c, s->conf, &sink.sink);
 		warn_of_no_effect(s->conf, &sink.sink);
 		check_password(s->conf, &sink.sink);
 		check_loops(&s->conf->accept, &s->conf->connect, "connect", &sink.sink);

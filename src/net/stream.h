@@ -73,6 +73,8 @@ struct stream {
 	uint64_t received; /* bytes, as they came over the wire */
 	enum fault fault;
 	int errnum;
+	/* How many of `n` bytes may be one record of a filter; NULL: any number. */
+	size_t (*cut)(const uint8_t *, size_t n);
 	bool socket_eof; /* the peer's FIN was read */
 	bool alerted;	 /* by a fatal alert of TLS, in either direction */
 	bool held;	 /* the filter waits for others than the peer; the task will run */

@@ -67,9 +67,10 @@ struct proto_facts {
 	struct addr accepted; /* our own address there */
 	struct addr wanted;   /* where it was going before it was redirected; .len 0: unknown */
 	struct addr server;   /* the target, once connected; .len 0 before */
-	const char *sni;      /* that the client asked for; NULL: none */
-	const char *tls;      /* version on the accepted side; NULL: plain */
-	bool alpn;	      /* the client there has asked for the role's .alpn by name */
+	const struct target *target; /* the first that the configuration names; NULL: none */
+	const char *sni;	     /* that the client asked for; NULL: none */
+	const char *tls;	     /* version on the accepted side; NULL: plain */
+	bool alpn;		     /* the client there has asked for the role's .alpn by name */
 };
 
 /* A target that a request names: a host of at most 255 bytes, or an address. */
@@ -162,6 +163,7 @@ struct proto_role {
 	bool in_clear;	    /* server: its clients speak without TLS unless acceptTLS = yes */
 	bool needs_rules;   /* and allow must be: without a rule nothing may be reached */
 	bool logs_in;	    /* server: clients may have to say who they are, see proxyUsers */
+	bool is_network;    /* the other side is no stream but a network: tunnel/step_vpn.c */
 	bool needs_host;    /* protocolHost must be set */
 	bool host_is_peer;  /* TLS ends at protocolHost: its name is the one for SNI */
 	bool wants_facts;

@@ -454,6 +454,8 @@ tls_write(struct stream *s, struct buf *from)
 		size_t len = buf_len(from) < RECORD_PAYLOAD ? buf_len(from) : RECORD_PAYLOAD;
 		int n;
 
+		if (s->cut != NULL && len < buf_len(from))
+			len = s->cut(buf_head(from), len);
 		ERR_clear_error();
 		if ((n = SSL_write(t->ssl, buf_head(from), (int)len)) <= 0)
 			return outcome(s, t, n, "SSL_write");
@@ -634,6 +636,21 @@ const char *
 tls_stream_version(const struct stream *s)
 {
 	return SSL_get_version(state_of(s)->ssl);
+}
+
+uint8_t *
+tls_stream_server_cert(const struct stream *s, size_t *n)
+{
+	SSL *ssl = state_of(s)->ssl;
+	/* Ours is the one that this handshake has used: SSL_get_certificate(3). */
+	X509 *cert = SSL_is_server(ssl) ? SSL_get_certificate(ssl) : SSL_get0_peer_certificate(ssl);
+	int size = cert != NULL ? i2d_X509(cert, NULL) : -1;
+	uint8_t *der = size > 0 ? malloc((size_t)size) : NULL, *end = der;
+
+	if (der == NULL)
+		return NULL;
+	*n = (size_t)i2d_X509(cert, &end);
+	return der;
 }
 
 bool

@@ -32,6 +32,11 @@ bool tls_stream_admit(struct stream *) MUST_CHECK;
 /* Of an accepted stream with TLS: the name that the client asked for (NULL: none), the version. */
 const char *tls_stream_sni(const struct stream *);
 const char *tls_stream_version(const struct stream *);
+/*
+ * The server's certificate of this connection in DER, ours or the peer's; free() it.  NULL: there
+ * is none, or no memory.
+ */
+uint8_t *tls_stream_server_cert(const struct stream *, size_t *n);
 bool tls_stream_has_alpn(const struct stream *); /* it asked for tls_context_take_alpn()'s name */
 
 /* For tls/ itself: the library's object, and the context that it was made of. */

@@ -24,6 +24,7 @@ enum want {
 	FAR_TARGET,
 	INTRODUCED,
 	FAR_TLS,
+	NETWORK,
 	SCRIPT,
 	INNER_HELLO
 };
@@ -76,6 +77,8 @@ static const struct step {
 	[STEP_UPGRADE] = { "upgrade", step_far_upgrade, FAR_TLS, 0 },
 	/* what is said when both sides stand */
 	[STEP_LATE] = { "late", step_talk, SCRIPT, PROTO_LATE },
+	/* the other side is a network */
+	[STEP_VPN] = { "vpn", step_vpn, NETWORK, 0 },
 	/* TLS in the tunnel: with whom? */
 	[STEP_INNER] = { "inner", step_inner, INNER_HELLO, 0 },
 	/* ... and goes on for as long as they do */
@@ -89,16 +92,16 @@ static const enum step_id tls_first[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEAT, S
 	STEP_DETECT, STEP_RESEAT_FIRST, STEP_READMIT_FIRST, STEP_EARLY, STEP_PEEK, STEP_RESEAT,
 	STEP_READMIT, STEP_SECURE, STEP_DETECT_INSIDE, STEP_RESEAT_LAST, STEP_READMIT_LAST,
 	STEP_REQUEST, STEP_EXEC, STEP_CONNECT, STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE, STEP_LATE,
-	STEP_INNER, STEP_STAY, STEP_RELAY };
+	STEP_VPN, STEP_INNER, STEP_STAY, STEP_RELAY };
 static const enum step_id connect_first[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEAT, STEP_ADMIT,
 	STEP_DETECT, STEP_RESEAT_FIRST, STEP_READMIT_FIRST, STEP_EARLY, STEP_EXEC, STEP_CONNECT,
 	STEP_INTRODUCE, STEP_UPGRADE, STEP_CLEAR, STEP_PEEK, STEP_RESEAT, STEP_READMIT, STEP_SECURE,
-	STEP_LATE, STEP_INNER, STEP_STAY, STEP_RELAY };
+	STEP_LATE, STEP_VPN, STEP_INNER, STEP_STAY, STEP_RELAY };
 static const enum step_id client_order[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEAT, STEP_ADMIT,
 	STEP_DETECT, STEP_RESEAT_FIRST, STEP_READMIT_FIRST, STEP_PEEK, STEP_RESEAT, STEP_READMIT,
 	STEP_SECURE, STEP_DETECT_INSIDE, STEP_RESEAT_LAST, STEP_READMIT_LAST, STEP_REQUEST,
-	STEP_EXEC, STEP_CONNECT, STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_INNER,
-	STEP_STAY, STEP_RELAY };
+	STEP_EXEC, STEP_CONNECT, STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_VPN,
+	STEP_INNER, STEP_STAY, STEP_RELAY };
 /*
  * A sibling.  The target comes first: many wait for us to be there before they tell the client to
  * begin.
@@ -123,7 +126,7 @@ life_wants(const struct session *s, enum step_id step)
 
 	switch (steps[step].want) {
 	case NEAR_PROGRAM:
-		return service_starts_itself(service->conf);
+		return service_starts_itself(service->conf) && service->conf->exec.path != NULL;
 	case SPOKEN_FOR:
 		return s->peer.len != 0 && service->conf->front.proxy_from.n > 0;
 	case QUEUE:
@@ -147,11 +150,13 @@ life_wants(const struct session *s, enum step_id step)
 		return service->conf->exec.path != NULL && !service_starts_itself(service->conf) &&
 		       !s->redirected;
 	case FAR_TARGET:
-		return !life_wants(s, STEP_EXEC);
+		return !life_wants(s, STEP_EXEC) && (service->vpn == NULL || service->conf->client);
 	case INTRODUCED:
 		return service->conf->front.proxy_out != PROXY_OFF && s->far.kind == STREAM_SOCKET;
 	case FAR_TLS:
 		return service->far != NULL && sibling_has_tls(s->sibling);
+	case NETWORK:
+		return service->vpn != NULL && !s->redirected;
 	case SCRIPT:
 		return service->role != NULL && service->role->script[steps[step].point] != NULL &&
 		       !s->redirected;
@@ -293,10 +298,12 @@ log_end(struct session *s, enum reason reason, const char *word)
 	uint64_t to_tls = near_is_tls ? s->down.bytes : s->up.bytes;
 	uint64_t to_socket = near_is_tls ? s->up.bytes : s->down.bytes;
 	int64_t now = loop_now(s->worker->loop);
-	char peer[ADDR_TEXT];
+	char peer[ADDR_TEXT], note[VPN_CALL_NOTE] = "";
 	unsigned swallowed = 0;
 
 	s->log.level = s->service->conf->log_level;
+	if (s->call != NULL)
+		(void)vpn_call_note(s->call, note);
 	/* Whoever stood has its line: that cost the peer a handshake and us a target; failures are
 	 * cheap. */
 	if (s->relayed == 0 && !log_brake(&s->worker->brakes[reason], now, &swallowed)) {
@@ -308,12 +315,12 @@ log_end(struct session *s, enum reason reason, const char *word)
 		    info->code);
 	log_at(&s->log, info->level,
 	    "Connection %s: %llu byte(s) sent to TLS, %llu byte(s) sent to socket; "
-	    "end=%s service=%s peer=%s step=%s tls_ms=%lld connect_ms=%lld ms=%lld%s%s%s%s",
+	    "end=%s service=%s peer=%s step=%s tls_ms=%lld connect_ms=%lld ms=%lld%s%s%s%s%s",
 	    word, (unsigned long long)to_tls, (unsigned long long)to_socket, info->code,
 	    s->service->conf->name, life_peer_word(s, peer), steps[s->step].name,
 	    (long long)(s->secured != 0 ? s->secured - s->started : -1),
 	    (long long)(s->connected != 0 ? s->connected - s->started : -1),
-	    (long long)(now - s->started), reason == R_DONE ? "" : ": ",
+	    (long long)(now - s->started), note, reason == R_DONE ? "" : ": ",
 	    reason == R_DONE ? "" : info->words, *info->hint != '\0' ? "; " : "", info->hint);
 }
 
@@ -373,6 +380,7 @@ life_end(struct session *s, enum reason reason)
 	free(s->heard);
 	free(s->asked_for);
 	talk_free(s->talk);
+	vpn_call_free(s->call);
 	peer_id_free(s->cert);
 	exec_forget(s->program);
 	flow_clear(&s->up, w->pool);
@@ -415,7 +423,7 @@ life_fault(const struct session *s, const struct stream *at)
 	case FAULT_ABUSE:
 		return R_ABUSE;
 	case FAULT_TLS:
-		if (s->relayed == 0)
+		if (s->relayed == 0 && s->call == NULL)
 			return near ? R_TLS_ACCEPT : R_TLS_CONNECT;
 		return near ? R_TLS_NEAR : R_TLS_FAR;
 	case FAULT_OS:
@@ -441,7 +449,8 @@ life_run(void *session)
 	struct session *s = session;
 
 	CHECK_OBJ(s, SESSION_MAGIC);
-	if (s->relayed == 0 && s->timer.fired) {
+	/* Once it stands, or is a call, time is the step's. */
+	if (s->relayed == 0 && s->call == NULL && s->timer.fired) {
 		setup_timeout(s);
 		return;
 	}

@@ -17,6 +17,7 @@
 #include "tunnel/route.h"
 #include "tunnel/session.h"
 #include "tunnel/talk.h"
+#include "tunnel/vpn_call.h"
 
 enum { SESSION_MAGIC = 0x4d02f7b6 };
 
@@ -47,6 +48,7 @@ enum step_id {
 	STEP_UPGRADE,
 	STEP_LATE,
 	STEP_INNER,
+	STEP_VPN,
 	STEP_STAY,
 	STEP_RELAY,
 };
@@ -77,6 +79,7 @@ struct session {
 	struct heard *heard;		/* of the PROXY header; NULL: none came */
 	char *asked_for;		/* passed on: the name in the ClientHello, or NULL */
 	struct route *route;		/* transparent: as the dial */
+	struct vpn_call *call;		/* in STEP_VPN */
 	struct exec_start *program;	/* in STEP_LAUNCH and STEP_EXEC */
 	struct log_ctx log;
 	struct addr peer;

@@ -19,7 +19,7 @@ plan_new(unsigned services)
 
 	if (OBJ_NEW(p, PLAN_MAGIC) == NULL)
 		return NULL;
-	p->refs = 1;
+	p->refs = p->workers = 1;
 	if ((p->services = calloc(services + 1, sizeof(*p->services))) == NULL) {
 		OBJ_FREE(p);
 		return NULL;
@@ -35,6 +35,7 @@ plan_free(struct plan *p)
 		tls_context_free(p->services[i].near);
 		tls_context_free(p->services[i].far);
 		users_free(p->services[i].users);
+		vpn_free(p->services[i].vpn);
 		free(p->services[i].environment);
 		hosts_free(p->services[i].hosts);
 		free(p->services[i].detect);
@@ -191,6 +192,8 @@ plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf,
 	if (conf->proto.users != NULL)
 		s->users =
 		    users_load(conf->proto.users, conf->near.strict_permissions, files, sink);
+	if (s->role != NULL && s->role->is_network)
+		s->vpn = vpn_new(conf->name, &conf->vpn, conf->client, files, sink);
 	if (conf->exec.path != NULL && (s->environment = exec_environment()) == NULL)
 		sink_error(sink, "exec", "out of memory");
 	return sink->errors == errors;
@@ -379,7 +382,10 @@ plan_open_doors(struct plan *p, const struct plan *previous)
 
 	for (unsigned i = 0; i < p->service_count; i++) {
 		struct service *s = &p->services[i];
+		const struct service *old = namesake(previous, s->conf->name);
 
+		if (s->vpn != NULL && !vpn_open(s->vpn, old != NULL ? old->vpn : NULL, p->workers))
+			all = false;
 		if (s->conf->accept.n > 0 && open_service(p, s, &turn, previous) == 0) {
 			log_err(&log_main, "Binding service [%s] failed", s->conf->name);
 			all = false;

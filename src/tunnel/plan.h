@@ -17,6 +17,7 @@
 #include "tunnel/service.h"
 #include "tunnel/starter.h"
 #include "tunnel/users.h"
+#include "tunnel/vpn.h"
 
 #include <stdatomic.h>
 
@@ -32,7 +33,8 @@ struct service {
 	char **environment;	 /* for exec, as it was when the plan was made; NULL without exec */
 	struct hosts *hosts;	 /* who else serves clients of this port, by name; or NULL */
 	struct detect *detect;	 /* ... by what they begin with; or NULL */
-	struct starter starter;	 /* exec and connect: how it starts itself */
+	struct starter starter;	 /* no client comes in: how it starts itself */
+	struct vpn *vpn;	 /* protocol = sstp */
 	struct backend *backend; /* NULL: `dial` is all there is to know */
 	_Atomic unsigned turn;	 /* failover = rr: whose turn it is */
 };
@@ -50,7 +52,8 @@ struct plan {
 	unsigned service_count;
 	struct door *doors;
 	unsigned door_count;
-	bool inetd; /* no door: the one client is on standard input */
+	unsigned workers; /* that will serve it; set before its doors are opened */
+	bool inetd;	  /* no door: the one client is on standard input */
 	/* The configuration that it was made from, freed with it. */
 	void *source;
 	void (*source_free)(void *source);
@@ -76,7 +79,8 @@ bool plan_narrow_host(
 bool plan_add_detect(struct plan *, unsigned primary, enum detect_layer, unsigned kinds, unsigned i,
     const struct service **other) MUST_CHECK;
 /*
- * Open the listening sockets of all services, taking over those of `previous` that are the same.
+ * Open the listening sockets and network devices of all services, taking over those of `previous`
+ * that are the same.
  * False: some service could not be bound; the cause is logged, and nothing that was opened here
  * stays open.
  */

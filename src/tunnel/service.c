@@ -746,6 +746,7 @@ const struct option_set service_sets[] = {
 	{ .title = "Limits",
 	    .table = limit_options,
 	    .offset = offsetof(struct service_conf, limits) },
+	{ .title = "VPN", .table = vpn_options, .offset = offsetof(struct service_conf, vpn) },
 	{ .title = NULL },
 };
 
@@ -765,7 +766,16 @@ service_init(struct arena *arena, struct service_conf *conf)
 bool
 service_starts_itself(const struct service_conf *conf)
 {
-	return conf->exec.path != NULL && conf->connect.n > 0;
+	return (conf->exec.path != NULL || (conf->client && service_is_network(conf))) &&
+	       conf->connect.n > 0;
+}
+
+bool
+service_is_network(const struct service_conf *conf)
+{
+	const struct proto_role *role = proto_role(&conf->proto, conf->client);
+
+	return role != NULL && role->is_network;
 }
 
 /* By what is said of its clients elsewhere than in acceptTLS. */

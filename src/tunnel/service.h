@@ -14,6 +14,7 @@
 #include "tunnel/front_conf.h"
 #include "tunnel/limit_conf.h"
 #include "tunnel/rules.h"
+#include "tunnel/vpn_conf.h"
 
 enum tri { TRI_UNSET, TRI_NO, TRI_YES };
 enum failover { FAILOVER_PRIO, FAILOVER_RR };
@@ -57,6 +58,7 @@ struct service_conf {
 	struct backend_conf backend;
 	struct limit_conf limits;
 	struct front_conf front;
+	struct vpn_conf vpn;
 	struct tls_conf near, far; /* the accepted and the connected side */
 };
 
@@ -71,8 +73,10 @@ bool service_init(struct arena *, struct service_conf *) MUST_CHECK;
 option_parse service_parse_user;
 option_parse service_parse_group;
 
-/* No clients come in: the program of exec is the near side, and connect the far one. */
+/* No clients come in: the program of exec, or a network, is the near side, connect the far one. */
 bool service_starts_itself(const struct service_conf *);
+/* protocol = sstp: what is not TLS is a network. */
+bool service_is_network(const struct service_conf *);
 bool service_accepts_tls(const struct service_conf *);
 /* Do its clients begin with TLS, which ends here or behind us? */
 bool service_sees_tls(const struct service_conf *);

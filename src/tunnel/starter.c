@@ -7,15 +7,40 @@
 #include <stdio.h>
 #include <string.h>
 
+enum {
+	/* A VPN is dialled again and again, each time after twice as long; */
+	REDIAL_FIRST_MS = 1000,
+	REDIAL_MAX_MS = 60 * 1000,
+	/* but a call that stood for so long was a good one. */
+	REDIAL_GOOD_MS = 60 * 1000,
+};
+
+/* Milliseconds until the next run of a VPN client. */
+static int
+redial_wait(struct starter *t)
+{
+	if (loop_now(t->worker->loop) - t->begun >= REDIAL_GOOD_MS)
+		t->redial_ms = 0;
+	t->redial_ms = t->redial_ms == 0 ? REDIAL_FIRST_MS : 2 * t->redial_ms;
+	if (t->redial_ms > REDIAL_MAX_MS)
+		t->redial_ms = REDIAL_MAX_MS;
+	return t->redial_ms;
+}
+
 /* Again after a while, if it is wanted. */
 static void
 rest(struct starter *t)
 {
-	int wait = t->service->conf->retry_ms;
+	bool redials = t->service->vpn != NULL;
+	int wait;
 
-	if (t->stopped || wait < 0)
+	if (t->stopped)
 		return;
-	log_info(&t->log, "Retrying an exec+connect section");
+	wait = redials ? redial_wait(t) : t->service->conf->retry_ms;
+	if (wait < 0)
+		return;
+	log_info(
+	    &t->log, redials ? "Calling again in %d ms" : "Retrying an exec+connect section", wait);
 	loop_timer(t->worker->loop, &t->timer, wait);
 }
 
@@ -48,6 +73,7 @@ starter_run(void *arg)
 	loop_untimer(t->worker->loop, &t->timer);
 	if (t->stopped)
 		return;
+	t->begun = loop_now(t->worker->loop);
 	name_run(t);
 	if (session_start_program(t->worker, t->service, &t->log, on_ended, t))
 		return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tunnel/starter.h -- services without a client: exec and connect, and no accept.
+ * tunnel/starter.h -- services without a client: exec and connect, or a VPN's client.
  *
  * Their program is started as soon as a plan is in force, and with `retry` again whenever it has
  * ended.  The first worker does it.
@@ -25,7 +25,9 @@ struct starter {
 	struct timer timer; /* until the next run */
 	uint64_t seq;	    /* one number for all runs */
 	unsigned runs;
-	struct log_ctx log; /* of the current run */
+	struct log_ctx log; /* of the current run, */
+	int64_t begun;	    /* and when it began */
+	int redial_ms;	    /* VPN: how long the last rest was */
 	bool stopped;
 };
 

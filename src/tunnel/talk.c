@@ -64,6 +64,8 @@ talk_new(struct worker *w, const struct service *service, const struct log_ctx *
 	t->task = t->timer.task = task;
 	t->since = since;
 	t->facts.client = *client;
+	if (service->conf->connect.n > 0)
+		t->facts.target = &service->conf->connect.v[0];
 	t->d.conf = &service->conf->proto;
 	t->d.facts = role->wants_facts ? &t->facts : NULL;
 	t->d.log = log;

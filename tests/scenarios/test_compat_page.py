@@ -20,7 +20,7 @@ class Row:
 
     def options(self):
         """A subject that is names between backticks and nothing else is about options."""
-        whole = re.fullmatch(r"`[A-Za-z]+`(, `[A-Za-z]+`)*", self.subject)
+        whole = re.fullmatch(r"`[A-Za-z]\w+`(, `[A-Za-z]\w+`)*", self.subject)
         return {name.lower() for name in re.findall(r"`(\w+)`", self.subject)} if whole else set()
 
     def protocols(self):

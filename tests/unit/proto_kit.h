@@ -311,7 +311,7 @@ kit_play_once(const char *name, const struct proto_role *role, enum proto_point 
 }
 
 /* Play `moves` in both ways. */
-static void
+static inline void
 kit_play(const char *name, const struct proto_role *role, enum proto_point point,
     const struct proto_conf *conf, const struct kit_move *moves)
 {

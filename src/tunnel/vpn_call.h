@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tunnel/vpn_call.h -- one call of a VPN: SSTP and PPP between a TLS stream and a network.
+ *
+ * Made when the HTTP exchange is done.  It is run whenever its session's task runs: time, what has
+ * come, what is to leave.  What differs between a server and a client is in their ends.
+ */
+#ifndef GINNEL_TUNNEL_VPN_CALL_H
+#define GINNEL_TUNNEL_VPN_CALL_H
+
+#include "base/reasons.h"
+#include "net/stream.h"
+#include "tunnel/vpn.h"
+
+struct vpn_call;
+struct worker;
+
+/* What it works with; all of it outlives the call. */
+struct vpn_call_env {
+	struct vpn *vpn;
+	struct worker *worker;
+	struct stream *stream;
+	struct buf *in; /* where bytes wait that came behind the HTTP head, and all others */
+	uint64_t *sent, *received; /* bytes of the network that have passed */
+	const struct log_ctx *log;
+	struct task *task;
+	const struct addr *peer; /* of the server's client, or the client's server */
+};
+
+/* NULL: no memory. */
+struct vpn_call *vpn_call_new(const struct vpn_call_env *, const struct sstp_cert *) MUST_CHECK;
+void vpn_call_free(struct vpn_call *); /* leaves the network; NULL is fine */
+
+/* IO_AGAIN: its task will run again, at vpn_call_deadline() at the latest; IO_FAILED: it is over.
+ */
+enum io vpn_call_run(struct vpn_call *) MUST_CHECK;
+int64_t vpn_call_deadline(const struct vpn_call *);
+enum reason vpn_call_reason(
+    const struct vpn_call *);		       /* of its end; R_NONE: the stream has failed */
+bool vpn_call_stands(const struct vpn_call *); /* has it ever? */
+void vpn_call_hang_up(struct vpn_call *, enum reason); /* politely */
+
+/* " user=alice address=10.66.0.2 method=mschapv2 ..." for the line of the end.  Returns out. */
+enum { VPN_CALL_NOTE = 512 };
+const char *vpn_call_note(const struct vpn_call *, char out[VPN_CALL_NOTE]);
+
+/* ---- for its ends ---- */
+
+struct vpn_end {
+	/* Server: who is it?  NULL for a client. */
+	void (*ask)(struct vpn_call *, const struct ppp_question *);
+	/* The login has ended well: what shall the network be?  False: ->reason is set. */
+	bool (*plan)(struct vpn_call *, struct ppp_network *);
+	/* The call stands, and ->network is agreed on: packets of ->guest.open may pass. */
+	void (*enter)(struct vpn_call *);
+	void (*leave)(struct vpn_call *); /* also if it was never entered */
+	void (*write)(struct vpn_call *, uint8_t *packet, size_t n);
+};
+extern const struct vpn_end vpn_server_end, vpn_client_end;
+
+struct vpn_call {
+	unsigned magic;
+	struct vpn_call_env env;
+	const struct vpn_end *end;
+	struct sstp sstp;
+	struct ppp *ppp;
+	struct vpn_guest guest;
+	struct buf control, data; /* to be sent: control first */
+	struct ppp_network network;
+	int64_t now;
+	enum reason reason;
+	bool stood, over, taken_leave, entered, lost;
+	enum ppp_method method;
+	char user[PPP_NAME_MAX + 1];
+	struct {
+		uint64_t foreign, to_peers, malformed;
+	} counts;
+	struct { /* a login that failed is told so late */
+		bool waits;
+		unsigned number;
+		int64_t due;
+		struct ppp_verdict verdict;
+	} refusal;
+	uint32_t number;       /* server: of the address; 0: none */
+	struct vpn_link *link; /* client */
+	size_t queued_most;
+};
+
+/* The end begins for this reason: PPP says goodbye, then SSTP does. */
+void vpn_call_end(struct vpn_call *, enum reason, const char *detail);
+
+#endif

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tunnel/vpn_conf.c -- the options of a VPN, and their manual. */
+#include "tunnel/vpn_conf.h"
+
+#include "base/text.h"
+#include "tunnel/vpn_pool.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+enum { MTU_MIN = 576, MTU_DEFAULT = 1400, MTU_MAX = 4087 /* 4095 less 8 bytes of headers */ };
+
+/* The next word of a list with commas or blanks; false: there is none. */
+static bool
+next_word(const char **at, const char **word, size_t *n)
+{
+	*at += strspn(*at, ", \t");
+	*word = *at;
+	*n = strcspn(*at, ", \t");
+	*at += *n;
+	return *n > 0;
+}
+
+/* Field: struct vpn_methods. */
+static bool
+parse_methods(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	struct vpn_methods *m = field;
+	const char *word;
+	char name[32], safe[TEXT_SAFE_MAX];
+	size_t n;
+
+	(void)o;
+	m->n = 0;
+	while (next_word(&value, &word, &n)) {
+		enum ppp_method method = PPP_NO_AUTH;
+
+		if (n < sizeof(name)) {
+			memcpy(name, word, n);
+			name[n] = '\0';
+			method = auth_method_find(name);
+		}
+		if (method == PPP_NO_AUTH || method == PPP_EAP_TLS || method == PPP_EAP_RELAY)
+			return option_refuse(ctx,
+			    "there is no method \"%s\"; write some of mschapv2, eap-mschapv2, chap "
+			    "and pap",
+			    text_safe(word, n, safe, sizeof(safe)));
+		for (size_t i = 0; i < m->n; i++)
+			if (m->v[i] == method)
+				return option_refuse(ctx, "%s is there twice", name);
+		m->v[m->n++] = method;
+	}
+	return m->n > 0 || option_refuse(ctx, "write at least one method, such as mschapv2");
+}
+
+/* Field: struct vpn_servers. */
+static bool
+parse_dns(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	struct vpn_servers *s = field;
+	const char *word;
+	char text[INET_ADDRSTRLEN];
+	size_t n;
+
+	(void)o;
+	while (next_word(&value, &word, &n)) {
+		if (s->n == VPN_DNS_MAX)
+			return option_refuse(ctx, "PPP has room for two DNS servers");
+		(void)snprintf(text, sizeof(text), "%.*s", (int)n, word);
+		if (n >= sizeof(text) || inet_pton(AF_INET, text, &s->v[s->n]) != 1)
+			return option_refuse(ctx, "write one or two IPv4 addresses");
+		s->n++;
+	}
+	return true;
+}
+
+static bool
+parse_network(
+    struct option_ctx *ctx, struct network *out, const char *value, int family, const char *example)
+{
+	if (!network_parse(value, strlen(value), out, ctx->why, sizeof(ctx->why)))
+		return false;
+	return out->family == family || option_refuse(ctx, "write a network such as %s", example);
+}
+
+/* Field: struct network. */
+static bool
+parse_pool(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	const struct network *n = field;
+
+	(void)o;
+	if (!parse_network(ctx, field, value, AF_INET, "10.66.0.0/24"))
+		return false;
+	return (n->prefix >= VPN_POOL_PREFIX_MIN && n->prefix <= VPN_POOL_PREFIX_MAX) ||
+	       option_refuse(ctx, "its prefix must be from /%d to /%d", VPN_POOL_PREFIX_MIN,
+		   VPN_POOL_PREFIX_MAX);
+}
+
+/* Field: const char *. */
+static bool
+parse_device(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	size_t n = strlen(value);
+
+	if (n == 0 || n >= IFNAMSIZ || strpbrk(value, "/ \t:") != NULL)
+		return option_refuse(ctx,
+		    "write a name of at most %d letters and digits, or ginnel%%d", IFNAMSIZ - 1);
+	/* The kernel puts a number there. */
+	if (strchr(value, '%') != NULL &&
+	    (strstr(value, "%d") == NULL || strchr(strchr(value, '%') + 1, '%') != NULL))
+		return option_refuse(ctx, "write %%d where a number shall be, once");
+	return option_text(ctx, o, field, value);
+}
+
+#define AT(field) offsetof(struct vpn_conf, field)
+
+const struct option vpn_options[] = {
+	{ .name = "vpnUsers",
+	    .parse = option_text,
+	    .offset = AT(users_path),
+	    .scope = OPTION_SERVICE,
+	    .reads = OPTION_READS_FILE,
+	    .arg = "FILE",
+	    .doc =
+		"Server: who may log in. Each line is user:secret or user:secret:address; lines "
+		"that begin with # are comments. The address, of vpnPool's network, is then that "
+		"user's alone. A secret of $nt$ and 32 hexadecimal digits is the NT hash of a "
+		"password, which does for all methods but chap, and is worth as much as the "
+		"password. The file must not be readable for everybody." },
+	{ .name = "vpnPool",
+	    .parse = parse_pool,
+	    .offset = AT(pool),
+	    .scope = OPTION_SERVICE,
+	    .arg = "NETWORK",
+	    .doc = "Server: the addresses of the VPN, such as 10.66.0.0/24. The first one is the "
+		   "server's own; the others are lent to clients." },
+	{ .name = "vpnDNS",
+	    .parse = parse_dns,
+	    .offset = AT(dns),
+	    .scope = OPTION_SERVICE,
+	    .arg = "ADDRESS[,ADDRESS]",
+	    .doc = "Server: the DNS servers that clients are told to use." },
+	{ .name = "vpnPeers",
+	    .parse = option_yesno,
+	    .offset = AT(peers),
+	    .scope = OPTION_SERVICE,
+	    .def = "no",
+	    .arg = "yes|no",
+	    .doc = "Server: may clients of the VPN reach one another?" },
+	{ .name = "vpnAuth",
+	    .parse = parse_methods,
+	    .offset = AT(methods),
+	    .scope = OPTION_SERVICE,
+	    .def = "mschapv2",
+	    .arg = "METHOD[,METHOD...]",
+	    .doc = "How clients log in: mschapv2, eap-mschapv2, chap (CHAP-MD5) and pap, in order "
+		   "of preference. A server asks for the first, and takes another one of the list "
+		   "if the client wants that; a client accepts no other." },
+	{ .name = "vpnDevice",
+	    .parse = parse_device,
+	    .offset = AT(device),
+	    .scope = OPTION_SERVICE,
+	    .def = "ginnel%d",
+	    .arg = "NAME",
+	    .doc =
+		"The name of the network device; %d in it is a number that the kernel chooses." },
+	{ .name = "vpnMTU",
+	    .parse = option_int,
+	    .offset = AT(mtu),
+	    .scope = OPTION_SERVICE,
+	    .def = "1400",
+	    .min = MTU_MIN,
+	    .max = MTU_MAX,
+	    .arg = "BYTES",
+	    .doc =
+		"The largest packet of the network device. With 1400, one packet fits into one "
+		"of the network outside. TCP connections through the VPN are told to keep to it." },
+	{ .name = NULL },
+};
+
+static void
+check_server(const struct vpn_conf *conf, struct sink *sink)
+{
+	if (conf->users_path == NULL)
+		sink_error(sink, NULL,
+		    "nobody could log in to this VPN; write vpnUsers = FILE, with lines such as "
+		    "user:secret");
+	if (conf->pool.family == 0)
+		sink_error(sink, NULL,
+		    "the VPN has no addresses; write vpnPool = NETWORK, such as 10.66.0.0/24");
+	if (conf->username != NULL)
+		sink_warn(sink, "vpnUsername", "is for a client; a server has vpnUsers");
+}
+
+static void
+check_client(const struct vpn_conf *conf, struct sink *sink)
+{
+	if (conf->username == NULL)
+		sink_error(sink, NULL, "write vpnUsername = USER to log in with");
+	if (conf->password == NULL && conf->password_path == NULL)
+		sink_error(sink, NULL, "write vpnPasswordFile = FILE, or vpnPassword = PASSWORD");
+	if (conf->password != NULL && conf->password_path != NULL)
+		sink_error(
+		    sink, "vpnPassword", "vpnPasswordFile names another one; keep one of them");
+	if (conf->pool.family != 0)
+		sink_warn(sink, "vpnPool", "is for a server; a client gets its address from it");
+}
+
+void
+vpn_check(const struct vpn_conf *conf, bool client, struct sink *sink)
+{
+	if (client)
+		check_client(conf, sink);
+	else
+		check_server(conf, sink);
+}
+
+void
+vpn_check_unused(const struct vpn_conf *conf, struct sink *sink)
+{
+	if (conf->users_path != NULL)
+		sink_warn(sink, "vpnUsers", "has no effect without protocol = sstp");
+	if (conf->pool.family != 0)
+		sink_warn(sink, "vpnPool", "has no effect without protocol = sstp");
+	if (conf->username != NULL)
+		sink_warn(sink, "vpnUsername", "has no effect without protocol = sstp");
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tunnel/vpn_conf.h -- what the configuration says about a VPN: the options vpn*. */
+#ifndef GINNEL_TUNNEL_VPN_CONF_H
+#define GINNEL_TUNNEL_VPN_CONF_H
+
+#include "net/netset.h"
+#include "ppp/auth.h"
+
+#include <net/if.h>
+
+enum { VPN_DNS_MAX = 2 };
+
+struct vpn_methods {
+	enum ppp_method v[PPP_METHODS];
+	size_t n; /* 0: not set */
+};
+
+struct vpn_servers {
+	struct in_addr v[VPN_DNS_MAX];
+	unsigned n;
+};
+
+struct vpn_conf {
+	const char *device; /* a name of at most IFNAMSIZ - 1 bytes, with or without a %d */
+	int mtu;
+	struct vpn_methods methods;
+	bool setup;
+	const char *up, *down; /* programs; NULL: none */
+	/* server */
+	const char *users_path;
+	struct network pool, pool6; /* .family 0: not set */
+	struct vpn_servers dns;
+	bool peers; /* may clients reach one another? */
+	/* client */
+	const char *username, *password, *password_path;
+	bool default_route;
+	struct netset routes;
+};
+
+extern const struct option vpn_options[];
+
+/* Does all of it fit together for a service with `protocol = sstp`?  Complaints go to the sink. */
+void vpn_check(const struct vpn_conf *, bool client, struct sink *);
+/* ... and for one without. */
+void vpn_check_unused(const struct vpn_conf *, struct sink *);
+
+#endif

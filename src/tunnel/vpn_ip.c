@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tunnel/vpn_ip.c -- what a VPN must know of an IP packet. */
+#include "tunnel/vpn_ip.h"
+
+#include <netinet/in.h>
+
+enum {
+	V4_HEADER = 20,
+	V4_PROTOCOL = 9,
+	V4_FROM = 12,
+	V4_TO = 16,
+	V4_FRAGMENT = 0x1fff, /* the offset, RFC 791 3.1 */
+	V6_HEADER = 40,
+	V6_NEXT = 6,
+	V6_FROM = 8,
+	V6_TO = 24,
+	TCP_HEADER = 20,
+	TCP_FLAGS = 13,
+	TCP_SYN = 0x02,
+	TCP_CHECKSUM = 16,
+	OPTION_END = 0,
+	OPTION_NOP = 1,
+	OPTION_MSS = 2,
+	OPTION_MSS_SIZE = 4,
+};
+
+static unsigned
+get_u16(const uint8_t *p)
+{
+	return (unsigned)p[0] << 8 | p[1];
+}
+
+static void
+put_u16(uint8_t *p, unsigned v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static bool
+read_v4(const uint8_t *p, size_t n, struct vpn_ip *ip)
+{
+	size_t header = n >= 1 ? (size_t)(p[0] & 0x0f) * 4 : 0;
+
+	if (header < V4_HEADER || header > n || get_u16(p + 2) < header || get_u16(p + 2) > n)
+		return false;
+	*ip = (struct vpn_ip){ PPP_IPV4, p + V4_FROM, p + V4_TO };
+	return true;
+}
+
+static bool
+read_v6(const uint8_t *p, size_t n, struct vpn_ip *ip)
+{
+	if (n < V6_HEADER || V6_HEADER + get_u16(p + 4) > n)
+		return false;
+	*ip = (struct vpn_ip){ PPP_IPV6, p + V6_FROM, p + V6_TO };
+	return true;
+}
+
+bool
+vpn_ip_read(const uint8_t *packet, size_t n, struct vpn_ip *ip)
+{
+	if (n < V4_HEADER)
+		return false;
+	switch (packet[0] >> 4) {
+	case 4:
+		return read_v4(packet, n, ip);
+	case 6:
+		return read_v6(packet, n, ip);
+	default:
+		return false;
+	}
+}
+
+/* The TCP header of a packet that has it right behind that of IP; NULL: none is here. */
+static uint8_t *
+find_tcp(uint8_t *p, size_t n, size_t *left)
+{
+	bool v6 = p[0] >> 4 == 6;
+	size_t header = v6 ? V6_HEADER : (size_t)(p[0] & 0x0f) * 4;
+
+	if (v6 ? p[V6_NEXT] != IPPROTO_TCP
+	       : p[V4_PROTOCOL] != IPPROTO_TCP || (get_u16(p + 6) & V4_FRAGMENT) != 0)
+		return NULL;
+	*left = n - header;
+	return *left >= TCP_HEADER ? p + header : NULL;
+}
+
+/* Where the value of the MSS option is; NULL: there is none. */
+static uint8_t *
+find_mss(uint8_t *tcp, size_t left)
+{
+	size_t end = (size_t)(tcp[12] >> 4) * 4, at = TCP_HEADER;
+
+	if (end > left)
+		return NULL;
+	while (at < end && tcp[at] != OPTION_END) {
+		if (tcp[at] == OPTION_NOP) {
+			at++;
+			continue;
+		}
+		if (at + 1 >= end || tcp[at + 1] < 2 || at + tcp[at + 1] > end)
+			return NULL;
+		if (tcp[at] == OPTION_MSS)
+			return tcp[at + 1] == OPTION_MSS_SIZE ? &tcp[at + 2] : NULL;
+		at += tcp[at + 1];
+	}
+	return NULL;
+}
+
+/*
+ * RFC 1624, equation 3: HC' = ~(~HC + ~m + m').  The sum does not care where in the packet the two
+ * bytes are, but for an odd place, where they count swapped.
+ */
+static void
+mend_checksum(uint8_t *tcp, const uint8_t *at, unsigned before, unsigned after)
+{
+	uint32_t sum = ~get_u16(tcp + TCP_CHECKSUM) & 0xffff;
+
+	if ((at - tcp) % 2 != 0) {
+		before = (before >> 8 | before << 8) & 0xffff;
+		after = (after >> 8 | after << 8) & 0xffff;
+	}
+	sum += (~before & 0xffff) + after;
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	put_u16(tcp + TCP_CHECKSUM, ~sum & 0xffff);
+}
+
+void
+vpn_ip_clamp(uint8_t *packet, size_t n, unsigned mtu)
+{
+	struct vpn_ip ip;
+	uint8_t *tcp, *mss;
+	size_t left;
+	unsigned had, most;
+
+	if (!vpn_ip_read(packet, n, &ip) || (tcp = find_tcp(packet, n, &left)) == NULL ||
+	    (tcp[TCP_FLAGS] & TCP_SYN) == 0 || (mss = find_mss(tcp, left)) == NULL)
+		return;
+	had = get_u16(mss);
+	most = mtu - (ip.family == PPP_IPV6 ? V6_HEADER : V4_HEADER) - TCP_HEADER;
+	if (had <= most)
+		return;
+	put_u16(mss, most);
+	mend_checksum(tcp, mss, had, most);
+}

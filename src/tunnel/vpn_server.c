@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tunnel/vpn_server.c -- a server's end of a call: who it is, and which address it gets. */
+#include "base/text.h"
+#include "tunnel/vpn_call.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+/* Whoever guesses passwords waits; the right one is never delayed. */
+enum { REFUSAL_MS = 1000 };
+
+/* Windows may put its domain before the name; a name with an @ stays whole (RFC 2759 4). */
+static const char *
+without_domain(const char *name)
+{
+	const char *slash = strrchr(name, '\\');
+
+	return slash != NULL ? slash + 1 : name;
+}
+
+static const struct vpn_user *
+find_user(const struct vpn_call *c, const char *name)
+{
+	const struct vpn_user *user = vpn_users_find(c->env.vpn->users, name);
+
+	return user != NULL ? user : vpn_users_find(c->env.vpn->users, without_domain(name));
+}
+
+static void
+ask(struct vpn_call *c, const struct ppp_question *question)
+{
+	const struct vpn_user *user = find_user(c, question->user);
+	char safe[TEXT_SAFE_MAX];
+	struct ppp_verdict verdict;
+
+	auth_check(question, user != NULL ? &user->secret : NULL, &verdict);
+	if (verdict.answer == PPP_GRANTED) {
+		(void)ppp_auth_verdict(c->ppp, question->number, &verdict, c->now);
+		explicit_bzero(&verdict, sizeof(verdict));
+		return;
+	}
+	log_warn(c->env.log, "VPN: the login of \"%s\" by %s failed",
+	    text_safe(question->user, strlen(question->user), safe, sizeof(safe)),
+	    auth_method_name(question->method));
+	c->refusal.waits = true;
+	c->refusal.number = question->number;
+	c->refusal.verdict = verdict;
+	c->refusal.due = c->now + REFUSAL_MS;
+}
+
+/* ---- addresses ---- */
+
+static bool
+is_reserved(const void *owner, uint32_t number)
+{
+	const struct vpn *v = owner;
+
+	return vpn_users_own(v->users, vpn_net_address(v->net, number));
+}
+
+static uint32_t
+lend(struct vpn_call *c)
+{
+	const struct vpn *v = c->env.vpn;
+	const struct vpn_user *user = find_user(c, c->user);
+	uint32_t number;
+
+	if (user == NULL || user->address.s_addr == 0)
+		return vpn_pool_take(vpn_net_pool(v->net), is_reserved, v);
+	number = vpn_net_number(v->net, user->address);
+	return vpn_pool_take_this(vpn_net_pool(v->net), number) ? number : 0;
+}
+
+static bool
+plan(struct vpn_call *c, struct ppp_network *network)
+{
+	const struct vpn *v = c->env.vpn;
+
+	/* Who logs in again, within its call, keeps what it has. */
+	if (c->number == 0 && (c->number = lend(c)) == 0) {
+		log_err(c->env.log, "VPN: no address is left for %s", c->user);
+		vpn_call_end(c, R_VPN_POOL, "no address is left");
+		return false;
+	}
+	network->family[PPP_IPV4] = true;
+	network->local = vpn_net_address(v->net, VPN_POOL_SERVER);
+	network->peer = vpn_net_address(v->net, c->number);
+	for (unsigned i = 0; i < v->conf->dns.n; i++)
+		network->dns[i] = v->conf->dns.v[i];
+	return true;
+}
+
+/* ---- the network ---- */
+
+static void
+enter(struct vpn_call *c)
+{
+	char safe[TEXT_SAFE_MAX], address[INET_ADDRSTRLEN] = "";
+
+	if (!vpn_net_join(c->env.vpn->net, c->env.worker, c->number, &c->guest)) {
+		c->entered = false;
+		c->lost = true;
+		return;
+	}
+	(void)inet_ntop(AF_INET, &c->network.peer, address, sizeof(address));
+	log_notice(c->env.log, "VPN: %s has %s on %s, by %s",
+	    text_safe(c->user, strlen(c->user), safe, sizeof(safe)), address,
+	    vpn_net_device(c->env.vpn->net), auth_method_name(c->method));
+}
+
+static void
+leave(struct vpn_call *c)
+{
+	if (c->entered)
+		vpn_net_leave(c->env.vpn->net, c->env.worker, c->number);
+	if (c->number != 0)
+		vpn_pool_give(vpn_net_pool(c->env.vpn->net), c->number);
+	c->number = 0;
+}
+
+static void
+write_packet(struct vpn_call *c, uint8_t *packet, size_t n)
+{
+	switch (vpn_net_write(c->env.vpn->net, c->env.worker, c->number, packet, n)) {
+	case VPN_FOREIGN:
+		if (c->counts.foreign++ == 0)
+			log_warn(c->env.log, "VPN: a packet with a source address that is not the "
+					     "client's was dropped; "
+					     "more of them are only counted");
+		break;
+	case VPN_TO_PEER:
+		c->counts.to_peers++;
+		break;
+	case VPN_MALFORMED:
+	case VPN_LINK_LOCAL:
+		c->counts.malformed++;
+		break;
+	case VPN_PASSED:
+		break;
+	}
+}
+
+const struct vpn_end vpn_server_end = { ask, plan, enter, leave, write_packet };
