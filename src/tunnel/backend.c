@@ -156,6 +156,7 @@ backend_new(const struct backend_conf *conf, enum balance failover, const struct
 
 	if (OBJ_NEW(b, BACKEND_MAGIC) == NULL)
 		return NULL;
+	b->checked = conf->health.kind != HEALTH_NONE;
 	b->remembers = conf->balance != BALANCE_UNSET;
 	b->balance = b->remembers ? (enum balance)conf->balance : failover;
 	if (add_members(b, targets, previous) && (b->balance != BALANCE_RR || make_rounds(b)))

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/option.h"
 #include "net/addr.h"
+#include "tunnel/health.h"
 
 #include <stdatomic.h>
 
@@ -23,6 +24,7 @@ enum balance {
 
 struct backend_conf {
 	int balance; /* enum balance */
+	struct health_conf health;
 };
 extern const struct option backend_options[];
 

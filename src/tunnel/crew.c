@@ -92,6 +92,9 @@ adopt(struct worker *w, struct plan *plan, struct gate **gates)
 	stapler_stop(&w->staplers);
 	for (unsigned i = 0; w->number == 0 && i < plan->service_count; i++)
 		stapler_start(&w->staplers, plan->services[i].near, w->loop, w->pool, w->resolver);
+	health_stop(&w->health);
+	for (unsigned i = 0; w->number == 0 && i < plan->service_count; i++)
+		health_start(&w->health, w, &plan->services[i]);
 	for (unsigned i = 0; old != NULL && i < old->service_count; i++)
 		resume_forget(w->resume, old->services[i].far);
 	plan_release(old);

@@ -31,7 +31,9 @@ struct pick {
 	struct dial_plan plan;
 	uint64_t seed;	    /* of draws among SRV records */
 	struct line *lines; /* in the order of the backend */
-	unsigned line;	    /* the one whose records are asked for */
+	unsigned line_count;
+	unsigned line; /* the one whose records are asked for */
+	bool blind;    /* to what is known of them */
 	struct choice *choices;
 	unsigned count, noted;	/* choices; of these, so many have been told of already */
 	struct target *targets; /* of the plan: as the choices, good ones first */
@@ -45,7 +47,7 @@ struct pick {
 static void
 count_for(struct pick *p, struct standing *s)
 {
-	if (p->backend->balance != BALANCE_LEASTCONN || p->counted == s)
+	if (p->blind || p->backend->balance != BALANCE_LEASTCONN || p->counted == s)
 		return;
 	atomic_fetch_add_explicit(&s->tunnels, 1, memory_order_relaxed);
 	pick_leave(p->counted);
@@ -71,31 +73,34 @@ pick_settle(struct pick *p)
 /* ---- the lines, in order ---- */
 
 static bool
+add_line(struct pick *p, struct member *m)
+{
+	struct line *l = &p->lines[p->line_count++];
+
+	l->member = m;
+	if (m->target->srv == NULL)
+		return true;
+	if ((l->query = calloc(1, sizeof(*l->query))) == NULL)
+		return false;
+	l->query->task = p->picker.task;
+	return true;
+}
+
+static bool
 add_lines(struct pick *p, const struct addr *source)
 {
 	struct backend *b = p->backend;
 	unsigned *order = calloc(b->count, sizeof(*order));
 	bool ok = order != NULL && backend_rank(b, source, order);
 
-	p->lines = calloc(b->count, sizeof(*p->lines));
-	ok &= p->lines != NULL;
-	for (unsigned i = 0; ok && i < b->count; i++) {
-		struct line *l = &p->lines[i];
-
-		l->member = &b->members[order[i]];
-		if (l->member->target->srv == NULL)
-			continue;
-		ok = (l->query = calloc(1, sizeof(*l->query))) != NULL;
-		if (ok)
-			l->query->task = p->picker.task;
-	}
+	for (unsigned i = 0; ok && i < b->count; i++)
+		ok = add_line(p, &b->members[order[i]]);
 	free(order);
 	return ok;
 }
 
-struct pick *
-pick_new(struct backend *b, const struct picker *picker, const struct dial_plan *base,
-    const struct addr *source)
+static struct pick *
+make(struct backend *b, const struct picker *picker, const struct dial_plan *base)
 {
 	struct pick *p;
 
@@ -104,8 +109,38 @@ pick_new(struct backend *b, const struct picker *picker, const struct dial_plan 
 	p->backend = b;
 	p->picker = *picker;
 	p->plan = *base;
+	if ((p->lines = calloc(b->count, sizeof(*p->lines))) != NULL)
+		return p;
+	pick_free(p);
+	return NULL;
+}
+
+struct pick *
+pick_new(struct backend *b, const struct picker *picker, const struct dial_plan *base,
+    const struct addr *source)
+{
+	struct pick *p = make(b, picker, base);
+
+	if (p == NULL)
+		return NULL;
 	p->seed = b->balance == BALANCE_SOURCE ? backend_source_seed(source) : backend_next_seed(b);
 	if (add_lines(p, source))
+		return p;
+	pick_free(p);
+	return NULL;
+}
+
+struct pick *
+pick_new_for(
+    struct backend *b, const struct picker *picker, const struct dial_plan *base, unsigned member)
+{
+	struct pick *p = make(b, picker, base);
+
+	if (p == NULL)
+		return NULL;
+	p->blind = true;
+	p->seed = backend_next_seed(b);
+	if (add_line(p, &b->members[member]))
 		return p;
 	pick_free(p);
 	return NULL;
@@ -118,7 +153,7 @@ pick_free(struct pick *p)
 		return;
 	CHECK_OBJ(p, PICK_MAGIC);
 	pick_leave(p->counted);
-	for (unsigned i = 0; p->lines != NULL && i < p->backend->count; i++) {
+	for (unsigned i = 0; i < p->line_count; i++) {
 		if (p->lines[i].query != NULL)
 			srv_cancel(p->lines[i].query);
 		free(p->lines[i].query);
@@ -136,7 +171,7 @@ pick_free(struct pick *p)
 static enum io
 ask(struct pick *p)
 {
-	for (; p->line < p->backend->count; p->line++) {
+	for (; p->line < p->line_count; p->line++) {
 		const struct line *l = &p->lines[p->line];
 
 		if (l->query == NULL || l->query->done)
@@ -208,6 +243,8 @@ add_records(struct pick *p, const struct line *l)
 static enum merit
 merit_of(const struct pick *p, const struct choice *c)
 {
+	if (p->blind)
+		return WELL;
 	if (p->backend->checked &&
 	    atomic_load_explicit(&c->member->standing->down, memory_order_relaxed))
 		return DOWN;
@@ -247,7 +284,7 @@ make_plan(struct pick *p)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < p->backend->count; i++)
+	for (unsigned i = 0; i < p->line_count; i++)
 		n += choices_of(p, &p->lines[i]);
 	if (n == 0) {
 		log_err(p->picker.log, "No remote host resolved");
@@ -258,7 +295,7 @@ make_plan(struct pick *p)
 	p->order = calloc(n, sizeof(struct choice *));
 	if (p->choices == NULL || p->targets == NULL || p->order == NULL)
 		return fail(p, R_NO_MEMORY);
-	for (unsigned i = 0; i < p->backend->count; i++) {
+	for (unsigned i = 0; i < p->line_count; i++) {
 		struct member *m = p->lines[i].member;
 
 		if (p->lines[i].query != NULL)

@@ -27,6 +27,9 @@ struct picker {
 /* `base`: all of a dial plan but the targets.  NULL without memory. */
 struct pick *pick_new(struct backend *, const struct picker *, const struct dial_plan *base,
     const struct addr *source);
+/* For a health check: one member alone, whatever is known of it. */
+struct pick *pick_new_for(
+    struct backend *, const struct picker *, const struct dial_plan *base, unsigned member);
 /* IO_OK: the plan is there; IO_AGAIN; IO_FAILED: no memory, or no target. */
 enum io pick_step(struct pick *) MUST_CHECK;
 enum reason pick_reason(const struct pick *);		/* after IO_FAILED */

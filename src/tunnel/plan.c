@@ -143,7 +143,8 @@ add_seats(struct service *s, const struct service *old, struct sink *sink)
 static bool
 needs_backend(const struct service_conf *conf)
 {
-	bool needs = conf->backend.balance != BALANCE_UNSET;
+	bool needs =
+	    conf->backend.balance != BALANCE_UNSET || conf->backend.health.kind != HEALTH_NONE;
 
 	for (unsigned i = 0; i < conf->connect.n; i++)
 		needs |= conf->connect.v[i].srv != NULL;
@@ -179,6 +180,7 @@ plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf,
 	s->redirect = ways_to(s, &conf->redirect);
 	limit_conf_check(&conf->limits, sink);
 	add_seats(s, old, sink);
+	health_conf_check(conf, sink);
 	add_backend(s, old, sink);
 	if (service_accepts_tls(conf))
 		s->near = tls_context_new(&conf->near, TLS_SERVER, conf->name, NULL,

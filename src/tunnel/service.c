@@ -743,6 +743,10 @@ const struct option_set service_sets[] = {
 	{ .title = "Several targets",
 	    .table = backend_options,
 	    .offset = offsetof(struct service_conf, backend) },
+	{ .title = "Health of targets",
+	    .table = health_options,
+	    .offset =
+		offsetof(struct service_conf, backend) + offsetof(struct backend_conf, health) },
 	{ .title = "Limits",
 	    .table = limit_options,
 	    .offset = offsetof(struct service_conf, limits) },

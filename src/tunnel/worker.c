@@ -79,6 +79,7 @@ worker_free(struct worker *w)
 	mailbox_free(w->mailbox);
 	exec_host_free(w->programs); /* the mailbox may have brought one more */
 	stapler_stop(&w->staplers);
+	health_stop(&w->health);
 	resolver_free(w->resolver);
 	srv_finder_free(w->srv);
 	grudges_free(w->grudges);

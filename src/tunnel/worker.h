@@ -61,6 +61,7 @@ struct worker {
 	struct srv_finder *srv;
 	struct grudges *grudges;
 	struct resume_cache *resume;
+	struct health *health;	  /* of the plan's targets; one worker asks */
 	struct stapler *staplers; /* of the plan; one worker has them */
 	struct mailbox *mailbox;
 	struct exec_host *programs;

@@ -330,6 +330,7 @@ class Backend:
             self.sock = socket.socket(family, socket.SOCK_STREAM)
             if receive_buffer:
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # for who comes back to this port
             self.sock.bind((host, port))
             self.port = self.sock.getsockname()[1]
             self.address = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
