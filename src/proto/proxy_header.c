@@ -211,10 +211,17 @@ is_told_anew(const struct proxy_facts *f, uint8_t type)
 	}
 }
 
+/* A reader of none must not begin at NULL. */
+static struct rd
+tlvs_of(const struct proxy_bytes *tlvs)
+{
+	return rd_of(tlvs->n > 0 ? tlvs->p : "", tlvs->n);
+}
+
 static void
 pass_on(struct out *o, const struct proxy_facts *f)
 {
-	struct rd r = rd_of(f->passed_on.p, f->passed_on.n);
+	struct rd r = tlvs_of(&f->passed_on);
 
 	while (rd_left(&r) > 0) {
 		uint8_t type = rd_u8(&r);
@@ -231,7 +238,7 @@ pass_on(struct out *o, const struct proxy_facts *f)
 bool
 proxy_header_has(const struct proxy_bytes *tlvs, uint8_t type)
 {
-	struct rd r = rd_of(tlvs->p, tlvs->n);
+	struct rd r = tlvs_of(tlvs);
 
 	while (rd_left(&r) > 0) {
 		bool found = rd_u8(&r) == type;

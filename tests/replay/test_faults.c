@@ -130,6 +130,22 @@ __wrap_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 	return __real_accept4(fd, sa, len, flags);
 }
 
+static const char *const confs[] = {
+	"[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n",
+	"[relay]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\nacceptTLS = no\n",
+	/* A responder that is never there: port 1 is the system's, and closed. */
+	("[guarded]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n"
+	 "CAfile = @/ca.pem\nverifyChain = yes\nOCSP = http://127.0.0.1:1/\nOCSPrequire = no\n"),
+	/* A header comes in, TLS is opened, what is inside is told apart, and a header goes out. */
+	("[port]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:1\ncert = @/server.pem\n"
+	 "proxyProtocolFrom = 0.0.0.0\n"
+	 "[front]\ndetect = port:tls/other\nconnect = 127.0.0.1:%u\nallowFrom = 192.0.2.0/24\n"
+	 "proxyProtocol = v2\nproxyProtocolTLVs = all\n"),
+};
+enum { SERVER, RELAY, GUARDED, FRONT };
+
+static const char header[] = "PROXY TCP4 192.0.2.7 198.51.100.1 1234 443\r\n";
+
 /* ---- one visit: handshake, question, answer, end ---- */
 
 /* Turn the worker; only its own calls are counted. */
@@ -159,9 +175,11 @@ visit(struct rig *r, bool tls)
 {
 	static const char question[] = "question", answer[] = "answer";
 	struct peer client = rig_client(r, tls), backend = { .fd = -1 };
-	char bytes[32];
+	char bytes[4096];
 	bool asked = false, answered = false, got = false;
 
+	if (r->plan->services[0].conf->front.proxy_from.n > 0)
+		(void)!write(client.fd, header, strlen(header)); /* unless it was refused */
 	for (int i = 0; i < 200 && !got && !all_ended(r); i++) {
 		turn(r);
 		if (backend.fd == -1)
@@ -187,15 +205,6 @@ visit(struct rig *r, bool tls)
 	assert_int_equal(pool_held(r->worker->pool), 0);
 	return got;
 }
-
-static const char *const confs[] = {
-	"[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n",
-	"[relay]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\nacceptTLS = no\n",
-	/* A responder that is never there: port 1 is the system's, and closed. */
-	("[guarded]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n"
-	 "CAfile = @/ca.pem\nverifyChain = yes\nOCSP = http://127.0.0.1:1/\nOCSPrequire = no\n"),
-};
-enum { SERVER, RELAY, GUARDED };
 
 static void
 test_allocations(void **state)
