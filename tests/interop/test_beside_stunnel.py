@@ -192,7 +192,6 @@ DEVIATIONS = [
 
     Line("", "6 Certificate verification disabled", "6 CERT: Certificate verification disabled", OLD),
     Line("", "6 (Client certificate not requested|No peer certificate received)", None, DETAIL),
-    Line("", "6 (No peer|Peer) temporary key.*", None, DETAIL),
     Line("", "6 (Session id: HEX|Decrypted ticket for an authenticated session: .*)", None, DETAIL),
     Line("", "6 Received trusted client CA list .*", None, DETAIL),
     Line("", "6 persistence: .* cached", None, "a session does not bring its client back to the same target"),
@@ -468,7 +467,8 @@ SAME_WORDS = {
     "a check without verification": f"{OUT}checkHost = x\n",
     "redirect of a client": f"{OUT}redirect = 1\n",
     "redirect without verification": f"[x]\n{PAIR}cert = {{cert}}\nredirect = 1\n",
-    "redirect beside smtp": f"[x]\n{PAIR}cert = {{cert}}\nCAfile = {{cert}}\nverify = 2\nprotocol = smtp\nredirect = 1\n",
+    "redirect beside smtp":
+        f"[x]\n{PAIR}cert = {{cert}}\nCAfile = {{cert}}\nverify = 2\nprotocol = smtp\nredirect = 1\n",
     "an empty range of versions": f"{OUT}sslVersionMin = TLSv1.3\nsslVersionMax = TLSv1.2\n",
     "curves": f"{OUT}curves = NOSUCH\n",
     "an unknown protocol": f"{OUT}protocol = nosuch\n",
