@@ -288,3 +288,19 @@ def test_a_file_of_pre_shared_keys_is_read_again(stage):
     keys.write_text("bob:" + "0b" * 16 + "\nalice:" + "0a" * 16 + "\n")
     server.reload()
     assert stage.scene.connect(client.port("plain")).send(b"ping").recv(4) == b"ping"
+
+
+def test_programs_run_in_the_jail_as_the_user(stage):
+    needed = subprocess.run(["ldd", "/usr/bin/id"], capture_output=True, text=True, check=True).stdout
+    for path in ["/usr/bin/id", *re.findall(r"(?:=> )?(/\S+) \(0x", needed)]:
+        copy = stage.jail / path.lstrip("/")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+        for folder in copy.relative_to(stage.jail).parents:
+            (stage.jail / folder).chmod(0o755)
+    daemon = stage.daemon(f"[tls]\naccept = 127.0.0.1:0\nexec = /usr/bin/id\ncert = {stage.pki.server.bundle}\n")
+    for _ in range(2):
+        with connect_tls(daemon.port("tls"), stage.pki.client_context()) as near:
+            user = stage.user
+            assert near.rest()[0].decode() == f"uid={user.pw_uid} gid={user.pw_gid} groups={user.pw_gid}\n"
+        daemon.reload()
