@@ -221,6 +221,7 @@ both_ends_know_the_same_network(void **state)
 	assert_memory_equal(k.end[CLIENT].net.local_id, k.end[SERVER].net.peer_id, 8);
 	assert_memory_equal(k.end[SERVER].net.local_id, k.end[CLIENT].net.peer_id, 8);
 	assert_memory_not_equal(k.end[SERVER].net.local_id, k.end[CLIENT].net.local_id, 8);
+	assert_true(k.end[SERVER].sent <= 10 && k.end[CLIENT].sent <= 10);
 	wire_close(&k);
 }
 
