@@ -308,3 +308,66 @@ def test_our_headers_are_understood(scene, pki, place, version):
             authority, unique = answer.split(" ", 2)[2].split(" ")
             assert authority == ("" if service == "client" else "localhost")
             daemon.wait_log("PROXY unique id: " + unique)
+
+
+# --- recipes
+
+
+def test_recipe_pass_through(machine, scene, pki):
+    names = ("www.example.com", "shop.example.com", "acme.test")
+    servers = {name: nginx_https(scene, pki.ca.issue(name, sans=[name], label=f"recipe-{name}"), f"at {name}")
+               for name in names[:1]}
+    shop, acme = scene.backend(), scene.backend()
+    plain = scene.keep(WebServer())
+    daemon = scene.daemon(machine.recipe(
+        "pass-through.conf", ("accept = 443", "accept = 127.0.0.1:0"),
+        ("10.0.0.10:443", f"127.0.0.1:{servers['www.example.com']}"), ("10.0.0.20:443", shop.address),
+        ("10.0.0.30:443", acme.address), ("127.0.0.1:8080", plain.address)))
+    port = daemon.port("port")
+    at = f"www.example.com:{port}"
+    assert curl("--cacert", pki.ca.path, "--resolve", f"{at}:127.0.0.1", f"https://{at}/") == "at www.example.com"
+    near = scene.tls(port, pki.client_context(), name="x.shop.example.com", handshake=False)
+    near.sock.sendall(near.hello())
+    header = proxy.read(scene.keep(shop.accept()))
+    assert header.source == near.address and header.tlvs[proxy.AUTHORITY] == b"x.shop.example.com"
+    context = pki.client_context()
+    context.set_alpn_protocols(["acme-tls/1"])
+    near = scene.tls(port, context, name="shop.example.com", handshake=False)
+    near.sock.sendall(near.hello())
+    assert scene.keep(acme.accept()).recv(1) == b"\x16"
+    near = scene.tls(port, pki.client_context(), name="status.example.com")
+    near.send(b"GET /echo/here HTTP/1.0\r\n\r\n")
+    assert near.rest()[0].endswith(b"/echo/here")
+
+
+def test_recipe_front_door(machine, scene, pki):
+    """What comes with ssh is enough here to be sure that it gets there; test_one_port_for_all logs in."""
+    ssh, mail = scene.backend(), scene.backend()
+    web = scene.keep(WebServer())
+    daemon = scene.daemon(machine.recipe(
+        "front-door.conf", ("accept = 443", "accept = 127.0.0.1:0"), ("127.0.0.1:8080", web.address),
+        ("10.0.0.20:443", mail.address), ("127.0.0.1:22", ssh.address), ("192.0.2.0/24", "127.0.0.1"),
+        ("-> 10.0.0.10:8000", f"-> {web.address}")))
+    port = daemon.port("port")
+    assert curl("--cacert", pki.ca.path, "-L", f"http://localhost:{port}/echo/a") == "/echo/a"
+    assert curl("--proxytunnel", "-x", f"https://localhost:{port}", "--proxy-cacert", pki.ca.path,
+                f"http://{web.address}/echo/b") == "/echo/b"
+    near = scene.connect(port).send(b"SSH-2.0-x\r\n")
+    assert scene.keep(ssh.accept()).recv(11) == b"SSH-2.0-x\r\n"
+    near.close()
+    near = scene.tls(port, pki.client_context(), name="mail.example.com", handshake=False)
+    hello = near.hello()
+    near.sock.sendall(hello)
+    assert scene.keep(mail.accept()).recv(len(hello)) == hello
+
+
+def test_recipe_behind_balancer(machine, scene, pki):
+    plain, _, _ = at_haproxy(scene, pki)
+    daemon = scene.daemon(machine.recipe(
+        "behind-balancer.conf", ("accept = 443", "accept = 127.0.0.1:0"), ("10.0.0.1, 10.0.0.2", "127.0.0.1"),
+        ("127.0.0.1:8080", f"127.0.0.1:{plain}")))
+    balancer = through_haproxy("send-proxy-v2")(scene, daemon.port("https"))
+    near = scene.tls(balancer, pki.client_context())
+    near.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    answer = near.rest()[0].decode()
+    assert f"127.0.0.1:{near.address[1]} 127.0.0.1:{balancer} localhost " in answer, answer
