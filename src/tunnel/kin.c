@@ -153,8 +153,10 @@ await_nobody(struct kin *k)
 {
 	struct loop *loop = k->elder->worker->loop;
 
-	if (k->watch.fd != -1)
+	if (k->watch.fd != -1) {
+		loop_unwatch(loop, &k->watch);
 		close(k->watch.fd);
+	}
 	k->watch.fd = -1;
 	loop_untimer(loop, &k->timer);
 	loop_cancel(loop, &k->task);
