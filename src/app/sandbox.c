@@ -31,11 +31,17 @@ static bool programs_allowed; /* ... but programs may be started */
 
 /* ---- what is configured ---- */
 
+static bool
+starts_programs(const struct service_conf *conf)
+{
+	return conf->exec.path != NULL || conf->vpn.up != NULL || conf->vpn.down != NULL;
+}
+
 static const char *
 service_with_program(const struct plan *plan)
 {
 	for (unsigned i = 0; i < plan->service_count; i++)
-		if (plan->services[i].conf->exec.path != NULL)
+		if (starts_programs(plan->services[i].conf))
 			return plan->services[i].conf->name;
 	return NULL;
 }

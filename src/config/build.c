@@ -73,10 +73,6 @@ check_network(struct config *c, struct service_conf *conf, struct sink *sink)
 		vpn_check_unused(&conf->vpn, sink);
 		return;
 	}
-	if (conf->client) {
-		sink_error(sink, "protocol", "sstp is for client = no only, for now");
-		return;
-	}
 	vpn_check(&conf->vpn, conf->client, sink);
 	if (!(conf->client ? service_connects_tls(conf) : service_accepts_tls(conf)))
 		sink_error(sink, "protocol",

@@ -238,6 +238,9 @@ ppp_is_down(void *owner, enum ppp_end end, const char *detail)
 
 	log_info(
 	    c->env.log, "PPP: %s%s%s", ppp_end_words(end), *detail != '\0' ? ": " : "", detail);
+	/* A server that hangs up before the call stands does not want us. */
+	if (end == PPP_END_PEER && c->env.vpn->client && !c->stood)
+		set_reason(c, R_VPN_REFUSED);
 	set_reason(c, ppp_reasons[end]);
 	leave_network(c);
 	sstp_disconnect(&c->sstp, c->now);
@@ -374,6 +377,8 @@ keep_time(struct vpn_call *c)
 		ppp_tick(c->ppp, c->now);
 	if (c->now >= sstp_deadline(&c->sstp))
 		sstp_tick(&c->sstp, c->now);
+	if (c->end->run != NULL)
+		c->end->run(c);
 	if (c->lost) {
 		c->lost = false;
 		vpn_call_end(c, R_VPN_DEVICE, "");

@@ -53,6 +53,7 @@ struct vpn_end {
 	bool (*plan)(struct vpn_call *, struct ppp_network *);
 	/* The call stands, and ->network is agreed on: packets of ->guest.open may pass. */
 	void (*enter)(struct vpn_call *);
+	void (*run)(struct vpn_call *);	  /* with the call's task; NULL: nothing to do */
 	void (*leave)(struct vpn_call *); /* also if it was never entered */
 	void (*write)(struct vpn_call *, uint8_t *packet, size_t n);
 };
@@ -82,8 +83,8 @@ struct vpn_call {
 		struct ppp_verdict verdict;
 	} refusal;
 	uint32_t number;       /* server: of the address; 0: none */
-	struct vpn_link *link; /* client */
-	size_t queued_most;
+	struct vpn_port port;  /* client: of its own device; ->watch.task NULL: not open */
+	struct vpn_link *link; /* what was set up for the call; NULL: nothing */
 };
 
 /* The end begins for this reason: PPP says goodbye, then SSTP does. */

@@ -115,6 +115,18 @@ parse_device(struct option_ctx *ctx, const struct option *o, void *field, const 
 	return option_text(ctx, o, field, value);
 }
 
+/* Fields: struct vpn_conf, default_route and routes. */
+static bool
+parse_routes(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	struct vpn_conf *conf = field;
+
+	if (strcasecmp(value, "default") != 0)
+		return netset_parse(ctx, o, &conf->routes, value);
+	conf->default_route = true;
+	return true;
+}
+
 #define AT(field) offsetof(struct vpn_conf, field)
 
 const struct option vpn_options[] = {
@@ -178,6 +190,52 @@ const struct option vpn_options[] = {
 	    .doc =
 		"The largest packet of the network device. With 1400, one packet fits into one "
 		"of the network outside. TCP connections through the VPN are told to keep to it." },
+	{ .name = "vpnUsername",
+	    .parse = option_text,
+	    .offset = AT(username),
+	    .scope = OPTION_SERVICE,
+	    .arg = "USER",
+	    .doc = "Client: the name to log in with." },
+	{ .name = "vpnPassword",
+	    .parse = option_text,
+	    .offset = AT(password),
+	    .scope = OPTION_SERVICE,
+	    .secret = true,
+	    .arg = "PASSWORD",
+	    .doc = "Client: the password to log in with; vpnPasswordFile keeps it out of this "
+		   "file." },
+	{ .name = "vpnPasswordFile",
+	    .parse = option_text,
+	    .offset = AT(password_path),
+	    .scope = OPTION_SERVICE,
+	    .reads = OPTION_READS_FILE,
+	    .arg = "FILE",
+	    .doc = "Client: a file whose first line is the password. It must not be readable for "
+		   "everybody." },
+	{ .name = "vpnRoutes",
+	    .parse = parse_routes,
+	    .offset = 0,
+	    .scope = OPTION_SERVICE,
+	    .arg = "default | NETWORK[,NETWORK...]",
+	    .doc = "Client: what is reached through the VPN, beside its server: everything, or "
+		   "these networks. Nothing that the server says adds to that. The route to the "
+		   "server itself stays as it was." },
+	{ .name = "vpnUp",
+	    .parse = option_text,
+	    .offset = AT(up),
+	    .scope = OPTION_SERVICE,
+	    .arg = "PROGRAM",
+	    .doc =
+		"A program to run when a call stands. It finds VPN_DEVICE, VPN_ADDRESS, VPN_PEER, "
+		"VPN_DNS (addresses with blanks between them), VPN_USER and VPN_SERVICE in its "
+		"environment; on a client it is the place to tell the system's resolver of the "
+		"DNS servers." },
+	{ .name = "vpnDown",
+	    .parse = option_text,
+	    .offset = AT(down),
+	    .scope = OPTION_SERVICE,
+	    .arg = "PROGRAM",
+	    .doc = "A program to run when a call that stood is over, with the same environment." },
 	{ .name = NULL },
 };
 

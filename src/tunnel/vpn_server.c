@@ -2,6 +2,7 @@
 /* tunnel/vpn_server.c -- a server's end of a call: who it is, and which address it gets. */
 #include "base/text.h"
 #include "tunnel/vpn_call.h"
+#include "tunnel/vpn_link.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -92,6 +93,22 @@ plan(struct vpn_call *c, struct ppp_network *network)
 
 /* ---- the network ---- */
 
+/* The programs of the configuration are told. */
+static void
+tell(struct vpn_call *c)
+{
+	const struct vpn *v = c->env.vpn;
+	struct vpn_link_facts facts = { .conf = v->conf,
+		.service = v->service,
+		.user = c->user,
+		.device = vpn_net_device(v->net),
+		.local = c->network.local,
+		.peer = c->network.peer };
+
+	if (v->conf->up != NULL || v->conf->down != NULL)
+		c->link = vpn_link_begin(&facts, c->env.worker, c->env.log, c->env.task);
+}
+
 static void
 enter(struct vpn_call *c)
 {
@@ -106,6 +123,7 @@ enter(struct vpn_call *c)
 	log_notice(c->env.log, "VPN: %s has %s on %s, by %s",
 	    text_safe(c->user, strlen(c->user), safe, sizeof(safe)), address,
 	    vpn_net_device(c->env.vpn->net), auth_method_name(c->method));
+	tell(c);
 }
 
 static void
@@ -116,6 +134,8 @@ leave(struct vpn_call *c)
 	if (c->number != 0)
 		vpn_pool_give(vpn_net_pool(c->env.vpn->net), c->number);
 	c->number = 0;
+	vpn_link_end(c->link);
+	c->link = NULL;
 }
 
 static void
@@ -140,4 +160,4 @@ write_packet(struct vpn_call *c, uint8_t *packet, size_t n)
 	}
 }
 
-const struct vpn_end vpn_server_end = { ask, plan, enter, leave, write_packet };
+const struct vpn_end vpn_server_end = { ask, plan, enter, NULL, leave, write_packet };
