@@ -5,6 +5,7 @@
 #include "config/detects.h"
 #include "config/endpoints.h"
 #include "config/front.h"
+#include "config/hops.h"
 #include "config/proxies.h"
 #include "config/vhost.h"
 
@@ -203,9 +204,11 @@ config_build(struct config *c, const struct plan *previous, struct files *files)
 {
 	/* Without a section, the global part is a service, and its client is standard input. */
 	bool inetd = c->section_count == 0;
-	struct plan *plan = plan_new(inetd ? 1 : c->section_count);
+	struct plan *plan;
 	unsigned i = 0;
 
+	hops_expand(c);
+	plan = plan_new(inetd ? 1 : c->section_count);
 	if (plan == NULL) {
 		config_complain(c, NULL, true, NULL, "out of memory");
 		return NULL;
@@ -221,7 +224,8 @@ config_build(struct config *c, const struct plan *previous, struct files *files)
 			&s->conf->sock.on_listener, &s->conf->sock.on_accepted))
 			sink_error(&sink.sink, "socket", "out of memory");
 		s->conf->proto.aimed = s->conf->connect.n > 0;
-		endpoints_check(s->conf, inetd, &sink.sink);
+		if (!s->conf->hop)
+			endpoints_check(s->conf, inetd, &sink.sink);
 		front_check(s->conf, &sink.sink);
 		proto_check(&s->conf->proto, s->conf->client,
 		    s->conf->client ? service_connects_tls(s->conf) : service_accepts_tls(s->conf),
@@ -242,6 +246,7 @@ config_build(struct config *c, const struct plan *previous, struct files *files)
 		vhost_attach(c, s, plan, i, &sink.sink);
 		detects_attach(c, s, plan, i, &sink.sink);
 	}
+	plan_join_hops(plan);
 	vhost_check(c, plan);
 	detects_check(c, plan);
 	if (c->errors > 0) {

@@ -3,7 +3,8 @@
  * proto/http_connect.c -- the method CONNECT (RFC 9110 9.3.6): through a proxy; http_proxy.c is
  * one.
  *
- * TLS begins behind the proxy's consent, with the server that it leads to.
+ * TLS begins behind the proxy's consent, with the server that it leads to.  In proxyVia the far
+ * side is the proxy, and what begins behind its consent is for others to say.
  */
 #include "base/text.h"
 #include "proto/http_head.h"
@@ -302,6 +303,9 @@ const struct proto http_connect = {
 	    .needs_host = true,
 	    .host_is_peer = true,
 	    .authentications = authentications,
+	    .state_size = sizeof(struct connect_state),
+	    .check = check_client },
+	.inside = { .script[PROTO_LATE] = client_clear,
 	    .state_size = sizeof(struct connect_state),
 	    .check = check_client },
 	.server = { .script[PROTO_REQUEST] = http_proxy_request,

@@ -219,6 +219,8 @@ proto_role(const struct proto_conf *conf, bool client)
 	if (conf->proto == NULL)
 		return NULL;
 	role = client ? &conf->proto->client : &conf->proto->server;
+	if (client && conf->inside && supported(&conf->proto->inside))
+		role = &conf->proto->inside;
 	if (!client && conf->aimed && supported(&conf->proto->aimed))
 		role = &conf->proto->aimed;
 	return supported(role) ? role : NULL;

@@ -33,9 +33,10 @@ struct proto_conf {
 	const char *username, *password, *domain, *authentication;
 	struct strv headers;
 	uint16_t first_port, last_port; /* of connections beside the tunnel; 0: any */
-	const char *users; /* file: who may log in here; NULL: nobody */
-	bool xclient;	   /* smtp as a server: tell the target who the client is */
-	bool aimed;	   /* connect is set: where a server's clients go is known */
+	const char *users;		/* file: who may log in here; NULL: nobody */
+	bool xclient;			/* smtp as a server: tell the target who the client is */
+	bool inside; /* client: it asks for host in the far side's TLS, if that has any */
+	bool aimed;  /* connect is set: where a server's clients go is known */
 };
 extern const struct option proto_options[];
 
@@ -181,7 +182,8 @@ struct proto_role {
 struct proto {
 	const char *name;
 	struct proto_role server, client;
-	struct proto_role aimed; /* server whose section has connect; all zero: as any other */
+	struct proto_role inside; /* client in proxyVia; all zero: as any other */
+	struct proto_role aimed;  /* server whose section has connect; all zero: as any other */
 };
 
 #define PROTO(object) extern const struct proto object;

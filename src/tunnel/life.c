@@ -386,10 +386,11 @@ life_end(struct session *s, enum reason reason)
 	flow_clear(&s->up, w->pool);
 	flow_clear(&s->down, w->pool);
 	stream_close(&s->far, far_reset);
+	via_free(s->via, far_reset);
 	stream_close(&s->near, near_reset);
 	loop_cancel(w->loop, &s->task);
 	if (s->ended != NULL)
-		s->ended(s->owner); /* which belongs to the plan */
+		s->ended(s->owner, reason); /* which belongs to the plan, or to the tunnel before */
 	seat_leave(&s->seat);
 	plan_release(s->service->plan);
 	OBJ_FREE(s);
@@ -452,6 +453,10 @@ life_run(void *session)
 	/* Once it stands, or is a call, time is the step's. */
 	if (s->relayed == 0 && s->call == NULL && s->timer.fired) {
 		setup_timeout(s);
+		return;
+	}
+	if (s->via != NULL && via_fault(s->via) != R_NONE) {
+		life_end(s, via_fault(s->via));
 		return;
 	}
 	while (steps[s->step].run(s) == MORE)

@@ -17,6 +17,7 @@
 #include "tunnel/route.h"
 #include "tunnel/session.h"
 #include "tunnel/talk.h"
+#include "tunnel/via.h"
 #include "tunnel/vpn_call.h"
 
 enum { SESSION_MAGIC = 0x4d02f7b6 };
@@ -78,14 +79,15 @@ struct session {
 	const struct service *admitted; /* the service that let the client in */
 	struct heard *heard;		/* of the PROXY header; NULL: none came */
 	char *asked_for;		/* passed on: the name in the ClientHello, or NULL */
+	struct via *via;		/* through which the target is reached; NULL: straight */
 	struct route *route;		/* transparent: as the dial */
 	struct vpn_call *call;		/* in STEP_VPN */
 	struct exec_start *program;	/* in STEP_LAUNCH and STEP_EXEC */
 	struct log_ctx log;
 	struct addr peer;
-	struct peer_id *cert;	    /* what the client's certificate says, once somebody asked */
-	struct identity who;	    /* ... and all that is known of it, from then on */
-	void (*ended)(void *owner); /* NULL: nobody asked to be told */
+	struct peer_id *cert; /* what the client's certificate says, once somebody asked */
+	struct identity who;  /* ... and all that is known of it, from then on */
+	void (*ended)(void *owner, enum reason); /* NULL: nobody asked to be told */
 	void *owner;
 	int64_t started, secured, connected, relayed; /* ms; 0: not yet */
 	int64_t spin_since;

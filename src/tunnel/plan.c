@@ -201,6 +201,16 @@ plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf,
 	return sink->errors == errors;
 }
 
+void
+plan_join_hops(struct plan *p)
+{
+	for (unsigned i = 0; i < p->service_count; i++)
+		for (unsigned k = 0; k < p->service_count; k++)
+			if (p->services[k].conf != NULL &&
+			    p->services[i].conf->via == p->services[k].conf)
+				p->services[i].via = &p->services[k];
+}
+
 bool
 plan_narrow_host(struct plan *p, unsigned primary, const struct alpn *names, unsigned i)
 {

@@ -33,6 +33,7 @@ struct service {
 	char **environment;	 /* for exec, as it was when the plan was made; NULL without exec */
 	struct hosts *hosts;	 /* who else serves clients of this port, by name; or NULL */
 	struct detect *detect;	 /* ... by what they begin with; or NULL */
+	struct service *via;	 /* through which the target is reached; NULL: straight */
 	struct starter starter;	 /* no client comes in: how it starts itself */
 	struct vpn *vpn;	 /* protocol = sstp */
 	struct backend *backend; /* NULL: `dial` is all there is to know */
@@ -64,6 +65,8 @@ struct plan *plan_new(unsigned services);
 /* Make plan->services[i].  Faults go to the sink.  `previous`: the plan in force, or NULL. */
 bool plan_add_service(struct plan *, unsigned i, const struct service_conf *,
     const struct plan *previous, struct files *, struct sink *) MUST_CHECK;
+/* When all are made: find the services that others go through. */
+void plan_join_hops(struct plan *);
 /*
  * Give clients of plan->services[primary] that ask for a name of `pattern` to services[i].  False:
  * no memory.

@@ -12,6 +12,7 @@
 #include "tls/conf.h"
 #include "tunnel/backend.h"
 #include "tunnel/front_conf.h"
+#include "tunnel/hops.h"
 #include "tunnel/limit_conf.h"
 #include "tunnel/rules.h"
 #include "tunnel/vpn_conf.h"
@@ -55,6 +56,9 @@ struct service_conf {
 	bool inner_sni;	    /* TLS in the tunnel must be with the host that was asked for */
 	int total_ms;	    /* 0: as long as it likes */
 	struct rules rules; /* whom a client may reach that names its target */
+	struct hops hops;   /* the proxies on the way to connect */
+	const struct service_conf *via; /* the service for the last of them; NULL: there is none */
+	bool hop;			/* this is such a service, and in no file */
 	struct backend_conf backend;
 	struct limit_conf limits;
 	struct front_conf front;

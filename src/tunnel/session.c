@@ -95,7 +95,7 @@ session_start(struct worker *w, const struct client *c)
 
 bool
 session_start_program(struct worker *w, struct service *service, const struct log_ctx *log,
-    void (*ended)(void *owner), void *owner)
+    void (*ended)(void *owner, enum reason), void *owner)
 {
 	struct session *s = session_new(w, service);
 
@@ -106,6 +106,32 @@ session_start_program(struct worker *w, struct service *service, const struct lo
 	s->owner = owner;
 	begin(s);
 	return true;
+}
+
+struct session *
+session_start_hop(struct worker *w, struct service *service, const struct log_ctx *log, int fd,
+    void (*ended)(void *owner, enum reason), void *owner)
+{
+	struct session *s = session_new(w, service);
+
+	if (s == NULL)
+		return NULL;
+	s->log = *log;
+	s->log.level = life_setup_level(s);
+	if (!stream_open(&s->near, w->loop, w->pool, &s->log, fd, &s->task)) {
+		OBJ_FREE(s);
+		return NULL;
+	}
+	s->ended = ended;
+	s->owner = owner;
+	begin(s);
+	return s;
+}
+
+void
+session_forget(struct session *s)
+{
+	s->ended = NULL;
 }
 
 void

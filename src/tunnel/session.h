@@ -30,7 +30,16 @@ void session_start(struct worker *, const struct client *);
  * `ended` is called when it is over, unless there is no memory for it to begin: false.
  */
 bool session_start_program(struct worker *, struct service *, const struct log_ctx *log,
-    void (*ended)(void *owner), void *owner) MUST_CHECK;
+    void (*ended)(void *owner, enum reason), void *owner) MUST_CHECK;
+
+/*
+ * Begin a tunnel whose near side is `fd`, which is its own then; `ended` as above.  NULL: no
+ * memory, and `fd` is still the caller's.
+ */
+struct session *session_start_hop(struct worker *, struct service *, const struct log_ctx *log,
+    int fd, void (*ended)(void *owner, enum reason), void *owner) MUST_CHECK;
+/* Nobody wants to be told of its end any more. */
+void session_forget(struct session *);
 
 /* End it from outside (shutdown). */
 void session_abort(struct session *, enum reason);

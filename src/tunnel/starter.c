@@ -45,8 +45,9 @@ rest(struct starter *t)
 }
 
 static void
-on_ended(void *arg)
+on_ended(void *arg, enum reason reason)
 {
+	(void)reason;
 	rest(arg);
 }
 

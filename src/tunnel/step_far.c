@@ -151,11 +151,23 @@ wants_kin(const struct session *s)
 	       !s->redirected;
 }
 
+/* The target is behind proxies.  That it was reached is for those to say: they end otherwise. */
+static enum next
+connect_via(struct session *s)
+{
+	if ((s->via = via_new(s->worker, s->service->via, &s->log, &s->far, &s->task)) == NULL)
+		return life_finish(s, R_NO_MEMORY);
+	s->connected = loop_now(s->worker->loop);
+	return life_go_on(s);
+}
+
 enum next
 step_far_connect(struct session *s)
 {
 	enum reason why;
 
+	if (s->service->via != NULL && !s->redirected && s->sibling == NULL)
+		return connect_via(s);
 	if (s->service->conf->transparent != TRANSPARENT_NONE && s->route == NULL &&
 	    (s->route = route_new(
 		 s->service, targets_of(s), s->near.watch.fd, &s->peer, &s->log, &why)) == NULL)
