@@ -212,11 +212,76 @@ spread_key(const uint8_t seven[7])
 
 /* ---- what Windows made of them ---- */
 
+enum { PASSWORD_MAX = 256 }; /* characters */
+
+/*
+ * One character of UTF-8 (RFC 3629 4) from *at on; 0: the text is at its end, or is no UTF-8. Forms
+ * that are too long, surrogates and what is beyond Unicode are none.
+ */
+static uint32_t
+next_character(const char **at)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	const uint8_t *p = (const uint8_t *)*at;
+	size_t n = p[0] < 0x80	 ? 1
+		   : p[0] < 0xc0 ? 0
+		   : p[0] < 0xe0 ? 2
+		   : p[0] < 0xf0 ? 3
+		   : p[0] < 0xf8 ? 4
+				 : 0;
+	uint32_t v = n < 2 ? p[0] : p[0] & (0x7fu >> n);
+
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		v = v << 6 | (p[i] & 0x3f);
+	}
+	if (n == 0 || v < least[n] || v > 0x10ffff || (v >= 0xd800 && v < 0xe000))
+		return 0;
+	*at += n;
+	return v;
+}
+
+static void
+put_unit(uint8_t *to, uint32_t unit)
+{
+	to[0] = (uint8_t)unit;
+	to[1] = (uint8_t)(unit >> 8);
+}
+
+void
+nt_auth_hash_utf8(const char *password, uint8_t out[NT_AUTH_HASH])
+{
+	uint8_t wide[4 * PASSWORD_MAX];
+	const char *at = password;
+	size_t n = 0, characters = 0;
+
+	while (characters < PASSWORD_MAX && *at != '\0') {
+		uint32_t v = next_character(&at);
+
+		if (v == 0) {
+			nt_auth_hash(password, out);
+			explicit_bzero(wide, sizeof(wide));
+			return;
+		}
+		characters++;
+		if (v >= 0x10000) {
+			put_unit(wide + n, 0xd800 + ((v - 0x10000) >> 10));
+			n += 2;
+			v = 0xdc00 + (v & 0x3ff);
+		}
+		put_unit(wide + n, v);
+		n += 2;
+	}
+	nt_auth_md4(wide, n, out);
+	explicit_bzero(wide, sizeof(wide));
+}
+
 void
 nt_auth_hash(const char *password, uint8_t out[NT_AUTH_HASH])
 {
-	uint8_t wide[2 * 256] = { 0 };
-	size_t n = strnlen(password, 256);
+	uint8_t wide[2 * PASSWORD_MAX] = { 0 };
+	size_t n = strnlen(password, PASSWORD_MAX);
 
 	for (size_t i = 0; i < n; i++)
 		wide[2 * i] = (uint8_t)password[i];

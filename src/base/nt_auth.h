@@ -3,7 +3,7 @@
  * base/nt_auth.h -- Windows' challenge and response of old: NTLM and MS-CHAPv2 have it in common.
  *
  * MD4 and DES are broken, and these protocols want nothing else.  OpenSSL 3 has them in its legacy
- * provider only, which TLS shall not see; so they stand here, for these three functions.
+ * provider only, which TLS shall not see; so they stand here, for these functions.
  */
 #ifndef GINNEL_BASE_NT_AUTH_H
 #define GINNEL_BASE_NT_AUTH_H
@@ -21,6 +21,12 @@ void nt_auth_md4(const void *bytes, size_t n, uint8_t out[NT_AUTH_HASH]);
  * bytes are taken for Latin-1, and those behind the 256th are ignored.
  */
 void nt_auth_hash(const char *password, uint8_t out[NT_AUTH_HASH]);
+
+/*
+ * The same of a password in UTF-8, of which as many characters count; if it is none, its bytes are
+ * taken for Latin-1.
+ */
+void nt_auth_hash_utf8(const char *password, uint8_t out[NT_AUTH_HASH]);
 
 /* DESL (MS-NLMP 6), ChallengeResponse (RFC 2759 8.5): the challenge under three keys of the hash.
  */

@@ -58,7 +58,7 @@ nt_hash(const struct ppp_secret *secret, uint8_t out[NT_AUTH_HASH])
 	if (secret->hash != NULL)
 		memcpy(out, secret->hash, NT_AUTH_HASH);
 	else
-		nt_auth_hash(secret->clear, out);
+		nt_auth_hash_utf8(secret->clear, out);
 }
 
 /* The password came in clear.  Texts of any length are compared by their hashes. */
@@ -81,7 +81,7 @@ check_pap(
 		     digest_equal(a, b, DIGEST_SHA256_SIZE);
 	} else if (ok) {
 		memcpy(given, q->secret, q->secret_size);
-		nt_auth_hash(given, got);
+		nt_auth_hash_utf8(given, got);
 		nt_hash(secret, want);
 		ok = digest_equal(got, want, sizeof(want));
 	}

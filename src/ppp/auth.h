@@ -81,7 +81,8 @@ struct ppp_verdict {
 
 /* What a file knows of a user. */
 struct ppp_secret {
-	const char *clear;   /* the password, at most PPP_SECRET_MAX bytes; NULL: only the hash */
+	const char
+	    *clear; /* the password in UTF-8, at most PPP_SECRET_MAX bytes; NULL: only the hash */
 	const uint8_t *hash; /* NtPasswordHash, 16 bytes; NULL: only the password */
 };
 

@@ -54,7 +54,7 @@ chap_mschap_respond(
 	*out = (struct mschap_response){ .flags = 0 };
 	if (!link_random(ppp, out->peer_challenge, sizeof(out->peer_challenge)))
 		return false;
-	nt_auth_hash(ppp->conf.password, hash);
+	nt_auth_hash_utf8(ppp->conf.password, hash);
 	ok = mschap_answer(challenge, out->peer_challenge, ppp->login.user, hash, out->nt_response);
 	explicit_bzero(hash, sizeof(hash));
 	if (!ok)
@@ -70,7 +70,7 @@ chap_mschap_proved(struct ppp *ppp, const uint8_t challenge[PPP_CHALLENGE],
 	char want[MSCHAP_PROOF + 1];
 	bool ok;
 
-	nt_auth_hash(ppp->conf.password, hash);
+	nt_auth_hash_utf8(ppp->conf.password, hash);
 	ok = n >= MSCHAP_PROOF && mschap_prove(challenge, response, ppp->login.user, hash, want) &&
 	     digest_equal(text, want, MSCHAP_PROOF) &&
 	     mschap_keys(hash, response->nt_response, ppp->login.key);

@@ -7,21 +7,20 @@
 enum { ADDRESS = 4 }; /* bytes of each value */
 
 /*
- * The options that we know, each an address in struct ppp_network.  A server has in `given` what a
- * client gets that asks for it; a client asks for `given`, with zeros for "any", and finds there
- * what it got.
+ * The options that we know, each an address in struct ppp_network: at a server what a client gets
+ * that asks for it; at a client what it asks for, zeros for "any", and then what it got.
  */
 static const struct known {
-	uint8_t type;
 	size_t server, client; /* places in struct ppp_network */
-	bool asked;	       /* by a client of ours */
+	uint8_t type;
+	bool asked; /* by a client of ours */
 } known[] = {
-	{ 3, offsetof(struct ppp_network, peer), offsetof(struct ppp_network, local), true },
-	{ 129, offsetof(struct ppp_network, dns[0]), offsetof(struct ppp_network, dns[0]), true },
-	{ 130, offsetof(struct ppp_network, nbns[0]), offsetof(struct ppp_network, nbns[0]),
+	{ offsetof(struct ppp_network, peer), offsetof(struct ppp_network, local), 3, true },
+	{ offsetof(struct ppp_network, dns[0]), offsetof(struct ppp_network, dns[0]), 129, true },
+	{ offsetof(struct ppp_network, nbns[0]), offsetof(struct ppp_network, nbns[0]), 130,
 	    false },
-	{ 131, offsetof(struct ppp_network, dns[1]), offsetof(struct ppp_network, dns[1]), true },
-	{ 132, offsetof(struct ppp_network, nbns[1]), offsetof(struct ppp_network, nbns[1]),
+	{ offsetof(struct ppp_network, dns[1]), offsetof(struct ppp_network, dns[1]), 131, true },
+	{ offsetof(struct ppp_network, nbns[1]), offsetof(struct ppp_network, nbns[1]), 132,
 	    false },
 };
 #define OWN_ADDRESS (&known[0])

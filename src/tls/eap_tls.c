@@ -157,10 +157,11 @@ eap_tls_key(struct eap_tls *e, uint8_t *out, size_t n)
 	static const char label[] = "EXPORTER_EAP_TLS_Key_Material";
 	static const uint8_t type = TYPE;
 	uint8_t material[KEY_MATERIAL];
-	bool is_13 = SSL_version(e->ssl) >= TLS1_3_VERSION, ok;
+	bool is_13, ok;
 
 	CHECK_OBJ(e, EAP_TLS_MAGIC);
 	MUST(n <= MSK);
+	is_13 = SSL_version(e->ssl) >= TLS1_3_VERSION;
 	ok = is_13 ? SSL_export_keying_material(e->ssl, material, sizeof(material), label,
 			 sizeof(label) - 1, &type, 1, 1) == 1
 		   : SSL_export_keying_material(e->ssl, material, sizeof(material), old_label,
@@ -239,13 +240,13 @@ common_name(X509 *cert, char *out, size_t size)
 bool
 eap_tls_name(struct eap_tls *e, char *out, size_t size)
 {
-	X509 *cert = SSL_get0_peer_certificate(e->ssl);
 	const ASN1_STRING *text;
 	GENERAL_NAMES *names;
+	X509 *cert;
 	bool ok;
 
 	CHECK_OBJ(e, EAP_TLS_MAGIC);
-	if (cert == NULL)
+	if ((cert = SSL_get0_peer_certificate(e->ssl)) == NULL)
 		return false;
 	names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
 	if ((text = alternative(names, principal_of)) == NULL)

@@ -97,6 +97,50 @@ a_long_password_is_cut(void **state)
 	assert_memory_not_equal(one, other, sizeof(one));
 }
 
+/* Each beside the UTF-16LE that it stands for. */
+static void
+a_password_in_utf_8_is_read_as_such(void **state)
+{
+	static const struct {
+		const char *utf8, *utf16;
+		size_t n;
+	} table[] = {
+		{ "clientPass", "c\0l\0i\0e\0n\0t\0P\0a\0s\0s\0", 20 },
+		{ "", "", 0 },
+		{ "\xc3\xa4", "\xe4\0", 2 },
+		{ "\xe2\x82\xac", "\xac\x20", 2 },
+		{ "\xf0\x9f\x94\x91x",
+		    "\x3d\xd8\x11\xdd"
+		    "x\0",
+		    6 },
+		/* Not UTF-8, so Latin-1: a lone byte, one cut short, one too long, a surrogate, and
+		   what is beyond Unicode. */
+		{ "\xe4", "\xe4\0", 2 },
+		{ "\xc3", "\xc3\0", 2 },
+		{ "\xc0\x80", "\xc0\0\x80\0", 4 },
+		{ "\xed\xa0\x80", "\xed\0\xa0\0\x80\0", 6 },
+		{ "\xf4\x90\x80\x80", "\xf4\0\x90\0\x80\0\x80\0", 8 },
+		{ "\xff", "\xff\0", 2 },
+	};
+	uint8_t got[NT_AUTH_HASH], want[NT_AUTH_HASH];
+	char text[4 * 300 + 1];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(table); i++) {
+		nt_auth_hash_utf8(table[i].utf8, got);
+		nt_auth_md4(table[i].utf16, table[i].n, want);
+		assert_memory_equal(got, want, sizeof(got));
+	}
+	/* 300 characters of four bytes are 256. */
+	for (size_t i = 0; i < 300; i++)
+		memcpy(text + 4 * i, "\xf0\x9f\x94\x91", 4);
+	text[sizeof(text) - 1] = '\0';
+	nt_auth_hash_utf8(text, got);
+	text[4 * 256] = '\0';
+	nt_auth_hash_utf8(text, want);
+	assert_memory_equal(got, want, sizeof(got));
+}
+
 int
 main(void)
 {
@@ -105,6 +149,7 @@ main(void)
 		cmocka_unit_test(the_response_is_that_of_ms_nlmp),
 		cmocka_unit_test(the_response_is_that_of_rfc_2759),
 		cmocka_unit_test(a_long_password_is_cut),
+		cmocka_unit_test(a_password_in_utf_8_is_read_as_such),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
