@@ -104,18 +104,17 @@ turn_round(struct lookup *l, unsigned turn)
 	}
 }
 
+/* An answer that was waited for holds: to ask again for a fresher one would never end. */
 static enum io
 look_up(struct dial *d)
 {
 	const struct target *t = &d->plan->targets[d->target];
 
 	if (!known_addresses(t, &d->lookup)) {
-		enum io got =
-		    resolve(d->resolver, &d->lookup, t->host, t->port, d->plan->fresh_names);
-
-		if (got == IO_AGAIN)
+		if (!d->lookup.done && resolve(d->resolver, &d->lookup, t->host, t->port,
+					   d->plan->fresh_names) == IO_AGAIN)
 			return IO_AGAIN;
-		if (got == IO_FAILED)
+		if (d->lookup.count == 0)
 			log_err(d->log, "Error resolving \"%s\": %s", t->host,
 			    d->lookup.error != NULL ? d->lookup.error : "out of memory");
 	}
@@ -135,7 +134,7 @@ next_target(struct dial *d)
 	d->left--;
 	d->target = (d->target + 1) % d->plan->count;
 	d->lookup.count = 0;
-	d->looked_up = false;
+	d->lookup.done = d->looked_up = false;
 	return true;
 }
 

@@ -68,6 +68,16 @@ def test_the_last_good_answer_is_used_when_the_name_service_fails(scene, names):
     assert visit(scene, daemon) == b"1"
 
 
+@pytest.mark.sanitize
+def test_delay_asks_once_for_each_connection(scene, names):
+    one, _ = two_hosts(scene)
+    names.records["host.test", A] = ["127.0.0.1"]
+    daemon = service(scene, names, f"host.test:{one.port}", "delay = yes")
+    for visits in 1, 2, 3:
+        assert visit(scene, daemon) == b"1"
+        assert names.asked.count(("host.test", A)) == visits
+
+
 # --- SRV records
 
 SERVICE = "_echo._tcp.example.test"
