@@ -141,6 +141,16 @@ set_timer(struct race *r)
 		loop_timer(r->terms.loop, &r->timer, soonest > now ? soonest - now : 0);
 }
 
+/* Who has not won has nothing more to wait for. */
+static void
+stop(struct race *r)
+{
+	loop_untimer(r->terms.loop, &r->timer);
+	for (unsigned i = 0; i < r->n; i++)
+		if (stream_is_open(&r->runners[i].stream))
+			stream_close(&r->runners[i].stream, false);
+}
+
 enum io
 race_step(struct race *r, struct stream *out, const struct addr **winner)
 {
@@ -156,6 +166,7 @@ race_step(struct race *r, struct stream *out, const struct addr **winner)
 		got = stream_connected(&who->stream);
 		if (got == IO_OK && hand_over(r, who, out)) {
 			*winner = who->to;
+			stop(r);
 			return IO_OK;
 		}
 		if (got != IO_AGAIN)
@@ -181,9 +192,6 @@ race_free(struct race *r)
 	if (r == NULL)
 		return;
 	CHECK_OBJ(r, RACE_MAGIC);
-	loop_untimer(r->terms.loop, &r->timer);
-	for (unsigned i = 0; i < r->n; i++)
-		if (stream_is_open(&r->runners[i].stream))
-			stream_close(&r->runners[i].stream, false);
+	stop(r);
 	OBJ_FREE(r);
 }

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -108,6 +109,17 @@ end(void)
 	loop_cancel(loop, &task);
 }
 
+/* How many are open. */
+static int
+descriptors(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) != -1;
+	return n;
+}
+
 static void
 run(void)
 {
@@ -121,10 +133,11 @@ the_first_that_connects_wins(void **state)
 	struct addr silent, good, refuses;
 	int a = listener(&silent, true), b = listener(&good, false), c = listener(&refuses, false);
 	char byte = 'x';
-	int accepted;
+	int accepted, before;
 
 	(void)state;
 	close(c);
+	before = descriptors();
 	begin(5000);
 	assert_true(race_has_room(race));
 	race_start(race, &refuses);
@@ -139,6 +152,7 @@ the_first_that_connects_wins(void **state)
 	run();
 	assert_int_equal(result, IO_OK);
 	assert_ptr_equal(winner, &good);
+	assert_int_equal(descriptors(), before + 1); /* who has lost is closed at once */
 	assert_true((accepted = accept(b, NULL, NULL)) != -1);
 	assert_int_equal(write(out.watch.fd, &byte, 1), 1);
 	assert_int_equal(read(accepted, &byte, 1), 1);
