@@ -54,7 +54,7 @@ release(struct kin *k)
 }
 
 static void await_nobody(struct kin *);
-static void somebody(void *kin);
+static void somebody(void *arg);
 
 struct kin *
 kin_new(struct session *elder, const struct addr *server)
@@ -286,11 +286,13 @@ bool
 kin_invite(void *arg, uint16_t port, bool tls, struct addr *at)
 {
 	struct kin *k = arg;
-	struct session *elder = k->elder;
-	struct loop *loop = elder->worker->loop;
+	struct session *elder;
+	struct loop *loop;
 	char text[ADDR_TEXT];
 
 	CHECK_OBJ(k, KIN_MAGIC);
+	elder = k->elder;
+	loop = elder->worker->loop;
 	await_nobody(k);
 	k->watch.fd = listen_here(elder, at);
 	if (k->watch.fd == -1 || !loop_watch(loop, &k->watch, WATCH_READ)) {
