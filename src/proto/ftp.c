@@ -431,6 +431,20 @@ find_command(const struct command *c, const char *command)
 	return c->word != NULL ? c : NULL;
 }
 
+/*
+ * Letters, and then a blank or the end (RFC 959 5.3.1).  Some servers skip blanks in front, take a
+ * tab for one, or take signs of Telnet out of a word, and would find a command where we do not.
+ */
+static bool
+is_well_formed(const char *command)
+{
+	size_t n = 0;
+
+	while (isalpha((unsigned char)command[n]))
+		n++;
+	return n > 0 && (command[n] == '\0' || command[n] == ' ');
+}
+
 /* A line of the client.  True: it has its answer. */
 static bool
 take_command(struct dialogue *d)
@@ -438,6 +452,8 @@ take_command(struct dialogue *d)
 	const char *command = behind_telnet(d->line);
 	const struct command *c = find_command(commands, command);
 
+	if (!is_well_formed(command))
+		return answer(d, "500 This is no command");
 	if (c == NULL)
 		c = find_command(is_server(d) ? server_commands : client_commands, command);
 	if (c == NULL) {

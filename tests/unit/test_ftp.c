@@ -211,6 +211,20 @@ nobody_is_connected_to(void **state)
 }
 
 static void
+what_is_a_command_only_for_others_is_none(void **state)
+{
+	static const char *const lines[] = { " PORT 127,0,0,1,0,22\r\n", "PORT\t127,0,0,1,0,22\r\n",
+		"PO\xff\xf4RT 127,0,0,1,0,22\r\n", "\tPASV\r\n", "PASV\t\r\n", "\vCCC\r\n", "\r\n",
+		"1 x\r\n" };
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * COUNT_OF(lines); i++)
+		play("no command", i % 2 == 1, PROTO_STAY, NULL,
+		    MOVES(NEAR_(lines[i / 2]), TO_NEAR("500 This is no command\r\n"),
+			BOTH("NOOP\r\n", "200 OK\r\n"), WAITS_));
+}
+
+static void
 features_are_ours_and_theirs(void **state)
 {
 	(void)state;
@@ -405,6 +419,7 @@ main(void)
 		cmocka_unit_test(a_server_begins_tls),
 		cmocka_unit_test(a_client_begins_tls),
 		cmocka_unit_test_setup(commands_go_one_by_one, setup),
+		cmocka_unit_test_setup(what_is_a_command_only_for_others_is_none, setup),
 		cmocka_unit_test_setup(tls_is_ours, setup),
 		cmocka_unit_test_setup(nobody_is_connected_to, setup),
 		cmocka_unit_test_setup(features_are_ours_and_theirs, setup),
