@@ -24,7 +24,8 @@ enum {
 	DOMAIN_MAX = 1023,
 	CLEAR_MAX = 65536, /* features of a server, all in all */
 	ID_BYTES = 16,
-	DEPTH_MAX = 32, /* of elements in features */
+	DEPTH_MAX = 32,	     /* of elements in features */
+	ATTRIBUTES_MAX = 32, /* of a tag: each is compared with all others */
 };
 
 struct xmpp {
@@ -126,21 +127,23 @@ attribute(const struct tag *t, const char *wanted)
 	return (struct span){ NULL, 0 };
 }
 
-/* No attribute twice (XML 1.0 3.1): of two, one reader takes the first and another the last. */
+/*
+ * No attribute twice (XML 1.0 3.1): of two, one reader takes the first and another the last.  And
+ * not many: who sends them byte by byte has all of them compared again for each.
+ */
 static bool
 attributes_are_good(const struct tag *t)
 {
-	struct span left = t->attributes, name, value;
+	struct span left = t->attributes, names[ATTRIBUTES_MAX], name, value;
 	bool bad = false;
 
-	while (take_attribute(&left, &name, &value, &bad)) {
-		struct span rest = left, other, ignored;
-
-		while (take_attribute(&rest, &other, &ignored, &bad))
-			if (other.n == name.n && memcmp(other.p, name.p, name.n) == 0)
-				return false;
-		if (bad)
+	for (unsigned n = 0; take_attribute(&left, &name, &value, &bad); n++) {
+		if (n == ATTRIBUTES_MAX)
 			return false;
+		for (unsigned i = 0; i < n; i++)
+			if (names[i].n == name.n && memcmp(names[i].p, name.p, name.n) == 0)
+				return false;
+		names[n] = name;
 	}
 	return !bad;
 }

@@ -180,6 +180,19 @@ no_stream(const char *bytes)
 	server(&xmpp_client, bytes, MOVES(NEAR_(bytes), ENDS_(R_PROTO_CLIENT)));
 }
 
+/* One with so many attributes. */
+static const char *
+declaration(unsigned attributes)
+{
+	static char text[PROTO_LINE_MAX];
+	int n = snprintf(text, sizeof(text), "<?xml");
+
+	for (unsigned i = 0; i < attributes; i++)
+		n += snprintf(text + n, sizeof(text) - (size_t)n, " a%u=''", i);
+	(void)snprintf(text + n, sizeof(text) - (size_t)n, "?>");
+	return text;
+}
+
 static void
 xmpp_has_bounds(void **state)
 {
@@ -205,6 +218,8 @@ xmpp_has_bounds(void **state)
 	no_stream(OPEN("client", " to='im.test'from='x'"));
 	no_stream("<stream:stream to='<'");
 	no_stream("<stream:stream <");
+	no_stream(declaration(33));
+	server(&xmpp_client, "attributes enough", MOVES(NEAR_(declaration(32)), WAITS_));
 	server(&xmpp_client, "a NUL",
 	    MOVES(NEAR_BYTES("<stream:stream to='\0'>"), ENDS_(R_PROTO_CLIENT)));
 	server(&xmpp_client, "a tag that has begun", MOVES(NEAR_("<stream:stream to='>"), WAITS_));
