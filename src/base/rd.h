@@ -16,10 +16,13 @@ struct rd {
 	bool bad; /* some read went past the end */
 };
 
+/* No bytes may also be NULL. */
 static inline struct rd
 rd_of(const void *bytes, size_t n)
 {
-	return (struct rd){ bytes, (const uint8_t *)bytes + n, false };
+	const uint8_t *p = bytes;
+
+	return (struct rd){ p, n > 0 ? p + n : p, false };
 }
 
 static inline size_t

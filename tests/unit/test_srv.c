@@ -16,7 +16,7 @@ static struct {
 } m;
 
 static void
-put(uint32_t v, unsigned bytes)
+put(uint64_t v, unsigned bytes)
 {
 	while (bytes-- > 0)
 		m.bytes[m.size++] = (uint8_t)(v >> 8 * bytes);
