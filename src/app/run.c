@@ -18,6 +18,7 @@
 #include "tunnel/crew.h"
 #include "tunnel/guard.h"
 #include "tunnel/route.h"
+#include "tunnel/spares.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -416,7 +417,8 @@ serve(struct server *s, struct loaded *l)
 		.adopted = on_adopted, .drained = stop_now, .beaten = on_beaten, .owner = s
 	};
 	unsigned workers = count_workers(s);
-	struct limits limits = count_limits(workers, l->plan->door_count);
+	struct limits limits =
+	    count_limits(workers, l->plan->door_count + spares_count(l->plan, workers));
 	int status;
 
 	s->stop_task = (struct task){ .run = stop_now, .owner = s };

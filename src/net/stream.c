@@ -61,6 +61,22 @@ stream_is_open(const struct stream *s)
 	return s->watch.fd != -1;
 }
 
+bool
+stream_move(struct stream *to, struct stream *from, const struct log_ctx *log, struct task *task)
+{
+	loop_unwatch(from->loop, &from->watch);
+	*to = *from;
+	*from = (struct stream){ .watch.fd = -1 };
+	to->log = log;
+	to->watch.task = task;
+	if (to->filter != NULL)
+		to->filter->moved(to);
+	if (!loop_watch(to->loop, &to->watch, WATCH_STREAM))
+		return false;
+	to->watch.readable = to->watch.writable = true; /* not known, so worth one try */
+	return true;
+}
+
 void
 stream_set_kind(struct stream *s, enum stream_kind kind)
 {

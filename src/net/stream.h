@@ -49,13 +49,15 @@ enum stream_kind {
 /* So few bytes in ->out do not stop reading for a stream: they leave together with what is read. */
 enum { STREAM_MERGE = 8 * 1024 };
 
-/* What TLS puts between the owner and the socket.  All but `close` answer as the stream calls do.
+/* What TLS puts between the owner and the socket.  All but the last two answer as the stream calls
+ * do.
  */
 struct filter {
 	enum io (*start)(struct stream *); /* the handshake, step by step */
 	enum io (*read)(struct stream *, struct buf *, size_t max);
 	enum io (*write)(struct stream *, struct buf *); /* into stream->out */
 	enum io (*end)(struct stream *);		 /* our close_notify, into stream->out */
+	void (*moved)(struct stream *);			 /* the stream is another one now */
 	void (*close)(struct stream *);			 /* frees ->state */
 };
 
@@ -90,6 +92,12 @@ struct stream {
 bool stream_open(struct stream *, struct loop *, struct pool *, const struct log_ctx *, int fd,
     struct task *) MUST_CHECK;
 bool stream_is_open(const struct stream *);
+/*
+ * Give an open stream that stands to another owner; *from is closed then.  False: the system
+ * refuses, and *to is open but dead.
+ */
+bool stream_move(
+    struct stream *to, struct stream *from, const struct log_ctx *, struct task *) MUST_CHECK;
 /* Right after stream_open(), if it is no plain socket. */
 void stream_set_kind(struct stream *, enum stream_kind);
 

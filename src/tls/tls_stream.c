@@ -498,11 +498,22 @@ tls_close(struct stream *s)
 	OBJ_FREE(t);
 }
 
+static void
+tls_moved(struct stream *s)
+{
+	SSL *ssl = state_of(s)->ssl;
+
+	BIO_set_data(SSL_get_rbio(ssl), s);
+	SSL_set_msg_callback_arg(ssl, s);
+	SSL_set_app_data(ssl, (void *)(uintptr_t)s->log);
+}
+
 static const struct filter tls_filter = {
 	.start = tls_start,
 	.read = tls_read,
 	.write = tls_write,
 	.end = tls_end,
+	.moved = tls_moved,
 	.close = tls_close,
 };
 

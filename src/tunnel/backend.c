@@ -33,6 +33,18 @@ const struct option backend_options[] = {
 		   "only its own clients change. The others follow. A target that could not be "
 		   "reached is tried last for a second, and for longer each time, up to a minute. "
 		   "Without balance, failover decides, and nothing is remembered." },
+	{ .name = "spareConnections",
+	    .parse = option_int,
+	    .offset = AT(spares),
+	    .scope = OPTION_SERVICE,
+	    .min = 0,
+	    .max = 1000,
+	    .arg = "NUMBER",
+	    .doc = "In a section that speaks TLS with its targets: how many connections are kept "
+		   "ready, handshake done, for clients to come, shared out between the workers. "
+		   "Each is replaced when a client has got it, and after half a minute. Only for "
+		   "protocols in which the client speaks first: once a server has spoken on one "
+		   "of them, no more are made. With 0 there are none." },
 	{ .name = NULL },
 };
 

@@ -25,6 +25,7 @@ enum balance {
 struct backend_conf {
 	int balance; /* enum balance */
 	struct health_conf health;
+	int spares; /* connections that are kept ready, over all workers */
 };
 extern const struct option backend_options[];
 

@@ -4,6 +4,7 @@
 
 #include "tunnel/gate.h"
 #include "tunnel/session.h"
+#include "tunnel/spares.h"
 #include "tunnel/starter.h"
 
 #include <errno.h>
@@ -92,9 +93,12 @@ adopt(struct worker *w, struct plan *plan, struct gate **gates)
 	stapler_stop(&w->staplers);
 	for (unsigned i = 0; w->number == 0 && i < plan->service_count; i++)
 		stapler_start(&w->staplers, plan->services[i].near, w->loop, w->pool, w->resolver);
+	spares_stop(&w->spares);
 	health_stop(&w->health);
 	for (unsigned i = 0; w->number == 0 && i < plan->service_count; i++)
 		health_start(&w->health, w, &plan->services[i]);
+	for (unsigned i = 0; i < plan->service_count; i++)
+		spares_start(&w->spares, w, &plan->services[i]);
 	for (unsigned i = 0; old != NULL && i < old->service_count; i++)
 		resume_forget(w->resume, old->services[i].far);
 	plan_release(old);
@@ -324,6 +328,7 @@ worker_take_drain(struct message *m, void *worker)
 
 	w->draining = true;
 	gates_drain(w);
+	spares_stop(&w->spares);
 	stop_starters(w);
 	answer((struct order *)m, main_drained);
 }

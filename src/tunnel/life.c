@@ -154,7 +154,8 @@ life_wants(const struct session *s, enum step_id step)
 	case INTRODUCED:
 		return service->conf->front.proxy_out != PROXY_OFF && s->far.kind == STREAM_SOCKET;
 	case FAR_TLS:
-		return service->far != NULL && sibling_has_tls(s->sibling);
+		/* A connection that was ready has it. */
+		return service->far != NULL && s->far.filter == NULL && sibling_has_tls(s->sibling);
 	case NETWORK:
 		return service->vpn != NULL && !s->redirected;
 	case SCRIPT:

@@ -3,6 +3,7 @@
 #include "tunnel/plan.h"
 
 #include "tunnel/activation.h"
+#include "tunnel/spares.h"
 
 #include <string.h>
 #include <strings.h>
@@ -143,8 +144,8 @@ add_seats(struct service *s, const struct service *old, struct sink *sink)
 static bool
 needs_backend(const struct service_conf *conf)
 {
-	bool needs =
-	    conf->backend.balance != BALANCE_UNSET || conf->backend.health.kind != HEALTH_NONE;
+	bool needs = conf->backend.balance != BALANCE_UNSET ||
+		     conf->backend.health.kind != HEALTH_NONE || conf->backend.spares > 0;
 
 	for (unsigned i = 0; i < conf->connect.n; i++)
 		needs |= conf->connect.v[i].srv != NULL;
@@ -181,6 +182,7 @@ plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf,
 	limit_conf_check(&conf->limits, sink);
 	add_seats(s, old, sink);
 	health_conf_check(conf, sink);
+	spares_conf_check(conf, sink);
 	add_backend(s, old, sink);
 	if (service_accepts_tls(conf))
 		s->near = tls_context_new(&conf->near, TLS_SERVER, conf->name, NULL,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tunnel/step_far.c -- the target: reach it, and TLS with it. */
 #include "tls/tls_stream.h"
+#include "tunnel/spares.h"
 #include "tunnel/steps.h"
 
 /* The target of several to try first, and so on: see dial_new(). */
@@ -133,6 +134,24 @@ unreachable(struct session *s, enum reason reason)
 	return life_go(s, STEP_SORRY);
 }
 
+/* Is a connection ready?  Then there is no more to do for the far side. */
+static bool
+take_spare(struct session *s)
+{
+	struct addr to = { .len = sizeof(to.un) };
+	char text[ADDR_TEXT];
+
+	if (s->pick != NULL || s->dial != NULL || s->redirected ||
+	    !spares_take(s->worker->spares, s->service, &s->far, &s->log, &s->task, &s->load))
+		return false;
+	s->connected = s->secured = loop_now(s->worker->loop);
+	if (getpeername(s->far.watch.fd, &to.sa, &to.len) == 0)
+		log_notice(&s->log, "s_connect: connected %s", addr_text(&to, text));
+	log_info(&s->log, "The connection was ready, TLS included");
+	greet_far(s);
+	return true;
+}
+
 /* May the client go where it has asked for?  Who may not gets no name looked up for it. */
 static enum reason
 judge(struct session *s)
@@ -174,6 +193,8 @@ step_far_connect(struct session *s)
 		return unreachable(s, why);
 	if (s->dial == NULL && s->pick == NULL && (why = judge(s)) != R_NONE)
 		return unreachable(s, why);
+	if (take_spare(s))
+		return life_go_on(s);
 	switch (reach(s, &why)) {
 	case IO_AGAIN:
 		return stream_was_reset(&s->near) ? life_finish(s, R_RESET_NEAR) : WAIT;

@@ -3,6 +3,7 @@
 #include "tunnel/worker.h"
 
 #include "base/heap.h"
+#include "tunnel/spares.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -80,6 +81,7 @@ worker_free(struct worker *w)
 	exec_host_free(w->programs); /* the mailbox may have brought one more */
 	stapler_stop(&w->staplers);
 	health_stop(&w->health);
+	spares_stop(&w->spares);
 	resolver_free(w->resolver);
 	srv_finder_free(w->srv);
 	grudges_free(w->grudges);

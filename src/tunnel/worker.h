@@ -62,6 +62,7 @@ struct worker {
 	struct grudges *grudges;
 	struct resume_cache *resume;
 	struct health *health;	  /* of the plan's targets; one worker asks */
+	struct spares *spares;	  /* of the plan's services */
 	struct stapler *staplers; /* of the plan; one worker has them */
 	struct mailbox *mailbox;
 	struct exec_host *programs;
