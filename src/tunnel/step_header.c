@@ -38,6 +38,15 @@ take_over(struct session *s, const struct proxy_heard *header)
 	return life_go_on(s);
 }
 
+/* Nothing yet is the beginning of a header. */
+static enum proxy_read
+look(const struct session *s, struct proxy_heard *header)
+{
+	const struct buf *in = &s->near.in;
+
+	return buf_len(in) == 0 ? PROXY_READ_MORE : proxy_read(buf_head(in), buf_len(in), header);
+}
+
 enum next
 step_header(struct session *s)
 {
@@ -49,7 +58,7 @@ step_header(struct session *s)
 	got = stream_peek(&s->near, PROXY_READ_MAX);
 	if (got == IO_FAILED)
 		return life_finish(s, life_fault(s, &s->near));
-	switch (proxy_read(buf_head(&s->near.in), buf_len(&s->near.in), &header)) {
+	switch (look(s, &header)) {
 	case PROXY_READ_DONE:
 		return take_over(s, &header);
 	case PROXY_READ_BAD:
