@@ -243,6 +243,23 @@ run_race(struct dial *d)
 
 /* ---- all of it ---- */
 
+/* The addresses alone were asked for: those that may be told. */
+static enum io
+tell(struct dial *d)
+{
+	struct lookup *l = &d->lookup;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < l->count; i++)
+		if (d->plan->refuse == NULL ||
+		    (d->reason = d->plan->refuse(d->plan->owner, &l->addrs[i])) == R_NONE)
+			l->addrs[n++] = l->addrs[i];
+	l->count = n;
+	if (n > 0)
+		d->reason = R_LOOKED_UP;
+	return IO_FAILED;
+}
+
 static enum io
 reached(struct dial *d)
 {
@@ -274,8 +291,7 @@ dial_step(struct dial *d)
 			if (look_up(d) == IO_AGAIN)
 				return IO_AGAIN;
 		} else if (d->plan->only_look_up && d->lookup.count > 0) {
-			d->reason = R_LOOKED_UP;
-			return IO_FAILED;
+			return tell(d);
 		} else if (d->next == 0 && d->lookup.count > 1 && d->plan->race) {
 			if (!begin_race(d)) {
 				d->reason = R_NO_MEMORY;

@@ -169,6 +169,9 @@ refuse(const void *talk, const struct addr *addr)
 	const struct talk *t = talk;
 	enum reason reason = R_NONE;
 
+	/* To be told of an address that one may not reach is to learn how the inside looks. */
+	if (t->d.target.look_up)
+		return has_rules(t) ? by_rules(t, addr) : R_NONE;
 	if (t->base->refuse != NULL)
 		reason = t->base->refuse(t->base->owner, addr);
 	if (reason == R_NONE && has_rules(t))

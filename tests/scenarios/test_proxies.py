@@ -8,6 +8,7 @@ import struct
 
 import pytest
 
+from lib.names import A, NameServer
 from lib.peer import END, RESET, TlsPeer, echo, own_address
 
 pytestmark = pytest.mark.sanitize
@@ -326,6 +327,23 @@ def test_socks_server_looks_names_up(scene, pki):
     near = scene.tls(daemon.port("socks"))
     near.send(b"\4\xf0\0\0\0\0\0\1\0localhost\0")
     assert near.rest() == (b"\0\x5a\0\0\x7f\0\0\1", END)
+
+
+@pytest.mark.parametrize("addresses, reply, end", [
+    (["192.168.1.5"], b"\5\2\0\1" + bytes(6), "target_refused"),
+    (["192.168.1.5", "203.0.113.9"], b"\5\0\0\1" + bytes([203, 0, 113, 9, 0, 0]), "looked_up"),
+])
+def test_socks_server_tells_only_addresses_that_rules_allow(scene, pki, addresses, reply, end):
+    names = scene.keep(NameServer())
+    names.records["host.test", A] = addresses
+    daemon = scene.daemon(f"[socks]\naccept = 127.0.0.1:0\nprotocol = socks\ncert = {pki.server.bundle}\n"
+                          "allow = * -> *\n", f"nameServers = {names.address}")
+    near = scene.tls(daemon.port("socks"))
+    near.send(b"\5\1\0")
+    assert near.recv(2) == b"\5\0"
+    near.send(b"\5\xf0\0\3\x09host.test\0\0")
+    assert near.rest() == (reply, END)
+    daemon.wait_end(end=end)
 
 
 @pytest.mark.parametrize("sent, received", [
