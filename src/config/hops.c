@@ -57,8 +57,8 @@ authority(struct arena *arena, const struct target *t)
 	bool six = strchr(t->host, ':') != NULL;
 	char text[512];
 
-	(void)snprintf(text, sizeof(text), "%s%s%s:%u", six ? "[" : "", t->host, six ? "]" : "",
-	    t->port);
+	(void)snprintf(
+	    text, sizeof(text), "%s%s%s:%u", six ? "[" : "", t->host, six ? "]" : "", t->port);
 	return arena_strdup(arena, text);
 }
 
@@ -148,11 +148,20 @@ static bool
 check(struct config *c, const struct section *s)
 {
 	const struct service_conf *conf = s->conf;
+	const struct proto_role *role = proto_role(&conf->proto, conf->client);
 	unsigned errors = c->errors;
 
 	if (conf->connect.n != 1 || conf->connect.v[0].host == NULL)
 		complain(c, s, "proxyVia",
 		    "needs one target of its own to ask for; write one line connect = HOST:PORT");
+	if (role != NULL && role->needs_rules)
+		complain(c, s, "proxyVia",
+		    "leads to connect, and clients of this protocol go where they ask to; remove "
+		    "proxyVia, or protocol");
+	if (conf->backend.health.kind != HEALTH_NONE || conf->backend.spares > 0)
+		complain(c, s, "proxyVia",
+		    "healthCheck and spareConnections would reach the target without the proxies; "
+		    "remove them");
 	if (conf->transparent != TRANSPARENT_NONE)
 		complain(c, s, "proxyVia",
 		    "a target behind a proxy sees the proxy's address; remove transparent");

@@ -130,6 +130,10 @@ def test_half_a_transfer_never_looks_whole(scene, who):
     (["proxyVia = https://a:1"], "write proxyCAfile"),
     (["proxyVia = http://u@a:1"], "no USER:PASSWORD"),
     (["proxyVia = http://a:1", "connect = c:1"], "one line connect"),
+    (["proxyVia = http://a:1", "client = no", "cert = none.pem", "protocol = connect", "allow = * -> c:1"],
+     "go where they ask to"),
+    (["proxyVia = http://a:1", "healthCheck = connect"], "would reach the target without the proxies"),
+    (["proxyVia = http://a:1", "spareConnections = 1"], "would reach the target without the proxies"),
 ])
 def test_what_cannot_work_is_refused(scene, lines, says):
     text = "\n".join(["[tunnel]", "client = yes", "accept = 127.0.0.1:0", "connect = b:1", *lines, ""])
