@@ -152,12 +152,12 @@ read_epsv(const char *text, uint16_t *port)
 static void
 say_pasv(struct dialogue *d, const struct addr *at)
 {
-	struct in_addr host = at->in.sin_addr;
-	const uint8_t *b = (const uint8_t *)&host;
+	uint8_t b[4] = { 0 };
 	uint16_t port = addr_port(at);
 
+	memcpy(b, &at->in.sin_addr, sizeof(b));
 	if (d->conf->host != NULL)
-		(void)inet_pton(AF_INET, d->conf->host, &host); /* as check_server() has seen */
+		(void)inet_pton(AF_INET, d->conf->host, b); /* as check_server() has seen */
 	proto_say(d, PROTO_NEAR, "227 Entering Passive Mode (%u,%u,%u,%u,%u,%u)", b[0], b[1], b[2],
 	    b[3], port >> 8, port & 0xffU);
 }
@@ -169,8 +169,8 @@ answer_passive(struct dialogue *d)
 	struct ftp *f = d->state;
 	enum passive asked = f->asked;
 	bool tls = !is_server(d) || f->protect;
-	struct addr at;
-	uint16_t port;
+	struct addr at = { .len = 0 };
+	uint16_t port = 0;
 
 	f->asked = PASSIVE_NONE;
 	if (asked == PASSIVE_NONE)

@@ -64,6 +64,12 @@ is(struct span s, const char *text)
 }
 
 static bool
+same(struct span a, struct span b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static bool
 is_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -118,7 +124,7 @@ take_attribute(struct span *s, struct span *name, struct span *value, bool *bad)
 static struct span
 attribute(const struct tag *t, const char *wanted)
 {
-	struct span left = t->attributes, name, value;
+	struct span left = t->attributes, name = { 0 }, value = { 0 };
 	bool bad = false;
 
 	while (take_attribute(&left, &name, &value, &bad))
@@ -134,14 +140,14 @@ attribute(const struct tag *t, const char *wanted)
 static bool
 attributes_are_good(const struct tag *t)
 {
-	struct span left = t->attributes, names[ATTRIBUTES_MAX], name, value;
+	struct span left = t->attributes, names[ATTRIBUTES_MAX], name = { 0 }, value = { 0 };
 	bool bad = false;
 
 	for (unsigned n = 0; take_attribute(&left, &name, &value, &bad); n++) {
 		if (n == ATTRIBUTES_MAX)
 			return false;
 		for (unsigned i = 0; i < n; i++)
-			if (names[i].n == name.n && memcmp(names[i].p, name.p, name.n) == 0)
+			if (same(names[i], name))
 				return false;
 		names[n] = name;
 	}
@@ -354,7 +360,7 @@ refuse(struct dialogue *d, const char *condition, enum reason reason, const char
 static enum proto_verdict
 open_stream(struct dialogue *d)
 {
-	struct tag stream;
+	struct tag stream = { 0 };
 	size_t size = 0;
 	enum proto_verdict got = peek_stream(d, PROTO_NEAR, &size, &stream);
 
@@ -378,15 +384,14 @@ open_stream(struct dialogue *d)
 static enum proto_verdict
 peek_element(struct dialogue *d, enum proto_side side, size_t *size, struct tag *first)
 {
-	struct tag close;
+	struct tag close = { 0 };
 	enum proto_verdict got = peek_tag(d, side, size, false, first);
 	bool ours = got == PROTO_DONE && is(attribute(first, "xmlns"), NS_TLS);
 
 	if (!ours || first->kind != TAG_OPEN)
 		return got;
 	if ((got = peek_tag(d, side, size, false, &close)) == PROTO_DONE &&
-	    (close.kind != TAG_CLOSE || close.name.n != first->name.n ||
-		memcmp(close.name.p, first->name.p, first->name.n) != 0))
+	    (close.kind != TAG_CLOSE || !same(close.name, first->name)))
 		return malformed(d, side, "an element of STARTTLS that is not empty");
 	return got;
 }
@@ -400,7 +405,7 @@ is_element(const struct tag *t, const char *name)
 static enum proto_verdict
 await_starttls(struct dialogue *d)
 {
-	struct tag t;
+	struct tag t = { 0 };
 	size_t size = 0;
 	enum proto_verdict got = peek_element(d, PROTO_NEAR, &size, &t);
 
@@ -442,7 +447,7 @@ domain_of(const struct dialogue *d, const struct tag *stream)
 static enum proto_verdict
 call(struct dialogue *d)
 {
-	struct tag stream;
+	struct tag stream = { 0 };
 	size_t size = 0;
 	enum proto_verdict got = peek_stream(d, PROTO_NEAR, &size, &stream);
 	struct span from, to;
@@ -482,7 +487,7 @@ read_features(struct dialogue *d, struct xmpp *x)
 
 	while (got == PROTO_DONE && x->depth > 0) {
 		size_t size = 0;
-		struct tag t;
+		struct tag t = { 0 };
 
 		if ((got = peek_tag(d, PROTO_FAR, &size, true, &t)) != PROTO_DONE)
 			break;
@@ -502,7 +507,7 @@ static enum proto_verdict
 read_offer(struct dialogue *d)
 {
 	struct xmpp *x = d->state;
-	struct tag t;
+	struct tag t = { 0 };
 	size_t size = 0;
 	enum proto_verdict got;
 
@@ -536,7 +541,7 @@ read_offer(struct dialogue *d)
 static enum proto_verdict
 await_proceed(struct dialogue *d)
 {
-	struct tag t;
+	struct tag t = { 0 };
 	size_t size = 0;
 	enum proto_verdict got = peek_element(d, PROTO_FAR, &size, &t);
 

@@ -35,8 +35,8 @@ struct service_conf {
 	const char *ident; /* the user that it must be; NULL: anyone */
 	int retry_ms;	   /* exec and connect: until the next run; -1: there is none */
 	bool client;
-	int accept_tls, connect_tls; /* enum tri; unset: as `client` says */
 	bool passthrough;	     /* TLS is looked at, and never opened */
+	int accept_tls, connect_tls; /* enum tri; unset: as `client` says */
 	struct targets redirect;     /* of clients that may not pass; near.redirect is then set */
 	int sni_unmatched;	     /* enum unmatched */
 	int failover;
