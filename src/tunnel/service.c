@@ -587,8 +587,9 @@ static const struct option tunnel_options[] = {
 	    .doc =
 		"Use the client's own addresses. With source, the target sees the connection come "
 		"from the client's address; the target's answers must be routed through this "
-		"machine, and the process needs the capability CAP_NET_ADMIN. With destination, "
-		"which takes the place of connect, it goes where the client wanted to go before a "
+		"machine, and the process needs the capability CAP_NET_ADMIN at its start; after "
+		"setuid or chroot its privileged helper makes the sockets. With destination, which "
+		"takes the place of connect, it goes where the client wanted to go before a "
 		"packet filter redirected it to accept. local wins over source. yes is source, "
 		"and no is none." },
 	{ .name = "reset",

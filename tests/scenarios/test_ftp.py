@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # FTP: the dialogue under TLS, the data connections beside it, and who may come to them.
+import contextlib
+import random
 import re
 import socket
 import ssl
@@ -209,12 +211,21 @@ def test_one_comes_for_each_invitation(serve, scene):
     data.close()
 
 
+def bind_behind_a_free_one(sock):
+    """To a port below those that the system gives out, while the one before it is free, too."""
+    for port in random.sample(range(20001, 32001), 100):
+        with socket.socket() as before, contextlib.suppress(OSError):
+            before.bind(("127.0.0.1", port - 1))
+            sock.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no two free ports side by side")
+
+
 def test_ports_for_a_firewall(serve, scene):
     """The second port of two is taken; and so is the first, when there is somebody to wait for at it."""
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        second = bind_behind_a_free_one(taken)
         taken.listen()
-        second = taken.getsockname()[1]
         stage = serve(f"protocolPorts = {second - 1}-{second}", level=b"C")
         for _ in range(3):
             port, backend = stage.passive()
