@@ -9,6 +9,7 @@ import pytest
 
 from interop.recipes import RECIPES, let_nobody_log
 from lib.daemon import INCUMBENT
+from lib.names import A, SRV, NameServer
 from lib.peer import END, connect_tls, echo, greeter
 
 ALL = sorted(path.name for path in RECIPES.glob("*.conf"))
@@ -112,6 +113,37 @@ def test_client_side(name, host, prepared, scene, pki):
     targets = [dead.address, server.address] if "redis" in name else [server.address]
     daemon = scene.daemon(connected_to(on_free_ports(text), *targets))
     say_hello(scene.connect(daemon.port(service(text))))
+    daemon.wait_end(end="done")
+
+
+def test_several_web_servers(prepared, scene, pki):
+    """Two are dead: the health check finds out, and clients are served all the same."""
+    server = scene.server(lambda peer: peer.send(b"HTTP/1.0 200 OK\r\n\r\n").shut() if peer.some() else None)
+    dead = [scene.backend(), scene.backend()]
+    for backend in dead:
+        backend.close()
+    text = on_free_ports(prepared.recipe("farm.conf", ("10.0.0.11:8080 weight=3", dead[0].address),
+                                         ("10.0.0.12:8080", f"{server.address} weight=3"),
+                                         ("10.0.0.13:8080", dead[1].address)))
+    if os.geteuid() == 0:
+        let_nobody_log(scene)
+    daemon = scene.daemon(text)
+    daemon.wait_log(f"Health of {server.address}: good")
+    for _ in range(3):
+        near = scene.tls(daemon.port("shop"), pki.client_context())
+        near.send(b"GET / HTTP/1.0\r\n\r\n")
+        assert near.rest()[0].startswith(b"HTTP/1.0 200 ")
+
+
+def test_servers_that_the_name_service_knows(prepared, scene, pki):
+    names = scene.keep(NameServer())
+    identity = pki.ca.issue("example.com", sans=["example.com"], label="web")
+    server = scene.server(echo, pki.server_context(identity))
+    names.records["_https._tcp.example.com", SRV] = [(0, 0, server.port, "web1.example.com")]
+    names.records["web1.example.com", A] = ["127.0.0.1"]
+    daemon = scene.daemon(on_free_ports(prepared.recipe("farm-client.conf")), f"nameServers = {names.address}\n")
+    daemon.wait_log("a connection is ready")
+    say_hello(scene.connect(daemon.port("web")))
     daemon.wait_end(end="done")
 
 
