@@ -66,6 +66,16 @@ network_verifies(struct arena *arena, struct service_conf *conf)
 	return expect_target(arena, tls, &conf->connect);
 }
 
+/* Does it take what is inside of TLS that another section has opened, and nothing else? */
+static bool
+comes_inside_tls(const struct service_conf *conf)
+{
+	const struct detect_conf *detect = &conf->front.detect;
+
+	return conf->accept.n == 0 && detect_kinds(detect, DETECT_INSIDE) != 0 &&
+	       detect_kinds(detect, DETECT_CLEAR) == 0;
+}
+
 /* A VPN needs TLS, and nothing else on its other end. */
 static void
 check_network(struct config *c, struct service_conf *conf, struct sink *sink)
@@ -75,7 +85,8 @@ check_network(struct config *c, struct service_conf *conf, struct sink *sink)
 		return;
 	}
 	vpn_check(&conf->vpn, conf->client, sink);
-	if (!(conf->client ? service_connects_tls(conf) : service_accepts_tls(conf)))
+	if (!(conf->client ? service_connects_tls(conf)
+			   : service_accepts_tls(conf) || comes_inside_tls(conf)))
 		sink_error(sink, "protocol",
 		    "sstp is bound to the TLS that carries it; remove %sTLS = no",
 		    conf->client ? "connect" : "accept");

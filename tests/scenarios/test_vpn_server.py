@@ -8,6 +8,7 @@ import pytest
 
 from lib import sstp
 from lib.netns import machines
+from lib.peer import greeter
 
 pytestmark = pytest.mark.root
 
@@ -84,6 +85,22 @@ def test_a_call(scene, machine, method, hash_id, version):
     end = daemon.wait_end(end="done")
     assert f"user=alice address=10.66.0.2 method={method} " in end.text and "foreign=0" in end.text
     assert end.to_tls > 0 and end.to_socket == 60
+
+
+def test_a_port_that_others_share(scene, machine):
+    """The call is bound to the certificate of the section that has opened TLS."""
+    daemon = scene.daemon("\n".join([
+        "[port]", "accept = 127.0.0.1:0", f"cert = {scene.pki.server.bundle}",
+        f"connect = {scene.server(greeter(b'web')).address}",
+        "[vpn]", "detect = port:sstp", "protocol = sstp", f"vpnUsers = {users(scene)}", f"vpnPool = {POOL}",
+    ]))
+    call = scene.keep(sstp.Client(daemon.port("port"), scene.pki.client_context(), "alice", "secret")).dial()
+    assert echo_reply_of(call.ping())
+    near = scene.tls(daemon.port("port"))
+    near.send(b"GET / HTTP/1.0\r\n\r\n")
+    assert near.rest()[0] == b"web"
+    hang_up(call)
+    assert daemon.wait_end(end="done", service="vpn")
 
 
 def test_addresses(scene, machine):

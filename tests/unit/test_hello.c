@@ -160,6 +160,51 @@ openssl_is_understood(void **state)
 }
 
 static void
+add_to(uint8_t *field, size_t size, size_t n)
+{
+	for (; size-- > 0; n >>= 8) {
+		n += field[size];
+		field[size] = (uint8_t)n;
+	}
+}
+
+/* One extension more at the end of a hello in one record. */
+static void
+put_extension(struct bytes *b, uint16_t type, const void *body, size_t n)
+{
+	uint8_t *at = b->v + 5 + 4 + 2 + 32; /* record, message, version, random */
+
+	at += 1 + at[0];
+	at += 2 + (at[0] << 8 | at[1]);
+	at += 1 + at[0];
+	put_uint(b, type, 2);
+	put_uint(b, n, 2);
+	put(b, body, n);
+	add_to(at, 2, 4 + n);
+	add_to(b->v + 6, 3, 4 + n);
+	add_to(b->v + 3, 2, 4 + n);
+}
+
+/* With Encrypted ClientHello the name outside is the one to go by; so it is with GREASE. */
+static void
+the_outer_name_counts(void **state)
+{
+	/* outer, HKDF-SHA256 with AES-128-GCM, config id, enc, payload */
+	static const uint8_t ech[] = { 0, 0, 1, 0, 1, 42, 0, 2, 'e', 'n', 0, 9, 's', 'e', 'c', 'r',
+		'e', 't', '.', 'x', 'y' };
+	static struct bytes b;
+	struct hello h;
+
+	(void)state;
+	real_hello(&b, "public.example", TLS1_3_VERSION, NULL);
+	put_extension(&b, 0xfe0d, ech, sizeof(ech));
+	put_extension(&b, 0x1a1a, "", 0); /* RFC 8701 */
+	assert_int_equal(read_cut(&b, &h), HELLO_DONE);
+	assert_string_equal(h.sni, "public.example");
+	assert_int_equal(h.version_max, 0x0304);
+}
+
+static void
 records_may_cut_anywhere(void **state)
 {
 	static struct bytes whole, b;
@@ -401,6 +446,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(openssl_is_understood),
+		cmocka_unit_test(the_outer_name_counts),
 		cmocka_unit_test(records_may_cut_anywhere),
 		cmocka_unit_test(a_bare_hello_is_enough),
 		cmocka_unit_test(names_have_limits),
