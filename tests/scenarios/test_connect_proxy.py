@@ -9,7 +9,9 @@ import time
 
 import pytest
 
-from lib.peer import END, RESET, TlsPeer, own_address
+from lib.names import A, NameServer
+from lib.peer import END, RESET, TlsPeer, greeter, own_address
+from lib.wait import until
 
 pytestmark = pytest.mark.sanitize
 
@@ -193,6 +195,41 @@ def test_no_form_of_an_address_reaches_loopback(scene, host):
     assert answer(near)[:2] == (403, "destination_ip_prohibited")
     daemon.wait_end(end="target_refused")
     assert target.unvisited()
+
+
+@pytest.fixture
+def names(scene):
+    return scene.keep(NameServer())
+
+
+def test_of_a_names_addresses_only_those_that_rules_allow_are_tried(scene, names):
+    hidden = scene.backend()
+    target = scene.backend(host="127.0.0.2", port=hidden.port)
+    names.records["both.test", A] = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+    daemon = proxy(scene, *PLAIN, "allow = * -> 127.0.0.2", head=f"nameServers = {names.address}")
+    near = scene.connect(daemon.port("proxy"))
+    ask(near, f"both.test:{target.port}")
+    far = target.accept()
+    assert head(near)[0] == "HTTP/1.1 200 OK"
+    talk(near, far)
+    assert hidden.unvisited()
+
+
+def test_a_name_that_moves_inside_is_not_followed(scene, names):
+    hidden = scene.backend()
+    target = scene.server(greeter(b"allowed"), host="127.0.0.2", port=hidden.port)
+    names.records["moves.test", A], names.ttl = ["127.0.0.2"], 1
+    daemon = proxy(scene, *PLAIN, "allow = * -> 127.0.0.2", head=f"nameServers = {names.address}")
+
+    def visit():
+        near = scene.connect(daemon.port("proxy"))
+        ask(near, f"moves.test:{target.port}")
+        return near.rest()[0]
+
+    assert visit().endswith(b"allowed")
+    names.records["moves.test", A] = ["127.0.0.1"]
+    until(lambda: visit().startswith(b"HTTP/1.1 403 "), "the new address")
+    assert hidden.unvisited()
 
 
 @pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f.1", "0x7f000001", "0177.0.0.1", "127.0.0.1."])

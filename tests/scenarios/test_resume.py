@@ -88,6 +88,25 @@ def test_a_session_never_crosses_services(scene, pki, kind):
     assert not faults, "\n".join(faults)
 
 
+@pytest.mark.sanitize
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_session_does_not_cross_to_the_service_of_another_protocol(scene, pki, kind):
+    """ALPN chooses the service, and the same client may offer another protocol the next time."""
+    guarded = scene.backend()
+    cert = f"cert = {pki.server.bundle}"
+    daemon = scene.daemon(
+        scene.section("open", scene.server(echo), cert)
+        + f"[guarded]\nconnect = {guarded.address}\n{cert}\nalpn = open:inside\n"
+          f"CAfile = {pki.ca.path}\nverify = 2\n")
+    context = pki.client_context(**KINDS[kind])
+    session, _ = visit(daemon.port("open"), context)
+    assert try_visit(daemon.port("open"), context, session) == (True, True)
+    context.set_alpn_protocols(["inside"])
+    assert try_visit(daemon.port("open"), context, session) == (False, False)
+    daemon.wait_end(end="cert_missing")
+    assert guarded.unvisited()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_session_resume_no_resumes_nothing(scene, pki, kind):
     daemon = scene.server_mode(scene.server(echo), "sessionResume = no")
