@@ -46,10 +46,11 @@ buf_len(const struct buf *b)
 	return b->end - b->start;
 }
 
+/* The bytes; NULL may stand for none. */
 static inline const uint8_t *
 buf_head(const struct buf *b)
 {
-	return b->data + b->start;
+	return b->data != NULL ? b->data + b->start : NULL;
 }
 
 /* Storage for at least one more byte.  Returns where to write and *room; NULL if full or no memory.
