@@ -52,9 +52,17 @@ check_secrets(const struct vpn *v, struct sink *sink)
 static bool
 prepare_server(struct vpn *v, struct files *files, struct sink *sink)
 {
-	if (v->conf->users_path == NULL || v->conf->pool.family == 0)
+	const struct vpn_conf *conf = v->conf;
+
+	if ((conf->users_path == NULL && conf->radius == NULL) || conf->pool.family == 0 ||
+	    (conf->radius == NULL) != (conf->radius_secret_path == NULL))
 		return false; /* vpn_check() has said so */
-	if ((v->users = vpn_users_read(files, v->conf->users_path, sink)) == NULL)
+	if (conf->users_path != NULL &&
+	    (v->users = vpn_users_read(files, conf->users_path, sink)) == NULL)
+		return false;
+	if (conf->radius != NULL &&
+	    (v->radius = vpn_radius_new(
+		 conf->radius, conf->radius_secret_path, v->service, files, sink)) == NULL)
 		return false;
 	check_addresses(v, sink);
 	check_secrets(v, sink);
@@ -140,6 +148,7 @@ vpn_free(struct vpn *v)
 		explicit_bzero(v->password, strlen(v->password));
 	free(v->password);
 	vpn_users_free(v->users);
+	vpn_radius_free(v->radius);
 	vpn_net_release(v->net);
 	OBJ_FREE(v);
 }

@@ -8,6 +8,7 @@
 #include "proto/sstp.h"
 #include "tunnel/vpn_conf.h"
 #include "tunnel/vpn_net.h"
+#include "tunnel/vpn_radius.h"
 #include "tunnel/vpn_users.h"
 
 /* Immutable once its plan is published, but for ->net, which is set as doors are opened. */
@@ -18,7 +19,8 @@ struct vpn {
 	bool client;
 	struct sstp_conf sstp;
 	struct ppp_conf ppp;
-	struct vpn_users *users; /* server */
+	struct vpn_users *users;   /* server; NULL: none */
+	struct vpn_radius *radius; /* ... for those who are none of them; NULL: nobody else */
 	struct vpn_net *net;
 	char *password; /* client; wiped */
 };

@@ -425,6 +425,10 @@ vpn_call_deadline(const struct vpn_call *c)
 
 	if (c->refusal.waits && c->refusal.due < a)
 		a = c->refusal.due;
+	if (c->radius.until != 0 && c->radius.until < a)
+		a = c->radius.until;
+	if (vpn_radius_deadline(c->radius.asker) < a)
+		a = vpn_radius_deadline(c->radius.asker);
 	return a < b ? a : b;
 }
 
@@ -459,6 +463,7 @@ vpn_call_free(struct vpn_call *c)
 		return;
 	CHECK_OBJ(c, VPN_CALL_MAGIC);
 	leave_network(c);
+	vpn_radius_asker_free(c->radius.asker);
 	ppp_free(c->ppp);
 	sstp_wipe(&c->sstp);
 	explicit_bzero(&c->refusal, sizeof(c->refusal));

@@ -82,6 +82,11 @@ struct vpn_call {
 		int64_t due;
 		struct ppp_verdict verdict;
 	} refusal;
+	struct { /* server, with vpnRadius */
+		struct vpn_asker *asker;
+		struct in_addr address, dns[PPP_DNS]; /* 0.0.0.0: not said */
+		int64_t until;			      /* ms: the session's last; 0: not said */
+	} radius;
 	uint32_t number;       /* server: of the address; 0: none */
 	struct vpn_port port;  /* client: of its own device; ->watch.task NULL: not open */
 	struct vpn_link *link; /* what was set up for the call; NULL: nothing */

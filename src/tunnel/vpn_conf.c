@@ -42,10 +42,11 @@ parse_methods(struct option_ctx *ctx, const struct option *o, void *field, const
 			name[n] = '\0';
 			method = auth_method_find(name);
 		}
-		if (method == PPP_NO_AUTH || method == PPP_EAP_TLS || method == PPP_EAP_RELAY)
+		if (method == PPP_NO_AUTH || method == PPP_EAP_TLS)
 			return option_refuse(ctx,
-			    "there is no method \"%s\"; write some of mschapv2, eap-mschapv2, chap "
-			    "and pap",
+			    "there is no method \"%s\"; write some of mschapv2, eap-mschapv2, "
+			    "chap, "
+			    "pap and, with vpnRadius, eap",
 			    text_safe(word, n, safe, sizeof(safe)));
 		for (size_t i = 0; i < m->n; i++)
 			if (m->v[i] == method)
@@ -142,6 +143,25 @@ const struct option vpn_options[] = {
 		"user's alone. A secret of $nt$ and 32 hexadecimal digits is the NT hash of a "
 		"password, which does for all methods but chap, and is worth as much as the "
 		"password. The file must not be readable for everybody." },
+	{ .name = "vpnRadius",
+	    .parse = option_text,
+	    .offset = AT(radius),
+	    .scope = OPTION_SERVICE,
+	    .arg = "HOST:PORT",
+	    .doc =
+		"Server: ask this RADIUS server about users that vpnUsers has not, mostly at port "
+		"1812. It must put a Message-Authenticator into each answer, and for MS-CHAPv2 "
+		"send its keys (MS-MPPE-Recv-Key and MS-MPPE-Send-Key). Of what it says besides, "
+		"Framed-IP-Address (of vpnPool's network), MS-Primary-DNS-Server, "
+		"MS-Secondary-DNS-Server and Session-Timeout are obeyed." },
+	{ .name = "vpnRadiusSecretFile",
+	    .parse = option_text,
+	    .offset = AT(radius_secret_path),
+	    .scope = OPTION_SERVICE,
+	    .reads = OPTION_READS_FILE,
+	    .arg = "FILE",
+	    .doc = "Server: the secret shared with vpnRadius, the first line of the file. It must "
+		   "not be readable for everybody." },
 	{ .name = "vpnPool",
 	    .parse = parse_pool,
 	    .offset = AT(pool),
@@ -170,7 +190,8 @@ const struct option vpn_options[] = {
 	    .arg = "METHOD[,METHOD...]",
 	    .doc = "How clients log in: mschapv2, eap-mschapv2, chap (CHAP-MD5) and pap, in order "
 		   "of preference. A server asks for the first, and takes another one of the list "
-		   "if the client wants that; a client accepts no other." },
+		   "if the client wants that; a client accepts no other. With vpnRadius, eap "
+		   "leaves the method to the client and the RADIUS server." },
 	{ .name = "vpnDevice",
 	    .parse = parse_device,
 	    .offset = AT(device),
@@ -239,13 +260,36 @@ const struct option vpn_options[] = {
 	{ .name = NULL },
 };
 
+static bool
+has_method(const struct vpn_conf *conf, enum ppp_method method)
+{
+	for (size_t i = 0; i < conf->methods.n; i++)
+		if (conf->methods.v[i] == method)
+			return true;
+	return false;
+}
+
+static void
+check_radius(const struct vpn_conf *conf, struct sink *sink)
+{
+	if (conf->radius != NULL && conf->radius_secret_path == NULL)
+		sink_error(sink, "vpnRadius",
+		    "write vpnRadiusSecretFile = FILE, with the secret that both sides share");
+	if (conf->radius == NULL && conf->radius_secret_path != NULL)
+		sink_error(sink, "vpnRadiusSecretFile", "write vpnRadius = HOST:PORT, too");
+	if (conf->radius == NULL && has_method(conf, PPP_EAP_RELAY))
+		sink_error(sink, "vpnAuth",
+		    "eap is for vpnRadius; without, write eap-mschapv2 for that one method");
+}
+
 static void
 check_server(const struct vpn_conf *conf, struct sink *sink)
 {
-	if (conf->users_path == NULL)
+	if (conf->users_path == NULL && conf->radius == NULL)
 		sink_error(sink, NULL,
 		    "nobody could log in to this VPN; write vpnUsers = FILE, with lines such as "
-		    "user:secret");
+		    "user:secret, or vpnRadius = HOST:PORT");
+	check_radius(conf, sink);
 	if (conf->pool.family == 0)
 		sink_error(sink, NULL,
 		    "the VPN has no addresses; write vpnPool = NETWORK, such as 10.66.0.0/24");
@@ -256,6 +300,10 @@ check_server(const struct vpn_conf *conf, struct sink *sink)
 static void
 check_client(const struct vpn_conf *conf, struct sink *sink)
 {
+	if (has_method(conf, PPP_EAP_RELAY))
+		sink_error(sink, "vpnAuth", "eap is for servers; write eap-mschapv2");
+	if (conf->radius != NULL)
+		sink_warn(sink, "vpnRadius", "is for a server");
 	if (conf->username == NULL)
 		sink_error(sink, NULL, "write vpnUsername = USER to log in with");
 	if (conf->password == NULL && conf->password_path == NULL)

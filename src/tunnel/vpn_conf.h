@@ -28,7 +28,8 @@ struct vpn_conf {
 	const char *up, *down; /* programs; NULL: none */
 	/* server */
 	const char *users_path;
-	struct network pool, pool6; /* .family 0: not set */
+	const char *radius, *radius_secret_path; /* NULL: only users_path */
+	struct network pool, pool6;		 /* .family 0: not set */
 	struct vpn_servers dns;
 	bool peers; /* may clients reach one another? */
 	/* client */

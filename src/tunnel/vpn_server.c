@@ -3,8 +3,10 @@
 #include "base/text.h"
 #include "tunnel/vpn_call.h"
 #include "tunnel/vpn_link.h"
+#include "tunnel/worker.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Whoever guesses passwords waits; the right one is never delayed. */
@@ -27,26 +29,93 @@ find_user(const struct vpn_call *c, const char *name)
 	return user != NULL ? user : vpn_users_find(c->env.vpn->users, without_domain(name));
 }
 
+/* A verdict on the question of that number: a good one at once. */
+static void
+decide(struct vpn_call *c, unsigned number, const struct ppp_verdict *verdict)
+{
+	char safe[TEXT_SAFE_MAX];
+
+	if (verdict->answer != PPP_REFUSED) {
+		(void)ppp_auth_verdict(c->ppp, number, verdict, c->now);
+		return;
+	}
+	log_warn(c->env.log, "VPN: the login of \"%s\" by %s failed",
+	    text_safe(c->user, strlen(c->user), safe, sizeof(safe)), auth_method_name(c->method));
+	c->refusal.waits = true;
+	c->refusal.number = number;
+	c->refusal.verdict = *verdict;
+	c->refusal.due = c->now + REFUSAL_MS;
+}
+
+static void
+ask_radius(struct vpn_call *c, const struct ppp_question *question)
+{
+	char client[ADDR_TEXT];
+	const struct radius_facts facts = {
+		.client = addr_host_text(c->env.peer, client),
+		.session = c->env.log->id,
+		.connection = "SSTP",
+	};
+
+	if (c->radius.asker == NULL)
+		c->radius.asker = vpn_radius_asker(
+		    c->env.vpn->radius, c->env.worker->loop, c->env.task, c->env.log, &facts);
+	if (c->radius.asker == NULL || !vpn_radius_ask(c->radius.asker, question, c->now))
+		vpn_call_end(c, R_VPN_RADIUS, "nobody can be asked");
+}
+
 static void
 ask(struct vpn_call *c, const struct ppp_question *question)
 {
 	const struct vpn_user *user = find_user(c, question->user);
-	char safe[TEXT_SAFE_MAX];
 	struct ppp_verdict verdict;
 
-	auth_check(question, user != NULL ? &user->secret : NULL, &verdict);
-	if (verdict.answer == PPP_GRANTED) {
-		(void)ppp_auth_verdict(c->ppp, question->number, &verdict, c->now);
-		explicit_bzero(&verdict, sizeof(verdict));
+	c->method = question->method;
+	(void)snprintf(c->user, sizeof(c->user), "%s", question->user);
+	if (c->env.vpn->radius != NULL && (user == NULL || question->method == PPP_EAP_RELAY)) {
+		ask_radius(c, question);
 		return;
 	}
-	log_warn(c->env.log, "VPN: the login of \"%s\" by %s failed",
-	    text_safe(question->user, strlen(question->user), safe, sizeof(safe)),
-	    auth_method_name(question->method));
-	c->refusal.waits = true;
-	c->refusal.number = question->number;
-	c->refusal.verdict = verdict;
-	c->refusal.due = c->now + REFUSAL_MS;
+	auth_check(question, user != NULL ? &user->secret : NULL, &verdict);
+	decide(c, question->number, &verdict);
+	explicit_bzero(&verdict, sizeof(verdict));
+}
+
+/* What RADIUS says besides its verdict. */
+static void
+obey(struct vpn_call *c, const struct radius_answer *answer)
+{
+	c->radius.address = answer->address;
+	memcpy(c->radius.dns, answer->dns, sizeof(c->radius.dns));
+	if (answer->session_timeout != 0)
+		c->radius.until = c->now + (int64_t)answer->session_timeout * 1000;
+}
+
+static void
+run(struct vpn_call *c)
+{
+	struct radius_answer answer;
+	unsigned number;
+
+	if (c->radius.until != 0 && c->now >= c->radius.until) {
+		c->radius.until = 0;
+		vpn_call_end(c, R_VPN_TIME, "the time is over");
+	}
+	if (c->radius.asker == NULL)
+		return;
+	switch (vpn_radius_run(c->radius.asker, c->now, &answer, &number)) {
+	case VPN_RADIUS_ANSWER:
+		if (answer.verdict.answer == PPP_GRANTED)
+			obey(c, &answer);
+		decide(c, number, &answer.verdict);
+		explicit_bzero(&answer, sizeof(answer));
+		break;
+	case VPN_RADIUS_SILENT:
+		vpn_call_end(c, R_VPN_RADIUS, "nobody answers");
+		break;
+	case VPN_RADIUS_IDLE:
+		break;
+	}
 }
 
 /* ---- addresses ---- */
@@ -64,11 +133,12 @@ lend(struct vpn_call *c)
 {
 	const struct vpn *v = c->env.vpn;
 	const struct vpn_user *user = find_user(c, c->user);
+	struct in_addr address = user != NULL ? user->address : c->radius.address;
 	uint32_t number;
 
-	if (user == NULL || user->address.s_addr == 0)
+	if (address.s_addr == 0)
 		return vpn_pool_take(vpn_net_pool(v->net), is_reserved, v);
-	number = vpn_net_number(v->net, user->address);
+	number = vpn_net_number(v->net, address);
 	return vpn_pool_take_this(vpn_net_pool(v->net), number) ? number : 0;
 }
 
@@ -88,6 +158,8 @@ plan(struct vpn_call *c, struct ppp_network *network)
 	network->peer = vpn_net_address(v->net, c->number);
 	for (unsigned i = 0; i < v->conf->dns.n; i++)
 		network->dns[i] = v->conf->dns.v[i];
+	if (c->radius.dns[0].s_addr != 0)
+		memcpy(network->dns, c->radius.dns, sizeof(network->dns));
 	return true;
 }
 
@@ -160,4 +232,4 @@ write_packet(struct vpn_call *c, uint8_t *packet, size_t n)
 	}
 }
 
-const struct vpn_end vpn_server_end = { ask, plan, enter, NULL, leave, write_packet };
+const struct vpn_end vpn_server_end = { ask, plan, enter, run, leave, write_packet };

@@ -253,7 +253,8 @@ const struct vpn_user *
 vpn_users_find(const struct vpn_users *u, const char *name)
 {
 	const struct entry key = { .user.name = name };
-	const struct entry *e = bsearch(&key, u->entry, u->count, sizeof(key), by_name);
+	const struct entry *e =
+	    u == NULL ? NULL : bsearch(&key, u->entry, u->count, sizeof(key), by_name);
 
 	return e != NULL ? &e->user : NULL;
 }
@@ -261,12 +262,13 @@ vpn_users_find(const struct vpn_users *u, const char *name)
 bool
 vpn_users_own(const struct vpn_users *u, struct in_addr address)
 {
-	return u->address_count > 0 && bsearch(&address, u->addresses, u->address_count,
-					   sizeof(address), by_address) != NULL;
+	return u != NULL && u->address_count > 0 &&
+	       bsearch(&address, u->addresses, u->address_count, sizeof(address), by_address) !=
+		   NULL;
 }
 
 const struct vpn_user *
 vpn_users_at(const struct vpn_users *u, unsigned i)
 {
-	return i < u->count ? &u->entry[i].user : NULL;
+	return u != NULL && i < u->count ? &u->entry[i].user : NULL;
 }

@@ -34,7 +34,7 @@ struct vpn_user {
 struct vpn_users *vpn_users_read(struct files *, const char *path, struct sink *);
 void vpn_users_free(struct vpn_users *); /* wiped; NULL is fine */
 
-/* NULL: nobody of that name. */
+/* No users at all (NULL) is fine for these.  NULL: nobody of that name. */
 const struct vpn_user *vpn_users_find(const struct vpn_users *, const char *name);
 /* Is this address some user's own? */
 bool vpn_users_own(const struct vpn_users *, struct in_addr);
