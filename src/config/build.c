@@ -85,6 +85,11 @@ check_network(struct config *c, struct service_conf *conf, struct sink *sink)
 		return;
 	}
 	vpn_check(&conf->vpn, conf->client, sink);
+	/*
+	 * A call lasts for hours, so a session is never worth a ticket; and sstpc 1.0.18, if the
+	 * ticket of TLS 1.3 comes while it waits for the HTTP reply, waits for ever.
+	 */
+	conf->near.session_resume = false;
 	if (!(conf->client ? service_connects_tls(conf)
 			   : service_accepts_tls(conf) || comes_inside_tls(conf)))
 		sink_error(sink, "protocol",

@@ -24,6 +24,8 @@ def prepared(machine, pki):
     machine.install("listed.pem", pki.ca.path, pki.client.path)
     machine.install("pinned.pem", pki.client.path)
     machine.write("devices.psk", f"sensor-1:{'1f' * 32}\nsensor-7:{'7f' * 32}\n")
+    machine.write("vpn-users", "alice:secret\n")
+    machine.write("vpn-password", "secret\n")
     machine.write("device.psk", f"sensor-7:{'7f' * 32}\n")
     for name in SHOWN_BY_NAME:
         machine.identity(name, pki.ca.issue(f"{name}.example.com", sans=[f"{name}.example.com"], label=f"host-{name}"))
