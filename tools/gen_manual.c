@@ -253,6 +253,18 @@ static const struct example examples[] = {
 	    "connect.CApath = /etc/ssl/certs\n"
 	    "connect.verifyChain = yes\n"
 	    "connect.checkHost = api.example.org\n" },
+	{ "Several servers and protocols on one port:", "[port]\n"
+							"accept = 443\n"
+							"connect = 127.0.0.1:80\n"
+							"cert = /etc/ginnel/www.pem\n"
+							"key = /etc/ginnel/www.key\n"
+							"[shop]\n"
+							"sni = port:shop.example.org\n"
+							"passthrough = yes\n"
+							"connect = 10.0.0.20:443\n"
+							"[ssh]\n"
+							"detect = port:ssh\n"
+							"connect = 127.0.0.1:22\n" },
 	{ "TLS in front of a program on a UNIX socket:", "[app]\n"
 							 "accept = 8443\n"
 							 "connect = /run/app/app.sock\n"

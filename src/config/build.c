@@ -242,7 +242,7 @@ config_build(struct config *c, const struct plan *previous, struct files *files)
 		s->conf->proto.aimed = s->conf->connect.n > 0;
 		if (!s->conf->hop)
 			endpoints_check(s->conf, inetd, &sink.sink);
-		front_check(s->conf, &sink.sink);
+		front_check(s->conf, c->global->conf, &sink.sink);
 		proto_check(&s->conf->proto, s->conf->client,
 		    s->conf->client ? service_connects_tls(s->conf) : service_accepts_tls(s->conf),
 		    &sink.sink);

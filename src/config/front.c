@@ -82,11 +82,23 @@ check_proxy_protocol(const struct service_conf *conf, struct sink *sink)
 		    "proxyProtocolFrom");
 }
 
+/* Only who accepts hears a header; as a default for all sections it may be meant for some. */
+static void
+check_port(const struct service_conf *conf, const struct service_conf *global, struct sink *sink)
+{
+	if (conf->accept.n == 0 && conf->front.proxy_from.n > 0 &&
+	    conf->front.proxy_from.v != global->front.proxy_from.v)
+		sink_error(sink, "proxyProtocolFrom",
+		    "this section has no port of its own, and takes its clients as another one "
+		    "has let them in; write it into the section that has accept");
+}
+
 void
-front_check(const struct service_conf *conf, struct sink *sink)
+front_check(const struct service_conf *conf, const struct service_conf *global, struct sink *sink)
 {
 	check_passthrough(conf, sink);
 	check_alpn(conf, sink);
 	check_proxy_protocol(conf, sink);
 	check_xclient(conf, sink);
+	check_port(conf, global, sink);
 }

@@ -6,6 +6,7 @@
 #include "base/option.h"
 #include "tunnel/service.h"
 
-void front_check(const struct service_conf *, struct sink *);
+/* `global`: the defaults of all sections. */
+void front_check(const struct service_conf *, const struct service_conf *global, struct sink *);
 
 #endif

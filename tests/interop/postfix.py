@@ -66,15 +66,25 @@ SUBMISSION = """\
   -o smtpd_recipient_restrictions=permit_sasl_authenticated,reject
 """
 
+# For those who come through us: told by XCLIENT, and by a PROXY header.
+BEHIND = """\
+127.0.0.1:{xclient} inet n - n - - smtpd
+  -o smtpd_authorized_xclient_hosts=127.0.0.1
+127.0.0.1:{proxied} inet n - n - - smtpd
+  -o smtpd_upstream_proxy_protocol=haproxy
+"""
+
 
 class Postfix:
     """
     Takes mail for USER@example.test on a loopback port, and puts it into Maildirs below `mail`.  With
     `tls_port` it listens there, too, and has STARTTLS by the identity `tls`; who logs in there is asked of
-    Dovecot at `auth_port`, and nobody else may send.
+    Dovecot at `auth_port`, and nobody else may send.  At the two ports of `behind` it believes 127.0.0.1 who its
+    clients are, by XCLIENT and by a PROXY header.
     """
 
-    def __init__(self, folder, port, users, *, tls_port=None, tls=None, auth_port=None, host=HERE):
+    def __init__(self, folder, port, users, *, tls_port=None, tls=None, auth_port=None, behind=None,
+                 host=HERE):
         self.folder, self.port, self.host = str(folder), port, host
         self.mail = os.path.join(self.folder, "mail")
         config = os.path.join(self.folder, "config")
@@ -87,6 +97,8 @@ class Postfix:
         self._write(config, "main.cf", MAIN.format(
             folder=self.folder, domain=DOMAIN, mail=self.mail, boxes=boxes, uid=OWNER.pw_uid, gid=OWNER.pw_gid))
         more = SUBMISSION.format(port=tls_port, cert=tls.path, key=tls.key, auth=auth_port) if tls_port else ""
+        if behind:
+            more += BEHIND.format(xclient=behind[0], proxied=behind[1])
         self._write(config, "master.cf", MASTER.format(port=port) + more)
         self._write(config, "dynamicmaps.cf", "")
         done = host.run("postfix", "-c", config, "check")  # makes the folders of the queue

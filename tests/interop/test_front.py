@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from interop.host import HERE, free_port
+from interop.host import HERE, free_port, public_folder
+from interop.postfix import DOMAIN, Postfix
 from interop.web import WebServer
 from lib import proxy
 from lib.peer import TlsPeer
@@ -308,6 +309,30 @@ def test_our_headers_are_understood(scene, pki, place, version):
             authority, unique = answer.split(" ", 2)[2].split(" ")
             assert authority == ("" if service == "client" else "localhost")
             daemon.wait_log("PROXY unique id: " + unique)
+
+
+# --- mail servers learn who sends
+
+
+@pytest.fixture(scope="module")
+def mailbox():
+    with public_folder() as folder:
+        xclient, proxied = free_port(), free_port()
+        server = Postfix(folder / "postfix", free_port(), ["alice"], behind=(xclient, proxied))
+        server.behind = {"xclient = yes": xclient, "proxyProtocol = v1": proxied, "proxyProtocol = v2": proxied}
+        yield server
+        server.close()
+
+
+@pytest.mark.parametrize("line", ["xclient = yes", "proxyProtocol = v1", "proxyProtocol = v2"])
+def test_postfix_learns_the_clients_address(scene, pki, mailbox, line):
+    daemon = scene.daemon(scene.section(
+        "smtp", f"127.0.0.1:{mailbox.behind[line]}", "protocol = smtp", f"cert = {pki.server.bundle}", line))
+    token = f"by {line}"
+    done = HERE.run("swaks", "--server", f"127.0.0.1:{daemon.port('smtp')}", "--local-interface", "127.0.0.9", "--tls",
+                    "--from", f"bob@{DOMAIN}", "--to", f"alice@{DOMAIN}", "--h-Subject", token)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "[127.0.0.9]" in mailbox.await_message("alice", token)
 
 
 # --- recipes

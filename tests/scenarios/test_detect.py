@@ -90,7 +90,7 @@ def test_a_plain_port_may_have_them_too(scene, pki):
 @pytest.mark.sanitize
 def test_a_silent_client_waits_for_the_server(scene, pki):
     daemon = scene.daemon(
-        scene.section("main", scene.server(tell(b"main")), f"cert = {pki.server.bundle}", "detectTimeout = 1")
+        scene.section("main", scene.server(tell(b"main")), f"cert = {pki.server.bundle}", "detectTimeout = 3")
         + section("mail", scene.server(greeter(b"220 hello\r\n")), "detect = main:timeout"))
     near = scene.connect(daemon.port("main"))
     assert near.rest() == (b"220 hello\r\n", END)

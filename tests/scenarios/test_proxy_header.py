@@ -350,6 +350,8 @@ def test_what_is_wrong_is_named(scene, pki):
         "proxyProtocolTLVs = ssl,name": r"proxyProtocolTLVs: \"name\" is not known; write some of alpn, authority",
         "proxyProtocol = v2\nprotocol = proxy": r"proxyProtocol: .*remove one of them",
         "proxyProtocolFrom = 10.0.0.0/8\nident = root": r"ident: .*remove it",
+        f"[second]\nconnect = 9\nsni = main:a.test\n{cert}\nproxyProtocolFrom = 10.0.0.0/8":
+            r"proxyProtocolFrom: this section has no port of its own",
     }
     for lines, words in cases.items():
         text = f"foreground = yes\n[main]\naccept = 127.0.0.1:0\nconnect = 9\n{cert}\n{lines}\n"
