@@ -514,7 +514,12 @@ ends_in_number(const char *host)
 bool
 proto_ask_for(struct dialogue *d, const char *host, size_t n, uint16_t port)
 {
-	struct proto_target *t = &d->target;
+	return proto_target_set(&d->target, host, n, port);
+}
+
+bool
+proto_target_set(struct proto_target *t, const char *host, size_t n, uint16_t port)
+{
 	struct addr v4 = { .len = sizeof(v4.in), .in.sin_family = AF_INET };
 	struct addr v6 = { .len = sizeof(v6.in6), .in6.sin6_family = AF_INET6 };
 

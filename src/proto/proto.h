@@ -37,6 +37,11 @@ struct proto_conf {
 	bool inside;	   /* client: it asks for host in the far side's TLS, if that has any */
 	bool aimed;	   /* connect is set: where a server's clients go is known */
 	uint16_t first_port, last_port; /* of connections beside the tunnel; 0: any */
+	const char *users;		/* file: who may log in here; NULL: nobody */
+	bool xclient;			/* smtp as a server: tell the target who the client is */
+	bool datagrams;			/* server: clients may ask to send them */
+	bool inside; /* client: it asks for host in the far side's TLS, if that has any */
+	bool aimed;  /* connect is set: where a server's clients go is known */
 };
 extern const struct option proto_options[];
 
@@ -80,7 +85,8 @@ struct proto_target {
 	uint16_t port;
 	struct addr addr; /* .len 0: see host */
 	bool look_up; /* do not connect: PROTO_SORRY finds R_LOOKED_UP, and the answer in ->found */
-	int family;   /* ... which is of this family; AF_UNSPEC: any */
+	bool datagrams; /* no target: UDP ASSOCIATE; PROTO_LATE finds in ->found where */
+	int family;	/* ... which is of this family; AF_UNSPEC: any */
 };
 
 /* What a client has shown to be let in; see proto_login(). */
@@ -244,6 +250,8 @@ bool proto_unbase64(const char *text, size_t n, uint8_t *out, size_t size, size_
 enum proto_verdict proto_login(struct dialogue *, const uint8_t *user, size_t user_len,
     const uint8_t *password, size_t password_len) MUST_CHECK;
 
+/* A host as above into an empty target. */
+bool proto_target_set(struct proto_target *, const char *host, size_t n, uint16_t port) MUST_CHECK;
 /* The client asks for this host: a name, or an address without brackets.  False: it is neither. */
 bool proto_ask_for(struct dialogue *, const char *host, size_t n, uint16_t port) MUST_CHECK;
 

@@ -21,6 +21,7 @@ enum {
 	PASSWORD_MAX = 255, /* of user and of password */
 	NO_METHOD = 0xff,
 	CMD_CONNECT = 1,
+	CMD_UDP = 3,
 	CMD_RESOLVE = 0xf0, /* Tor: socks-extensions.txt 2 */
 	ATYP_IP4 = 1,
 	ATYP_NAME = 3,
@@ -85,6 +86,13 @@ static bool
 knows_command(uint8_t command)
 {
 	return command == CMD_CONNECT || command == CMD_RESOLVE;
+}
+
+/* Datagrams need an address to come to, and somebody who has said where they may go. */
+static bool
+may_send_datagrams(const struct dialogue *d)
+{
+	return d->conf->datagrams && !addr_is_unix(&d->facts->accepted);
 }
 
 /* Methods: a version, how many, and as many bytes. */
@@ -234,6 +242,13 @@ take_request5(struct dialogue *d)
 	command = p[1];
 	atyp = p[3];
 	port = (uint16_t)(p[4 + n] << 8 | p[4 + n + 1]);
+	if (command == CMD_UDP && may_send_datagrams(d)) {
+		/* The address that it will send from is known, and most know no port by now. */
+		proto_eat(d, PROTO_NEAR, 4 + n + 2);
+		d->target.datagrams = true;
+		log_info(d->log, "SOCKS request to send datagrams");
+		return PROTO_DONE;
+	}
 	if (atyp == ATYP_NAME) {
 		good = proto_ask_for(d, (const char *)p + 5, n - 1, port);
 	} else {
@@ -325,7 +340,7 @@ take_request(struct dialogue *d)
 }
 
 static enum proto_verdict
-grant(struct dialogue *d)
+say_granted(struct dialogue *d)
 {
 	const struct socks_state *s = d->state;
 
@@ -333,24 +348,31 @@ grant(struct dialogue *d)
 	return PROTO_DONE;
 }
 
-/* A name was looked up: the address is the answer. */
+/* The address is the answer: of a name, or where datagrams are awaited. */
 static enum proto_verdict
 tell_address(struct dialogue *d)
 {
 	struct socks_state *s = d->state;
 	const struct addr *a = &d->found;
+	const uint16_t port = d->target.datagrams ? addr_port(a) : 0;
 	uint8_t tail[16 + 2] = { 0 };
+	size_t n = a->sa.sa_family == AF_INET ? 4 : 16;
 
 	if (s->version == SOCKS4) {
 		memcpy(s->reply + 4, &a->in.sin_addr, 4);
-	} else if (a->sa.sa_family == AF_INET) {
-		memcpy(tail, &a->in.sin_addr, 4);
-		prepare_reply5(s, ATYP_IP4, tail, 4 + 2);
-	} else {
-		memcpy(tail, &a->in6.sin6_addr, 16);
-		prepare_reply5(s, ATYP_IP6, tail, 16 + 2);
+		return say_granted(d);
 	}
-	return grant(d);
+	memcpy(tail, n == 4 ? (const void *)&a->in.sin_addr : (const void *)&a->in6.sin6_addr, n);
+	tail[n] = (uint8_t)(port >> 8);
+	tail[n + 1] = (uint8_t)port;
+	prepare_reply5(s, n == 4 ? ATYP_IP4 : ATYP_IP6, tail, n + 2);
+	return say_granted(d);
+}
+
+static enum proto_verdict
+grant(struct dialogue *d)
+{
+	return d->target.datagrams ? tell_address(d) : say_granted(d);
 }
 
 /* Why there is no target. */
@@ -598,6 +620,7 @@ const struct proto socks_proto = {
 	.name = "socks",
 	.server = { .script[PROTO_REQUEST] = server_request,
 	    .logs_in = true,
+	    .wants_facts = true,
 	    .script[PROTO_LATE] = server_late,
 	    .script[PROTO_SORRY] = server_sorry,
 	    .names_target = true,

@@ -5,6 +5,7 @@
 #include "tls/tls_stream.h"
 #include "tunnel/steps.h"
 
+#include <limits.h>
 #include <utlist.h>
 
 /* For which services a step is passed through. */
@@ -26,7 +27,8 @@ enum want {
 	FAR_TLS,
 	NETWORK,
 	SCRIPT,
-	INNER_HELLO
+	INNER_HELLO,
+	DATAGRAMS
 };
 
 static const struct step {
@@ -63,6 +65,8 @@ static const struct step {
 	[STEP_READMIT_LAST] = { "readmit", step_admit, OTHER_GUARD, 0 },
 	/* what the client asks for */
 	[STEP_REQUEST] = { "request", step_talk, SCRIPT, PROTO_REQUEST },
+	/* it asks for datagrams: pass them on, to the end */
+	[STEP_UDP] = { "udp", step_udp, DATAGRAMS, PROTO_LATE },
 	/* far program: start it */
 	[STEP_EXEC] = { "exec", step_exec, FAR_PROGRAM, 0 },
 	/* reach the target */
@@ -91,8 +95,8 @@ static const struct step {
 static const enum step_id tls_first[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEAT, STEP_ADMIT,
 	STEP_DETECT, STEP_RESEAT_FIRST, STEP_READMIT_FIRST, STEP_EARLY, STEP_PEEK, STEP_RESEAT,
 	STEP_READMIT, STEP_SECURE, STEP_DETECT_INSIDE, STEP_RESEAT_LAST, STEP_READMIT_LAST,
-	STEP_REQUEST, STEP_EXEC, STEP_CONNECT, STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE, STEP_LATE,
-	STEP_VPN, STEP_INNER, STEP_STAY, STEP_RELAY };
+	STEP_REQUEST, STEP_UDP, STEP_EXEC, STEP_CONNECT, STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE,
+	STEP_LATE, STEP_VPN, STEP_INNER, STEP_STAY, STEP_RELAY };
 static const enum step_id connect_first[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEAT, STEP_ADMIT,
 	STEP_DETECT, STEP_RESEAT_FIRST, STEP_READMIT_FIRST, STEP_EARLY, STEP_EXEC, STEP_CONNECT,
 	STEP_INTRODUCE, STEP_UPGRADE, STEP_CLEAR, STEP_PEEK, STEP_RESEAT, STEP_READMIT, STEP_SECURE,
@@ -100,8 +104,8 @@ static const enum step_id connect_first[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEA
 static const enum step_id client_order[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEAT, STEP_ADMIT,
 	STEP_DETECT, STEP_RESEAT_FIRST, STEP_READMIT_FIRST, STEP_PEEK, STEP_RESEAT, STEP_READMIT,
 	STEP_SECURE, STEP_DETECT_INSIDE, STEP_RESEAT_LAST, STEP_READMIT_LAST, STEP_REQUEST,
-	STEP_EXEC, STEP_CONNECT, STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE, STEP_LATE, STEP_VPN,
-	STEP_INNER, STEP_STAY, STEP_RELAY };
+	STEP_UDP, STEP_EXEC, STEP_CONNECT, STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE, STEP_LATE,
+	STEP_VPN, STEP_INNER, STEP_STAY, STEP_RELAY };
 /*
  * A sibling.  The target comes first: many wait for us to be there before they tell the client to
  * begin.
@@ -161,6 +165,8 @@ life_wants(const struct session *s, enum step_id step)
 	case SCRIPT:
 		return service->role != NULL && service->role->script[steps[step].point] != NULL &&
 		       !s->redirected;
+	case DATAGRAMS:
+		return s->talk != NULL && talk_wants_datagrams(s->talk);
 	case INNER_HELLO:
 		return service->conf->inner_sni && s->talk != NULL && talk_host(s->talk) != NULL;
 	case ALWAYS:
@@ -268,6 +274,17 @@ life_identify(struct session *s)
 	if (s->cert == NULL && s->near.filter != NULL && !s->redirected)
 		s->cert = tls_stream_peer_id(&s->near);
 	s->who = (struct identity){ &s->peer, s->cert, talk_user(s->talk) };
+}
+
+int
+life_left(const struct session *s)
+{
+	int64_t total = s->service->conf->total_ms, left;
+
+	if (total == 0)
+		return INT_MAX;
+	left = s->relayed + total - loop_now(s->worker->loop);
+	return left > 0 ? (int)left : 0;
 }
 
 /* ---- the one way out ---- */

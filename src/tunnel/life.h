@@ -17,6 +17,7 @@
 #include "tunnel/route.h"
 #include "tunnel/session.h"
 #include "tunnel/talk.h"
+#include "tunnel/udp.h"
 #include "tunnel/via.h"
 #include "tunnel/vpn_call.h"
 
@@ -41,6 +42,7 @@ enum step_id {
 	STEP_RESEAT_LAST,
 	STEP_READMIT_LAST,
 	STEP_REQUEST,
+	STEP_UDP,
 	STEP_EXEC,
 	STEP_CONNECT,
 	STEP_SORRY,
@@ -79,6 +81,7 @@ struct session {
 	const struct service *admitted; /* the service that let the client in */
 	struct heard *heard;		/* of the PROXY header; NULL: none came */
 	char *asked_for;		/* passed on: the name in the ClientHello, or NULL */
+	struct udp *udp;		/* in STEP_UDP */
 	struct via *via;		/* through which the target is reached; NULL: straight */
 	struct route *route;		/* transparent: as the dial */
 	struct vpn_call *call;		/* in STEP_VPN */
@@ -116,6 +119,9 @@ void life_hand_to(struct session *, struct service *);
 
 /* Who the client is, as far as it has shown by now: s->who. */
 void life_identify(struct session *);
+
+/* How long a tunnel that stands has still to live; INT_MAX: as long as it likes. */
+int life_left(const struct session *);
 
 /* `return life_finish(s, R_...)`: the session is gone. */
 enum next life_finish(struct session *, enum reason) MUST_CHECK;

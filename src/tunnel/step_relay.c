@@ -2,7 +2,6 @@
 /* tunnel/step_relay.c -- the tunnel stands: two flows, their ends, and silence. */
 #include "tunnel/steps.h"
 
-#include <limits.h>
 #include <string.h>
 #include <utlist.h>
 
@@ -42,23 +41,11 @@ begin(struct session *s)
 		end_talk(s);
 }
 
-/* How long the tunnel has still to live; INT_MAX: as long as it likes. */
-static int
-left_of_total(const struct session *s)
-{
-	int64_t total = s->service->conf->total_ms, left;
-
-	if (total == 0)
-		return INT_MAX;
-	left = s->relayed + total - loop_now(s->worker->loop);
-	return left > 0 ? (int)left : 0;
-}
-
 /* Silence has lasted too long, or the tunnel. */
 static enum next
 relay_timeout(struct session *s)
 {
-	if (left_of_total(s) == 0) {
+	if (life_left(s) == 0) {
 		log_info(&s->log, "TIMEOUTtotal exceeded: sending reset");
 		return life_finish(s, R_TOTAL);
 	}
@@ -144,8 +131,8 @@ wait_on(struct session *s, bool begun, bool moved, int silence_ms)
 		s->spins = 0;
 	else if (begun && spins(s, loop_now(loop)))
 		return life_finish(s, R_BUG);
-	if (silence_ms > left_of_total(s))
-		silence_ms = left_of_total(s);
+	if (silence_ms > life_left(s))
+		silence_ms = life_left(s);
 	loop_timer(loop, &s->timer, silence_ms);
 	return WAIT;
 }

@@ -25,6 +25,7 @@ void step_far_leave(struct session *, bool late);
 enum next step_talk(struct session *);		    /* a dialogue of `protocol` */
 bool step_talk_begin(struct session *) MUST_CHECK;  /* ... if there is none; false: no memory */
 enum next step_vpn(struct session *);		    /* a network as the other side */
+enum next step_udp(struct session *);		    /* datagrams in place of a tunnel */
 enum next step_inner(struct session *);		    /* whom TLS in the tunnel asks for */
 enum io step_talk_run(struct session *) MUST_CHECK; /* as talk_run() */
 enum next step_talk_failed(struct session *);	    /* after IO_FAILED */

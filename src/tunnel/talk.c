@@ -136,10 +136,10 @@ talk_took_leave(const struct talk *t)
 
 /* What the rules say to one address, or, if that is NULL, to the request as such. */
 static enum reason
-by_rules(const struct talk *t, const struct addr *addr)
+by_rules(const struct talk *t, const struct proto_target *want, const struct addr *addr,
+    const struct log_ctx *log)
 {
 	const struct rules *rules = &t->service->conf->rules;
-	const struct proto_target *want = &t->d.target;
 	struct rules_question q = {
 		.who = t->who,
 		.host = want->addr.len == 0 ? want->host : NULL,
@@ -153,7 +153,7 @@ by_rules(const struct talk *t, const struct addr *addr)
 	if (q.any_user && rules_ask(rules, &q, NULL) != RULES_DENY)
 		return R_LOGIN_WANTED;
 	q.any_user = false;
-	(void)rules_ask(rules, &q, t->d.log);
+	(void)rules_ask(rules, &q, log);
 	return R_TARGET_REFUSED;
 }
 
@@ -175,7 +175,7 @@ refuse(const void *talk, const struct addr *addr)
 	if (t->base->refuse != NULL)
 		reason = t->base->refuse(t->base->owner, addr);
 	if (reason == R_NONE && has_rules(t))
-		reason = by_rules(t, addr);
+		reason = by_rules(t, &t->d.target, addr, t->d.log);
 	else if (reason == R_NONE && t->role->refuse != NULL)
 		reason = t->role->refuse(t->d.conf, addr);
 	return reason;
@@ -208,7 +208,28 @@ talk_judge(struct talk *t, const struct identity *who)
 	}
 	if ((want->host[0] == '\0' && want->addr.len == 0) || !has_rules(t))
 		return R_NONE;
-	return by_rules(t, want->addr.len != 0 ? &want->addr : NULL);
+	return by_rules(t, want, want->addr.len != 0 ? &want->addr : NULL, t->d.log);
+}
+
+bool
+talk_wants_datagrams(const struct talk *t)
+{
+	return t->d.target.datagrams;
+}
+
+void
+talk_found(struct talk *t, const struct addr *addr)
+{
+	t->d.found = *addr;
+}
+
+/* In silence: a flood of datagrams must not become one of lines. */
+enum reason
+talk_judge_datagram(struct talk *t, const struct identity *who, const struct proto_target *want,
+    const struct addr *addr)
+{
+	t->who = who;
+	return by_rules(t, want, addr, NULL);
 }
 
 const struct dial_plan *

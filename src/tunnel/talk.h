@@ -69,6 +69,14 @@ const char *talk_user(const struct talk *);
  */
 enum reason talk_judge(struct talk *, const struct identity *who);
 
+/* Has the client asked for datagrams, in place of a target? */
+bool talk_wants_datagrams(const struct talk *);
+/* ... which are awaited there. */
+void talk_found(struct talk *, const struct addr *);
+/* May one go to this address of what it is for?  NULL: to any. */
+enum reason talk_judge_datagram(
+    struct talk *, const struct identity *who, const struct proto_target *, const struct addr *);
+
 /* Where to connect: `plan`, or the target that the client has asked for, as far as rules allow. */
 const struct dial_plan *talk_dial_plan(struct talk *, const struct dial_plan *plan);
 
