@@ -171,7 +171,7 @@ refuse(const void *talk, const struct addr *addr)
 
 	/* To be told of an address that one may not reach is to learn how the inside looks. */
 	if (t->d.target.look_up)
-		return has_rules(t) ? by_rules(t, addr) : R_NONE;
+		return has_rules(t) ? by_rules(t, &t->d.target, addr, t->d.log) : R_NONE;
 	if (t->base->refuse != NULL)
 		reason = t->base->refuse(t->base->owner, addr);
 	if (reason == R_NONE && has_rules(t))
