@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from lib.peer import END, RESET, TlsPeer, echo
+from lib.peer import END, RESET, echo
 
 pytestmark = pytest.mark.sanitize
 
