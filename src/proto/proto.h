@@ -34,14 +34,10 @@ struct proto_conf {
 	struct strv headers;
 	const char *users; /* file: who may log in here; NULL: nobody */
 	bool xclient;	   /* smtp as a server: tell the target who the client is */
+	bool datagrams;	   /* server: clients may ask to send them */
 	bool inside;	   /* client: it asks for host in the far side's TLS, if that has any */
 	bool aimed;	   /* connect is set: where a server's clients go is known */
 	uint16_t first_port, last_port; /* of connections beside the tunnel; 0: any */
-	const char *users;		/* file: who may log in here; NULL: nobody */
-	bool xclient;			/* smtp as a server: tell the target who the client is */
-	bool datagrams;			/* server: clients may ask to send them */
-	bool inside; /* client: it asks for host in the far side's TLS, if that has any */
-	bool aimed;  /* connect is set: where a server's clients go is known */
 };
 extern const struct option proto_options[];
 
