@@ -95,6 +95,7 @@ static const struct {
 } table[] = {
 #define AT(field) offsetof(struct options, field)
 	{ "--to", read_address, AT(to), "[ADDRESS:]PORT of the tunnel; of a relay's backend" },
+	{ "--target", read_address, AT(target), "ask --to for it with HTTP's CONNECT first" },
 	{ "--at", read_address, AT(at), "[ADDRESS:]PORT to serve; port 0: any" },
 	{ "--ports", read_number, AT(ports), "so many successive ports from --to on, in turn" },
 	{ "--tls", read_version, AT(tls), "1.2 or 1.3; without: plain" },

@@ -2,7 +2,9 @@
 /* bench/client.c -- one client connection: dial, ask or move, leave. */
 #include "client.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "pattern.h"
@@ -92,6 +94,79 @@ rest(struct client *c)
 	wire_watch(&c->wire, EPOLLIN);
 }
 
+/* False: the connection is gone. */
+static bool
+send_message(struct client *c, size_t len)
+{
+	while (c->sent < len) {
+		ssize_t n = wire_write(&c->wire, c->out + c->sent, len - c->sent);
+
+		if (n == WIRE_AGAIN) {
+			wire_watch(&c->wire, EPOLLIN | EPOLLOUT);
+			return true;
+		}
+		if (n <= 0) {
+			fail(c, "sending");
+			return false;
+		}
+		c->sent += (size_t)n;
+	}
+	wire_watch(&c->wire, EPOLLIN);
+	return true;
+}
+
+/* ---- through a proxy: RFC 9110 9.3.6 ---- */
+
+/* Bytes of an answer's head that decide: the status, and the empty line at the end. */
+static bool
+head_is_whole(struct client *c)
+{
+	static const char end_of_head[] = "\r\n\r\n";
+
+	return memmem(c->in, c->got, end_of_head, sizeof(end_of_head) - 1) != NULL;
+}
+
+/* Nothing comes behind the head before something was asked, so it can be read at a gulp. */
+static void
+step_consent(struct client *c)
+{
+	ssize_t n;
+
+	if (c->sent < c->asked && !send_message(c, c->asked))
+		return;
+	if ((n = wire_read(&c->wire, c->in + c->got, sizeof(c->in) - c->got)) == WIRE_AGAIN)
+		return;
+	if (n <= 0) {
+		fail(c, "waiting for the proxy");
+		return;
+	}
+	c->got += (size_t)n;
+	if (head_is_whole(c) && memcmp(c->in + sizeof("HTTP/1.1") - 1, " 200", 4) == 0) {
+		rest(c);
+		c->policy->up(c);
+	} else if (head_is_whole(c) || c->got == sizeof(c->in)) {
+		job_fail(
+		    c->job, "the proxy says no: %.*s", (int)strcspn((char *)c->in, "\r"), c->in);
+		end(c);
+	}
+}
+
+static void
+ask_proxy(struct client *c)
+{
+	unsigned port = ntohs(c->job->options->target.sin_port);
+	char host[INET_ADDRSTRLEN];
+
+	inet_ntop(AF_INET, &c->job->options->target.sin_addr, host, sizeof(host));
+	c->asked = (size_t)snprintf((char *)c->out, sizeof(c->out),
+	    "CONNECT %s:%u HTTP/1.1\r\nHost: %s:%u\r\n\r\n", host, port, host, port);
+	c->sent = c->got = 0;
+	c->step = step_consent;
+	send_message(c, c->asked);
+}
+
+/* ---- the beginning ---- */
+
 static void
 step_dial(struct client *c)
 {
@@ -105,6 +180,10 @@ step_dial(struct client *c)
 	}
 	if (c->wire.ssl != NULL && !handshake_is_as_ordered(c)) {
 		end(c);
+		return;
+	}
+	if (c->job->options->target.sin_port != 0) {
+		ask_proxy(c);
 		return;
 	}
 	rest(c);
@@ -168,27 +247,6 @@ client_open(struct client *c, struct job *job, const struct client_policy *polic
 	}
 	if (c->wire.ssl != NULL && job->session != NULL)
 		offer_session(c);
-}
-
-/* False: the connection is gone. */
-static bool
-send_message(struct client *c, size_t len)
-{
-	while (c->sent < len) {
-		ssize_t n = wire_write(&c->wire, c->out + c->sent, len - c->sent);
-
-		if (n == WIRE_AGAIN) {
-			wire_watch(&c->wire, EPOLLIN | EPOLLOUT);
-			return true;
-		}
-		if (n <= 0) {
-			fail(c, "sending");
-			return false;
-		}
-		c->sent += (size_t)n;
-	}
-	wire_watch(&c->wire, EPOLLIN);
-	return true;
 }
 
 /* 1: all `len` bytes are here. */

@@ -22,8 +22,9 @@ struct client {
 	void (*step)(struct client *); /* what to do when the wire is ready */
 	bool resuming;		       /* a session was offered */
 	uint64_t seed, at;	       /* position in the pattern, at first and now */
-	uint8_t out[MESSAGE], in[MESSAGE];
+	uint8_t out[MESSAGE], in[4 * MESSAGE];
 	size_t sent, got; /* of these */
+	size_t asked;	  /* bytes of the request to a proxy */
 	struct transfer transfer;
 };
 

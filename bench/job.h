@@ -11,13 +11,14 @@
 enum { MESSAGE = 100 }; /* bytes of a request, and of its answer */
 
 struct options {
-	struct sockaddr_in to;	 /* the tunnel; a relay's backend */
-	struct sockaddr_in at;	 /* where a backend or a relay listens */
-	uint64_t ports;		 /* successive ports at `to`, used in turn */
-	int tls;		 /* TLS1_2_VERSION, TLS1_3_VERSION, 0: plain */
-	const char *ca;		 /* verifies the other side */
-	const char *cert;	 /* a client's certificate, chain and key in one file */
-	const char *server_cert; /* the same for a TLS backend and for the library alone */
+	struct sockaddr_in to;	   /* the tunnel; a relay's backend */
+	struct sockaddr_in at;	   /* where a backend or a relay listens */
+	uint64_t ports;		   /* successive ports at `to`, used in turn */
+	struct sockaddr_in target; /* what to ask `to` for with CONNECT; port 0: nothing */
+	int tls;		   /* TLS1_2_VERSION, TLS1_3_VERSION, 0: plain */
+	const char *ca;		   /* verifies the other side */
+	const char *cert;	   /* a client's certificate, chain and key in one file */
+	const char *server_cert;   /* the same for a TLS backend and for the library alone */
 	bool resume;
 	uint64_t connections; /* open at the same time */
 	uint64_t count;	      /* handshakes or requests */

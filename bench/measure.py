@@ -16,6 +16,7 @@ from procs import Problem
 
 DEADLINE = 90  # seconds for one load; it ends itself
 ORDER = struct.Struct('@IIQQQ')  # struct order of bench/transfer.h
+PLAIN = ('client', 'relay', 'proxy')  # roles in which the client speaks without TLS
 ORDER_MAGIC, ORDER_COUNT = 0x676e6c31, 3
 
 
@@ -180,8 +181,11 @@ class Bench:
                             setup.certs.ca, row.workers)
 
     def _arguments(self, peer, scale):
-        near_tls = peer is not peers.RELAY and self.row.role not in ('client', 'relay')
-        return _load_arguments(self.row, scale, self.setup.certs, near_tls)
+        near_tls = peer is not peers.RELAY and self.row.role not in PLAIN
+        words = _load_arguments(self.row, scale, self.setup.certs, near_tls)
+        if peer is not peers.RELAY and self.row.role == 'proxy':
+            words += ['--target', self.plain.port]
+        return words
 
     def _load(self, peer, tunnel, scale):
         mode, *more = self._arguments(peer, scale)

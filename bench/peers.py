@@ -4,7 +4,8 @@
 A peer's configuration is bench/peers/NAME.conf.  A line `%% ROLE...` begins a part that belongs to
 these roles only (`all`: to each); a part marked with `*` is written once per service.  @WORDS@ are
 filled in.  The roles: server (TLS in, plain out), mutual (the same, client certificates required),
-services (many of them), client (plain in, TLS out), relay (plain in, plain out).
+services (many of them), client (plain in, TLS out), relay (plain in, plain out), proxy (the same,
+to where the client asks with CONNECT).
 """
 
 import os
@@ -19,7 +20,7 @@ import procs
 from procs import Problem
 
 HERE = Path(__file__).resolve().parent
-ROLES = ('server', 'mutual', 'services', 'client', 'relay')
+ROLES = ('server', 'mutual', 'services', 'client', 'relay', 'proxy')
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ PEERS = (
     Peer('stunnel', 'stunnel4', ('@CONF@',), ('-version',), 'stunnel'),
     Peer('haproxy', 'haproxy', ('-db', '-f', '@CONF@'), ('-v',), 'haproxy'),
     Peer('hitch', 'hitch', ('--config=@CONF@',), ('--version',), 'hitch'),
+    Peer('tinyproxy', 'tinyproxy', ('-d', '-c', '@CONF@'), ('-v',), 'tinyproxy'),
+    Peer('squid', 'squid', ('-N', '-f', '@CONF@'), ('-v',), 'squid'),
     Peer('nginx', 'nginx', ('-p', '@DIR@', '-e', '@LOG@', '-c', '@CONF@'), ('-v',), 'nginx'),
 )
 
@@ -115,6 +118,7 @@ class Tunnel:
         self.folder = folder / re.sub(r'\W+', '-', peer.name)
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
+        self.folder.chmod(0o777)  # some give up being root before they open their log
         self.log = self.folder / 'log'
         services = [{'N': n or '', 'ACCEPT': self.port + n, 'CERT': cert}
                     for n, cert in enumerate(certs)]

@@ -84,6 +84,11 @@ ROWS = (
     _move('relaydown8', 'plain relay: download, 8 connections', 8, 0, 0, down=500, role='relay'),
     _ask('relayask64', 'plain relay: 100 B request/response, 64 connections', 64, role='relay'),
 
+    Row('connect', 'CONNECT proxy: connect, CONNECT, 1 request, close', US, 'handshake',
+        ('--connections', '16'), ('--count', 4000), role='proxy', group='proxy'),
+    Row('connectdown8', 'CONNECT proxy: download, 8 connections', S_PER_GB, 'move',
+        ('--connections', '8'), ('--down', 250 * 1000 * 1000), role='proxy', group='proxy'),
+
     _idle('idle9500', 'one of 9,500 idle TLS connections, PSS', 9500, thorough=True),
     _ask('ask9000', '100 B request/response, 9,000 connections', 9000, must=1.3, against='ask64',
          thorough=True),
