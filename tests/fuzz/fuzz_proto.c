@@ -23,6 +23,8 @@ static const struct proto_conf sample = {
 	.username = "user",
 	.password = "secret",
 	.domain = "DOMAIN",
+	.users = "users",
+	.datagrams = true,
 };
 
 struct run {
@@ -37,7 +39,7 @@ check(const struct dialogue *d, enum proto_verdict got)
 {
 	MUST(d->len <= PROTO_LINE_MAX && d->line[d->len] == '\0');
 	if (got == PROTO_MORE)
-		MUST(d->waits != 0);
+		MUST(d->waits != 0 || d->login.state == LOGIN_ASKED);
 	if (got == PROTO_END)
 		MUST(d->reason != R_NONE);
 	MUST(memchr(d->target.host, '\0', sizeof(d->target.host)) != NULL);
@@ -91,6 +93,8 @@ feed(struct run *r, const struct proto_role *role, unsigned point, struct rd *in
 		size_t n = head & 0x7f;
 		const uint8_t *bytes;
 
+		if (r->d.login.state == LOGIN_ASKED)
+			r->d.login.state = LOGIN_GOOD + head % 3;
 		if (n > rd_left(input))
 			n = rd_left(input);
 		if ((bytes = rd_bytes(input, n)) != NULL && n > 0 &&
@@ -134,6 +138,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if ((conf.proto = named(&input)) == NULL)
 		return 0;
 	how = rd_u8(&input);
+	conf.aimed = conf.inside = (how & 0x20) != 0;
 	if ((role = proto_role(&conf, (how & 0x80) != 0)) == NULL)
 		return 0;
 	if ((how & 0x40) != 0 && role->authentications != NULL)
@@ -152,7 +157,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	};
 	r.d.side[PROTO_NEAR].in = &r.in[PROTO_NEAR];
 	r.d.side[PROTO_FAR].in = &r.in[PROTO_FAR];
-	feed(&r, role, (how & 0x3f) % PROTO_POINTS, &input);
+	feed(&r, role, (how & 0x1f) % PROTO_POINTS, &input);
 	for (unsigned i = 0; i < 2; i++)
 		buf_clear(&r.in[i], r.pool);
 	pool_free(r.pool);
