@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from lib.peer import END, RESET, duplex, echo, pattern
+from lib.peer import END, RESET, Peer, duplex, echo, pattern
 from lib.wait import DEADLINE, until
 
 MIB = 1 << 20
@@ -84,6 +84,24 @@ def test_a_slow_reader_holds_its_writer_and_loses_nothing(scene):
     assert far.rest() == (b"still here", END)
     end = daemon.wait_end(end="done")
     assert (end.to_tls, end.to_socket) == (48 * MIB, 19)
+
+
+def test_tls_that_is_passed_on_is_moved_so_too(scene, pki):
+    """What was looked at goes first, by copying; then the system moves the rest."""
+    backend = scene.backend()
+    daemon = scene.daemon(scene.section("plain", backend, "passthrough = yes"))
+    before = pipes(daemon)
+    near = scene.tls(daemon.port("plain"), pki.client_context(), handshake=False, receive_buffer=8192)
+    hello = near.hello()
+    near.sock.sendall(hello)
+    far = scene.keep(backend.accept())
+    assert far.recv(len(hello)) == hello
+    body = pattern(23, 48 * MIB)
+    pusher = push(far, body)
+    until(lambda: pipes(daemon) > before, "the flow to be spliced")
+    got, how = Peer(near.sock).rest()
+    pusher.join(30)
+    assert (how, got == body) == (END, True)
 
 
 def test_more_flows_than_conduits_move_all_the_same(scene):
