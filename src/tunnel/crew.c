@@ -322,6 +322,13 @@ stop_starters(struct worker *w)
 }
 
 static void
+ask_to_end(struct session *first)
+{
+	for (struct session *s = first; s != NULL; s = session_next(s))
+		session_ask_to_end(s);
+}
+
+static void
 worker_take_drain(struct message *m, void *worker)
 {
 	struct worker *w = worker;
@@ -330,6 +337,8 @@ worker_take_drain(struct message *m, void *worker)
 	gates_drain(w);
 	spares_stop(&w->spares);
 	stop_starters(w);
+	ask_to_end(w->standing);
+	ask_to_end(w->pending);
 	answer((struct order *)m, main_drained);
 }
 

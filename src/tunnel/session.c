@@ -135,6 +135,13 @@ session_forget(struct session *s)
 }
 
 void
+session_ask_to_end(struct session *s)
+{
+	if (s->call != NULL)
+		vpn_call_hang_up(s->call);
+}
+
+void
 session_abort(struct session *s, enum reason reason)
 {
 	life_end(s, reason);

@@ -41,6 +41,8 @@ struct session *session_start_hop(struct worker *, struct service *, const struc
 /* Nobody wants to be told of its end any more. */
 void session_forget(struct session *);
 
+/* No new ones come: a call of a VPN, which would not end by itself, hangs up.  Others go on. */
+void session_ask_to_end(struct session *);
 /* End it from outside (shutdown). */
 void session_abort(struct session *, enum reason);
 

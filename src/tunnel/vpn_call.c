@@ -77,10 +77,11 @@ vpn_call_end(struct vpn_call *c, enum reason reason, const char *detail)
 }
 
 void
-vpn_call_hang_up(struct vpn_call *c, enum reason reason)
+vpn_call_hang_up(struct vpn_call *c)
 {
 	c->now = loop_now(c->env.worker->loop);
-	vpn_call_end(c, reason, "");
+	log_info(c->env.log, "VPN: hanging up");
+	vpn_call_end(c, R_DONE, "ginnel stops");
 	loop_queue(c->env.worker->loop, c->env.task);
 }
 

@@ -38,7 +38,7 @@ int64_t vpn_call_deadline(const struct vpn_call *);
 enum reason vpn_call_reason(
     const struct vpn_call *);		       /* of its end; R_NONE: the stream has failed */
 bool vpn_call_stands(const struct vpn_call *); /* has it ever? */
-void vpn_call_hang_up(struct vpn_call *, enum reason); /* politely */
+void vpn_call_hang_up(struct vpn_call *);      /* we stop; in its own time */
 
 /* " user=alice address=10.66.0.2 method=mschapv2 ..." for the line of the end.  Returns out. */
 enum { VPN_CALL_NOTE = 512 };

@@ -60,6 +60,15 @@ struct vpn_link {
 	const char *place; /* the call that failed */
 };
 
+static struct vpn_link *
+link_of(struct job *job)
+{
+	struct vpn_link *l = (struct vpn_link *)job;
+
+	CHECK_OBJ(l, VPN_LINK_MAGIC);
+	return l;
+}
+
 /* ---- programs ---- */
 
 /* Wait for a while, and then no more. */
@@ -241,7 +250,7 @@ undo(struct vpn_link *l)
 static void
 rise(struct job *job)
 {
-	struct vpn_link *l = (struct vpn_link *)job;
+	struct vpn_link *l = link_of(job);
 
 	if (l->makes_device && !make_device(l))
 		return;
@@ -253,7 +262,7 @@ rise(struct job *job)
 static void
 fall(struct job *job)
 {
-	undo((struct vpn_link *)job);
+	undo(link_of(job));
 }
 
 /* ---- in the worker ---- */
@@ -270,10 +279,9 @@ link_free(struct vpn_link *l)
 static void
 fallen(struct job *job, void *worker)
 {
-	struct vpn_link *l = (struct vpn_link *)job;
+	struct vpn_link *l = link_of(job);
 
 	(void)worker;
-	CHECK_OBJ(l, VPN_LINK_MAGIC);
 	undo(l); /* the pool was closed before it could */
 	link_free(l);
 }
@@ -293,9 +301,8 @@ begin_fall(struct vpn_link *l)
 static void
 risen(struct job *job, void *worker)
 {
-	struct vpn_link *l = (struct vpn_link *)job;
+	struct vpn_link *l = link_of(job);
 
-	CHECK_OBJ(l, VPN_LINK_MAGIC);
 	if (worker == NULL) { /* the pool is closed */
 		undo(l);
 		link_free(l);

@@ -250,9 +250,9 @@ wake(struct branch *b, struct worker *w)
 	struct vpn_net *v = b->net;
 
 	if (b->guest == NULL)
-		b->guest = calloc(v->size, sizeof(*b->guest));
+		b->guest = calloc(v->size, sizeof(struct vpn_guest *));
 	if (b->parcel == NULL)
-		b->parcel = calloc(v->branch_count, sizeof(*b->parcel));
+		b->parcel = calloc(v->branch_count, sizeof(struct parcel *));
 	b->worker = w;
 	if (b->guest != NULL && b->parcel != NULL && tun_use(b->queue, true)) {
 		if (vpn_port_open(&b->port, w->loop, w->pool, b->queue, v->mtu, &branch_events, b))

@@ -90,7 +90,7 @@ def test_a_call(scene, two, method, version):
     assert "10.77.0.0/16" in routes and "10.66.0.0/24" in routes
     client.stop()
     assert device not in show(two[1], "ip -o link")
-    end = server.wait_end()
+    end = server.wait_end(end="done")
     assert f"user=alice address=10.66.0.2 method={method}" in end.text
 
 
@@ -169,6 +169,7 @@ def test_it_calls_again(scene, two):
     client = dial(scene, two[1], port, "vpnRoutes = 10.66.0.0/24")
     await_call(client)
     server.stop()
+    client.wait_end(end="done")
     client.wait_log(r"Calling again in 1000 ms")
     again = serve(scene, two[0], port=port)
     client.wait_log(r"VPN: (\S+) on (\S+), by", count=2)
