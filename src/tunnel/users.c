@@ -52,17 +52,18 @@ by_name(const void *a, const void *b)
 	return strcmp(((const struct user *)a)->name, ((const struct user *)b)->name);
 }
 
-/* Hashes that take their time, and that this libcrypt knows. */
+/* Hashes that take their time, and that this libcrypt knows, if only as a thing of the past. */
 static bool
 is_good_hash(const char *hash)
 {
 	static const char *const slow[] = { "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$7$", "$y$",
 		"$gy$" };
+	int standing = crypt_checksalt(hash);
 
 	for (size_t i = 0; i < COUNT_OF(slow); i++)
 		if (strncmp(hash, slow[i], strlen(slow[i])) == 0)
 			return strlen(hash) < CRYPT_OUTPUT_SIZE &&
-			       crypt_checksalt(hash) == CRYPT_SALT_OK;
+			       (standing == CRYPT_SALT_OK || standing == CRYPT_SALT_METHOD_LEGACY);
 	return false;
 }
 

@@ -357,11 +357,13 @@ def test_the_total_time_is_limited(scene):
 
 # --- users
 
-# alice: wonderland, by bcrypt of the least cost; bob: builder, by SHA-512 crypt; carol: yescrypt.
+# alice: wonderland, by bcrypt of the least cost; bob: builder, by SHA-512 crypt; carol: yescrypt; dave: drummer, by
+# SHA-256 crypt.
 USERS = """\
 alice:$2b$04$Su3B5rKeHkL/ezfc/GEbTOxB7nJqZwzr0sI9uVg5Kefflbt7Qq2mq
 bob:$6$rounds=1000$6rcJ0HcBxkYj5pGI$YPdhkuMTQ36FYS0PHhB46oHY.DAL4QGALDzz1CyDNkIbuy7WXyKDp2BbZfoPKMAwFAMtL3/XNRW4icuuJP6Od/
 carol:$y$j75$/Z.5TEb1BUf.EF3zQGg7U/$ENmKhkUME9CRdDxwCxLbgMuHjgHYsHjbnxARcngc4tB
+dave:$5$p1xQ9vTz$5miu5SebfUVm/XRkNfo7R9gTrk6UPLARnjU2EARsGc5
 """
 
 
@@ -376,8 +378,9 @@ def basic(user, password):
     return "Proxy-Authorization: Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-@pytest.mark.parametrize("user, password", [("alice", "wonderland"), ("bob", "builder"), ("carol", "singer")],
-                         ids=["bcrypt", "sha512", "yescrypt"])
+@pytest.mark.parametrize("user, password", [
+    ("alice", "wonderland"), ("bob", "builder"), ("carol", "singer"), ("dave", "drummer"),
+], ids=["bcrypt", "sha512", "yescrypt", "sha256"])
 def test_users(scene, users, user, password):
     target = scene.backend()
     daemon = proxy(scene, *PLAIN, f"proxyUsers = {users}", f"allow = user:{user} -> {target.address}")
