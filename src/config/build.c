@@ -164,28 +164,27 @@ static void
 check_beside(const struct service_conf *conf, struct sink *sink)
 {
 	const struct proto_role *role = proto_role(&conf->proto, conf->client);
+	const struct {
+		bool set;
+		const char *option, *because;
+	} against[] = {
+		{ service_accepts_tls(conf) && service_connects_tls(conf), "protocol",
+		    "TLS is on one side only; make two services of this one" },
+		{ conf->front.proxy_from.n > 0, "proxyProtocolFrom",
+		    "the data connections would not come through the proxy; remove it" },
+		{ conf->hops.n > 0, "proxyVia",
+		    "the data connections would go past the proxies; remove it" },
+		{ conf->transparent != TRANSPARENT_NONE, "transparent",
+		    "the data connections would not follow; remove it" },
+		{ conf->exec.path != NULL, "exec",
+		    "data connections lead to the server's address, and a program has none; "
+		    "write connect" },
+	};
 
-	if (role == NULL || !role->invites)
-		return;
-	if (service_accepts_tls(conf) && service_connects_tls(conf))
-		sink_error(sink, "protocol",
-		    "%s works with TLS on one side only; make two services of this one",
-		    conf->proto.proto->name);
-	if (conf->front.proxy_from.n > 0)
-		sink_error(sink, "proxyProtocolFrom",
-		    "with protocol = %s the data connections would not come through the proxy; "
-		    "remove it",
-		    conf->proto.proto->name);
-	if (conf->transparent != TRANSPARENT_NONE)
-		sink_error(sink, "transparent",
-		    "with protocol = %s the data connections would not follow; remove it",
-		    conf->proto.proto->name);
-	if (conf->exec.path != NULL)
-		sink_error(sink, "exec",
-		    "with protocol = %s data connections lead to the server's address, and a "
-		    "program "
-		    "has none; write connect",
-		    conf->proto.proto->name);
+	for (size_t i = 0; role != NULL && role->invites && i < COUNT_OF(against); i++)
+		if (against[i].set)
+			sink_error(sink, against[i].option, "with protocol = %s %s",
+			    conf->proto.proto->name, against[i].because);
 }
 
 /* Two sockets on one address: the second could not be bound. */

@@ -173,8 +173,8 @@ host_of(const struct addr *a)
 }
 
 /*
- * The elder's own client, by its address: more is not known of who connects.  A network of hosts
- * behind one address is a reason for TLS on this connection, too.
+ * The elder's own client, by its address.  Whoever shares that may come first; TLS keeps him off
+ * only where clients show certificates.
  */
 static bool
 is_client(const struct kin *k, const struct addr *peer)

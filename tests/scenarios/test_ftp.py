@@ -222,7 +222,7 @@ def bind_behind_a_free_one(sock):
 
 
 def test_ports_for_a_firewall(serve, scene):
-    """The second port of two is taken; and so is the first, when there is somebody to wait for at it."""
+    """The second port of two is taken, and the first is used again and again."""
     with socket.socket() as taken:
         second = bind_behind_a_free_one(taken)
         taken.listen()
@@ -459,7 +459,9 @@ def test_a_server_refuses_who_goes_on_in_clear(scene):
 
 
 @pytest.mark.parametrize("lines, complaint", [
-    (["acceptTLS = yes", "connectTLS = yes"], "TLS on one side only"),
+    (["acceptTLS = yes", "connectTLS = yes"], "TLS is on one side only"),
+    (["proxyVia = http://127.0.0.1:3128"], "would go past the proxies"),
+    (["exec = /bin/true"], "a program has none"),
     (["transparent = source"], "would not follow"),
     (["proxyProtocolFrom = 127.0.0.1"], "would not come through the proxy"),
     (["protocolHost = ftp.test"], "is no IPv4 address"),
