@@ -320,3 +320,38 @@ def test_the_same_answers(beside, what):
     assert int(got.split(b" ")[1]) == dict(zip(STARTERS, statuses))[beside.name], got
     if beside.name == "ginnel":
         assert beside.target.unvisited() and b"\r\nProxy-Status: ginnel; error=" in got
+
+
+# --- recipes
+
+
+def test_recipe_proxy(machine, scene, pki, web):
+    done = HERE.run("htpasswd", "-cbB", "-C", "5", machine.etc / "users", "alice", "wonderland")
+    assert done.returncode == 0, done.stderr
+    os.chmod(machine.etc / "users", 0o600)
+    ports = [(f"accept = {old}", "accept = 127.0.0.1:0") for old in ("3129", "3130", "127.0.0.1:1080")]
+    daemon = scene.daemon(machine.recipe(
+        "proxy.conf", *ports, ("user:alice -> 10.20.0.5:5432", f"user:alice -> localhost:{web.port}"),
+        ("requireInnerSNI = yes", "requireInnerSNI = no")))
+    words = ["-x", f"https://localhost:{daemon.port('people')}", "--proxy-cacert", pki.ca.path, "--proxytunnel"]
+    assert curl(*words, "--proxy-user", "alice:wonderland", f"http://localhost:{web.port}/echo/a") == "/echo/a"
+    assert "407" in curl_fails(*words, "https://www.example.org/")
+    assert "403" in curl_fails(*words, "--proxy-user", "alice:wonderland", "http://10.0.0.1:80/")
+    curl_fails("--socks5-hostname", f"127.0.0.1:{daemon.port('local')}", f"http://localhost:{web.port}/")
+    daemon.wait_end(end="target_refused", count=2)
+
+
+def test_recipe_proxy_chain(machine, scene, pki):
+    server = scene.server(echo, pki.server_context(pki.ca.issue("db.example.com", sans=["db.example.com"], label="db")))
+    first, second = (scene.daemon(section("p", "protocol = connect", *lines, "allow = * -> localhost"), name=name)
+                     for name, lines in (("first", [f"cert = {pki.server.bundle}"]), ("second", PLAIN)))
+    daemon = scene.daemon(machine.recipe(
+        "proxy-chain.conf", ("accept = 127.0.0.1:5432", "accept = 127.0.0.1:0"),
+        ("proxy.example.net:3129", f"localhost:{first.port('p')}"),
+        ("inner.example.net:3128", f"localhost:{second.port('p')}"),
+        ("db.example.com:6432", f"localhost:{server.port}"),
+        ("/etc/ssl/certs/ca-certificates.crt", pki.ca.path)))
+    near = scene.connect(daemon.port("tunnel"))
+    assert near.send(b"hello").recv(5) == b"hello"
+    near.shut()
+    assert near.ended() == END
