@@ -51,6 +51,8 @@ wait_for_more(struct session *s)
 	const struct service *service = s->service;
 
 	buf_settle(bytes_of(s), s->worker->pool);
+	if (stream_wants_turn(&s->near)) /* more has come than one turn may take */
+		loop_queue(s->worker->loop, &s->task);
 	if (service->detect->by[layer_of(s)][DETECT_TIMEOUT] == NULL)
 		return WAIT;
 	if (s->pause.fired)
