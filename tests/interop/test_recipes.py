@@ -24,6 +24,7 @@ def prepared(machine, pki):
     machine.install("listed.pem", pki.ca.path, pki.client.path)
     machine.install("pinned.pem", pki.client.path)
     machine.write("devices.psk", f"sensor-1:{'1f' * 32}\nsensor-7:{'7f' * 32}\n")
+    machine.write("users", "alice:$2b$04$Su3B5rKeHkL/ezfc/GEbTOxB7nJqZwzr0sI9uVg5Kefflbt7Qq2mq\n")
     machine.write("vpn-users", "alice:secret\n")
     machine.write("vpn-password", "secret\n")
     machine.write("device.psk", f"sensor-7:{'7f' * 32}\n")
