@@ -217,16 +217,20 @@ static enum proto_verdict
 take_answer(struct dialogue *d)
 {
 	struct ftp *f = d->state;
-	bool begins = f->code[0] == '\0', ends;
+	bool begins = f->code[0] == '\0', ends, passive;
 
 	if (begins && !has_code(d->line))
 		return proto_end(d, R_PROTO_SERVER, "Server gives an answer without a code");
 	ends = begins ? d->line[3] != '-' : strncmp(d->line, f->code, 3) == 0 && d->line[3] == ' ';
+	passive = strncmp(d->line, "227", 3) == 0 || strncmp(d->line, "229", 3) == 0;
+	/* The first of several lines would go through, and some clients read no further. */
+	if (begins && passive && !ends)
+		return proto_end(d, R_PROTO_SERVER, "Server says in several lines where it waits");
 	if (begins && !ends)
 		memcpy(f->code, d->line, 3);
 	if (ends)
 		f->code[0] = '\0';
-	if (ends && (strncmp(d->line, "227", 3) == 0 || strncmp(d->line, "229", 3) == 0)) {
+	if (ends && passive) {
 		f->stage = STAGE_IDLE;
 		return answer_passive(d);
 	}

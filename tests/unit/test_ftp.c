@@ -331,6 +331,8 @@ nobody_is_invited(void **state)
 {
 	(void)state;
 	nowhere("227\r\n");
+	nowhere("227-(1,1,1,1,16,1)\r\n227 (1,1,1,1,16,1)\r\n");
+	nowhere("229-(|||80|)\r\n229 (|||80|)\r\n");
 	nowhere("227 Go\r\n");
 	nowhere("227 (1,1,1,1,16)\r\n");
 	nowhere("227 (1,1,1,1,16,)\r\n");
