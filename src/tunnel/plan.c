@@ -197,7 +197,8 @@ plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf,
 		s->users =
 		    users_load(conf->proto.users, conf->near.strict_permissions, files, sink);
 	if (s->role != NULL && s->role->is_network)
-		s->vpn = vpn_new(conf->name, &conf->vpn, conf->client, files, sink);
+		s->vpn = vpn_new(conf->name, &conf->vpn, conf->client ? &conf->far : &conf->near,
+		    conf->client, files, sink);
 	if (conf->exec.path != NULL && (s->environment = exec_environment()) == NULL)
 		sink_error(sink, "exec", "out of memory");
 	return sink->errors == errors;

@@ -2,6 +2,8 @@
 /* tunnel/vpn.c -- the VPN of a service: what its calls have in common. */
 #include "tunnel/vpn.h"
 
+#include "tunnel/vpn_eap.h"
+
 #include <arpa/inet.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -94,9 +96,15 @@ read_password(struct vpn *v, struct files *files, struct sink *sink)
 static bool
 prepare_client(struct vpn *v, struct files *files, struct sink *sink)
 {
-	if (v->conf->username == NULL ||
-	    (v->conf->password == NULL) == (v->conf->password_path == NULL))
+	const struct vpn_conf *conf = v->conf;
+	bool secret = conf->password != NULL || conf->password_path != NULL;
+
+	if (conf->username == NULL || (conf->password != NULL && conf->password_path != NULL) ||
+	    (!secret && !vpn_conf_has(conf, PPP_EAP_TLS)))
 		return false; /* vpn_check() has said so */
+	v->ppp.user = conf->username;
+	if (!secret)
+		return true;
 	if (v->conf->password_path != NULL && !read_password(v, files, sink))
 		return false;
 	if (v->conf->password != NULL && (v->password = strdup(v->conf->password)) == NULL)
@@ -107,16 +115,63 @@ prepare_client(struct vpn *v, struct files *files, struct sink *sink)
 		    PPP_SECRET_MAX);
 		return false;
 	}
-	v->ppp.user = v->conf->username;
 	v->ppp.password = v->password;
 	return true;
+}
+
+/* ---- EAP-TLS ---- */
+
+/*
+ * The certificate, the versions and the ciphers of the TLS outside; and a server believes other
+ * CAs. Each side must show a certificate that leads to a CA.  What is about tunnels, and not about
+ * who somebody is, stays out.
+ */
+static void
+make_eap_conf(struct vpn *v, const struct tls_conf *tls)
+{
+	struct tls_conf *eap = &v->eap_conf;
+
+	*eap = *tls;
+	eap->verify = (struct tls_verify){ .request = true, .require = true, .chain = true };
+	eap->session_resume = false;
+	eap->redirect = false;
+	eap->sni = "";
+	eap->hosts = (struct strv){ .n = 0 };
+	eap->alpn = (struct alpn_conf){ .service = NULL };
+	eap->ocsp = (struct tls_ocsp){ .url = NULL };
+	eap->sessiond = NULL;
+	eap->psk_secrets = eap->psk_identity = NULL;
+	if (v->client)
+		return;
+	eap->ca_file = v->conf->ca_file;
+	eap->ca_path = eap->ca_store = eap->crl_file = eap->crl_path = NULL;
+	eap->ca_engine = eap->check_host = eap->check_email = eap->check_ip =
+	    (struct strv){ .n = 0 };
+}
+
+static bool
+prepare_eap(struct vpn *v, const struct tls_conf *tls, struct files *files, struct sink *sink)
+{
+	if (!vpn_conf_has(v->conf, PPP_EAP_TLS))
+		return true;
+	if (!v->client && v->conf->ca_file == NULL)
+		return false; /* vpn_check() has said so */
+	if (v->client && tls->cert == NULL) {
+		sink_error(sink, "vpnAuth", "eap-tls needs cert = FILE, and its key");
+		return false;
+	}
+	make_eap_conf(v, tls);
+	v->eap = tls_context_new(
+	    &v->eap_conf, v->client ? TLS_CLIENT : TLS_SERVER, v->service, NULL, NULL, files, sink);
+	v->ppp.tls = &vpn_eap_tls;
+	return v->eap != NULL;
 }
 
 /* ---- both ---- */
 
 struct vpn *
-vpn_new(const char *service, const struct vpn_conf *conf, bool client, struct files *files,
-    struct sink *sink)
+vpn_new(const char *service, const struct vpn_conf *conf, const struct tls_conf *tls, bool client,
+    struct files *files, struct sink *sink)
 {
 	unsigned errors = sink->errors;
 	struct vpn *v;
@@ -132,7 +187,7 @@ vpn_new(const char *service, const struct vpn_conf *conf, bool client, struct fi
 	memcpy(v->ppp.methods, conf->methods.v, sizeof(v->ppp.methods));
 	v->ppp.method_count = conf->methods.n;
 	if ((client ? prepare_client(v, files, sink) : prepare_server(v, files, sink)) &&
-	    sink->errors == errors)
+	    prepare_eap(v, tls, files, sink) && sink->errors == errors)
 		return v;
 	vpn_free(v);
 	return NULL;
@@ -149,6 +204,7 @@ vpn_free(struct vpn *v)
 	free(v->password);
 	vpn_users_free(v->users);
 	vpn_radius_free(v->radius);
+	tls_context_free(v->eap);
 	vpn_net_release(v->net);
 	OBJ_FREE(v);
 }

@@ -6,6 +6,7 @@
 #include "base/files.h"
 #include "ppp/ppp.h"
 #include "proto/sstp.h"
+#include "tls/context.h"
 #include "tunnel/vpn_conf.h"
 #include "tunnel/vpn_net.h"
 #include "tunnel/vpn_radius.h"
@@ -23,11 +24,16 @@ struct vpn {
 	struct vpn_radius *radius; /* ... for those who are none of them; NULL: nobody else */
 	struct vpn_net *net;
 	char *password; /* client; wiped */
+	struct tls_conf eap_conf;
+	struct tls_context *eap; /* of EAP-TLS; NULL: no such method */
 };
 
-/* Reads what the options name.  Faults go to the sink; NULL: there was one. */
-struct vpn *vpn_new(const char *service, const struct vpn_conf *, bool client, struct files *,
-    struct sink *) MUST_CHECK;
+/*
+ * Reads what the options name.  `tls`: of the service's side that the call comes by.  Faults go to
+ * the sink; NULL: there was one.
+ */
+struct vpn *vpn_new(const char *service, const struct vpn_conf *, const struct tls_conf *tls,
+    bool client, struct files *, struct sink *) MUST_CHECK;
 void vpn_free(struct vpn *); /* NULL is fine */
 
 /* A server's network: that of `previous` (NULL: none) if it will do, or a new one.  False: logged.

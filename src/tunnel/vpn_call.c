@@ -438,15 +438,18 @@ vpn_call_deadline(const struct vpn_call *c)
 struct vpn_call *
 vpn_call_new(const struct vpn_call_env *env, const struct sstp_cert *cert)
 {
+	struct ppp_conf conf = env->vpn->ppp;
 	struct vpn_call *c;
 
 	if (OBJ_NEW(c, VPN_CALL_MAGIC) == NULL)
 		return NULL;
 	c->env = *env;
+	c->eap = (struct vpn_eap){ env->vpn->eap, env->log };
+	conf.tls_arg = &c->eap;
 	c->end = env->vpn->client ? &vpn_client_end : &vpn_server_end;
 	c->guest.take = take_packets;
 	c->guest.lost = lose_network;
-	c->ppp = ppp_new(&env->vpn->ppp, &ppp_events, c, env->log);
+	c->ppp = ppp_new(&conf, &ppp_events, c, env->log);
 	if (c->ppp == NULL) {
 		OBJ_FREE(c);
 		return NULL;

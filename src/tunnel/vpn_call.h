@@ -11,6 +11,7 @@
 #include "base/reasons.h"
 #include "net/stream.h"
 #include "tunnel/vpn.h"
+#include "tunnel/vpn_eap.h"
 
 struct vpn_call;
 struct worker;
@@ -65,6 +66,7 @@ struct vpn_call {
 	const struct vpn_end *end;
 	struct sstp sstp;
 	struct ppp *ppp;
+	struct vpn_eap eap; /* what its EAP-TLS works with */
 	struct vpn_guest guest;
 	struct buf control, data; /* to be sent: control first */
 	struct ppp_network network;

@@ -42,11 +42,10 @@ parse_methods(struct option_ctx *ctx, const struct option *o, void *field, const
 			name[n] = '\0';
 			method = auth_method_find(name);
 		}
-		if (method == PPP_NO_AUTH || method == PPP_EAP_TLS)
+		if (method == PPP_NO_AUTH)
 			return option_refuse(ctx,
 			    "there is no method \"%s\"; write some of mschapv2, eap-mschapv2, "
-			    "chap, "
-			    "pap and, with vpnRadius, eap",
+			    "eap-tls, chap, pap and, with vpnRadius, eap",
 			    text_safe(word, n, safe, sizeof(safe)));
 		for (size_t i = 0; i < m->n; i++)
 			if (m->v[i] == method)
@@ -143,6 +142,16 @@ const struct option vpn_options[] = {
 		"user's alone. A secret of $nt$ and 32 hexadecimal digits is the NT hash of a "
 		"password, which does for all methods but chap, and is worth as much as the "
 		"password. The file must not be readable for everybody." },
+	{ .name = "vpnCAfile",
+	    .parse = option_text,
+	    .offset = AT(ca_file),
+	    .scope = OPTION_SERVICE,
+	    .reads = OPTION_READS_FILE,
+	    .arg = "FILE",
+	    .doc = "Server, with vpnAuth = eap-tls: the CAs of users' certificates, in PEM. Whom a "
+		   "certificate names (its principal name, else its mail address, else its common "
+		   "name) must be a user of vpnUsers; a secret of $cert$ is then none that could "
+		   "be guessed. CAfile has nothing to do with it: that is about the TLS outside." },
 	{ .name = "vpnRadius",
 	    .parse = option_text,
 	    .offset = AT(radius),
@@ -188,7 +197,8 @@ const struct option vpn_options[] = {
 	    .scope = OPTION_SERVICE,
 	    .def = "mschapv2",
 	    .arg = "METHOD[,METHOD...]",
-	    .doc = "How clients log in: mschapv2, eap-mschapv2, chap (CHAP-MD5) and pap, in order "
+	    .doc = "How clients log in: mschapv2, eap-mschapv2, eap-tls (by certificate: cert of "
+		   "a client, vpnCAfile of a server), chap (CHAP-MD5) and pap, in order "
 		   "of preference. A server asks for the first, and takes another one of the list "
 		   "if the client wants that; a client accepts no other. With vpnRadius, eap "
 		   "leaves the method to the client and the RADIUS server." },
@@ -260,8 +270,8 @@ const struct option vpn_options[] = {
 	{ .name = NULL },
 };
 
-static bool
-has_method(const struct vpn_conf *conf, enum ppp_method method)
+bool
+vpn_conf_has(const struct vpn_conf *conf, enum ppp_method method)
 {
 	for (size_t i = 0; i < conf->methods.n; i++)
 		if (conf->methods.v[i] == method)
@@ -277,7 +287,7 @@ check_radius(const struct vpn_conf *conf, struct sink *sink)
 		    "write vpnRadiusSecretFile = FILE, with the secret that both sides share");
 	if (conf->radius == NULL && conf->radius_secret_path != NULL)
 		sink_error(sink, "vpnRadiusSecretFile", "write vpnRadius = HOST:PORT, too");
-	if (conf->radius == NULL && has_method(conf, PPP_EAP_RELAY))
+	if (conf->radius == NULL && vpn_conf_has(conf, PPP_EAP_RELAY))
 		sink_error(sink, "vpnAuth",
 		    "eap is for vpnRadius; without, write eap-mschapv2 for that one method");
 }
@@ -290,6 +300,11 @@ check_server(const struct vpn_conf *conf, struct sink *sink)
 		    "nobody could log in to this VPN; write vpnUsers = FILE, with lines such as "
 		    "user:secret, or vpnRadius = HOST:PORT");
 	check_radius(conf, sink);
+	if (vpn_conf_has(conf, PPP_EAP_TLS) && conf->ca_file == NULL)
+		sink_error(sink, "vpnAuth",
+		    "eap-tls needs vpnCAfile = FILE, with the CAs of users' certificates");
+	if (conf->ca_file != NULL && !vpn_conf_has(conf, PPP_EAP_TLS))
+		sink_warn(sink, "vpnCAfile", "has no effect without eap-tls in vpnAuth");
 	if (conf->pool.family == 0)
 		sink_error(sink, NULL,
 		    "the VPN has no addresses; write vpnPool = NETWORK, such as 10.66.0.0/24");
@@ -300,13 +315,14 @@ check_server(const struct vpn_conf *conf, struct sink *sink)
 static void
 check_client(const struct vpn_conf *conf, struct sink *sink)
 {
-	if (has_method(conf, PPP_EAP_RELAY))
+	if (vpn_conf_has(conf, PPP_EAP_RELAY))
 		sink_error(sink, "vpnAuth", "eap is for servers; write eap-mschapv2");
 	if (conf->radius != NULL)
 		sink_warn(sink, "vpnRadius", "is for a server");
 	if (conf->username == NULL)
 		sink_error(sink, NULL, "write vpnUsername = USER to log in with");
-	if (conf->password == NULL && conf->password_path == NULL)
+	if (conf->password == NULL && conf->password_path == NULL &&
+	    !(conf->methods.n == 1 && vpn_conf_has(conf, PPP_EAP_TLS)))
 		sink_error(sink, NULL, "write vpnPasswordFile = FILE, or vpnPassword = PASSWORD");
 	if (conf->password != NULL && conf->password_path != NULL)
 		sink_error(

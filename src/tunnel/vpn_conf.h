@@ -28,6 +28,7 @@ struct vpn_conf {
 	const char *up, *down; /* programs; NULL: none */
 	/* server */
 	const char *users_path;
+	const char *ca_file;			 /* of users' certificates, for PPP_EAP_TLS */
 	const char *radius, *radius_secret_path; /* NULL: only users_path */
 	struct network pool, pool6;		 /* .family 0: not set */
 	struct vpn_servers dns;
@@ -39,6 +40,8 @@ struct vpn_conf {
 };
 
 extern const struct option vpn_options[];
+
+bool vpn_conf_has(const struct vpn_conf *, enum ppp_method); /* is it in vpnAuth? */
 
 /* Does all of it fit together for a service with `protocol = sstp`?  Complaints go to the sink. */
 void vpn_check(const struct vpn_conf *, bool client, struct sink *);

@@ -72,7 +72,8 @@ ask(struct vpn_call *c, const struct ppp_question *question)
 
 	c->method = question->method;
 	(void)snprintf(c->user, sizeof(c->user), "%s", question->user);
-	if (c->env.vpn->radius != NULL && (user == NULL || question->method == PPP_EAP_RELAY)) {
+	if (question->method == PPP_EAP_RELAY ||
+	    (c->env.vpn->radius != NULL && user == NULL && question->method != PPP_EAP_TLS)) {
 		ask_radius(c, question);
 		return;
 	}

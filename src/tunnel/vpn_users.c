@@ -12,6 +12,7 @@
 enum { VPN_USERS_MAGIC = 0x39d4b06a };
 
 #define NT_HASH "$nt$"
+#define CERTIFICATE "$cert$"
 
 /* Sorted by name. */
 struct entry {
@@ -84,6 +85,8 @@ read_line(char *line, struct entry *e)
 			   ? NULL
 			   : "behind $nt$ there must be 32 hexadecimal digits";
 	}
+	if (strcmp(colon + 1, CERTIFICATE) == 0)
+		return NULL;
 	if (strlen(colon + 1) > PPP_SECRET_MAX)
 		return "the secret is longer than 255 bytes";
 	e->user.secret.clear = colon + 1;

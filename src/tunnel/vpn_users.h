@@ -7,8 +7,9 @@
  *     bob:$nt$8846f7eaee8fb117ad06bdd830b7586c:10.66.0.7
  *
  * A secret that begins with $nt$ is the NT hash of a password (RFC 2759 8.3): enough for the
- * MS-CHAP methods and PAP, and as good as the password to who steals it.  What stands behind the
- * last colon is an address only if it reads as one.
+ * MS-CHAP methods and PAP, and as good as the password to who steals it.  A secret of $cert$ is
+ * none: that user logs in by certificate alone.  What stands behind the last colon is an address
+ * only if it reads as one.
  */
 #ifndef GINNEL_TUNNEL_VPN_USERS_H
 #define GINNEL_TUNNEL_VPN_USERS_H
