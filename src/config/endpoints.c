@@ -39,9 +39,9 @@ ends_of(const struct service_conf *conf)
 		.connect = conf->connect.n > 0,
 		.exec = conf->exec.path != NULL,
 		.original = (conf->transparent & TRANSPARENT_DESTINATION) != 0,
-		/* the client says where to go, or a network is there */
-		.protocol =
-		    role != NULL && (role->names_target || (role->is_network && !conf->client)),
+		/* the client says where to go, or goes nowhere, or a network is there */
+		.protocol = role != NULL && (role->names_target || role->is_all ||
+						(role->is_network && !conf->client)),
 	};
 
 	count(&e, e.accept, "accept");

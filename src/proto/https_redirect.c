@@ -180,7 +180,7 @@ static const struct proto_row early[] = {
 const struct proto https_redirect = {
 	.name = "https-redirect",
 	.server = { .script[PROTO_EARLY] = early,
-	    .names_target = true,
+	    .is_all = true,
 	    .in_clear = true,
 	    .state_size = sizeof(struct redirect_state),
 	    .check = check_host },

@@ -163,6 +163,7 @@ struct proto_role {
 	bool starts_tls;    /* the side that it upgrades must have TLS in the configuration */
 	bool direct_tls;    /* a client that speaks first within 200 ms begins with TLS */
 	bool names_target;  /* connect must not be set */
+	bool is_all;	    /* ... nor reached: what it says is all there is */
 	bool in_clear;	    /* server: its clients speak without TLS unless acceptTLS = yes */
 	bool needs_rules;   /* and allow must be: without a rule nothing may be reached */
 	bool logs_in;	    /* server: clients may have to say who they are, see proxyUsers */

@@ -275,6 +275,14 @@ def test_what_cannot_be_sent_on_is_refused(scene, request_, want):
     daemon.wait_end(end="proto_client", service="http")
 
 
+def test_a_redirect_has_nothing_to_be_warned_of(scene):
+    done = scene.run("check", scene.file("good.conf", "foreground = yes\n[a]\naccept = 8080\nprotocol = https-redirect\n"))
+    assert done.returncode == 0 and "warning" not in done.stderr.replace("0 warning(s)", ""), done.stderr
+    done = scene.run("check", scene.file(
+        "bad.conf", "foreground = yes\n[a]\naccept = 8080\nconnect = 9\nprotocol = https-redirect\n"))
+    assert done.returncode == 78 and "remove what is too many" in done.stderr, done.stderr
+
+
 def test_a_port_of_its_own_and_a_fixed_name(scene):
     daemon = scene.daemon("[main]\naccept = 127.0.0.1:0\nprotocol = https-redirect\nprotocolHost = www.test:8443\n")
     assert ask(scene, daemon, b"GET /p HTTP/1.0\r\n\r\n")[1]["Location"] == "https://www.test:8443/p"
