@@ -133,6 +133,9 @@ const struct option proto_options[] = {
 		"and "
 		"no datagrams. proxy tells the target "
 		"who the client is, by a PROXY header of version 1 in front of all other bytes. "
+		"https-redirect has no connect: it tells clients of plain HTTP to come again with "
+		"https, at the same host and port, or at protocolHost; what is neither GET nor "
+		"HEAD is refused. "
 		"capwinctrl takes user and password from a local program, and capwin shows them "
 		"to the server of all later tunnels. Without protocol TLS begins at once." },
 	{ .name = "protocolHost",
