@@ -226,6 +226,8 @@ add_records(struct pick *p, const struct line *l)
 	static const double no_weight = 0.01;
 	struct drawn drawn[SRV_MAX];
 
+	if (l->query->count == 0)
+		return;
 	for (unsigned i = 0; i < l->query->count; i++) {
 		const struct srv_record *r = &l->query->records[i];
 

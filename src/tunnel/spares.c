@@ -198,9 +198,10 @@ static void
 spare_run(void *arg)
 {
 	struct spare *s = arg;
-	struct spares *all = s->all;
+	struct spares *all;
 
 	CHECK_OBJ(s, SPARE_MAGIC);
+	all = s->all;
 	if (!s->ready && s->timer.fired) {
 		fail(s);
 	} else if (!s->ready) {
@@ -320,9 +321,8 @@ spares_stop(struct spares **list)
 static struct spare *
 best(struct spares *all)
 {
-	struct spare *s, *next;
-
-	DL_FOREACH_SAFE (all->list, s, next) {
+	for (struct spare *s = all->list, *next; s != NULL; s = next) {
+		next = s->next;
 		if (!s->ready)
 			continue;
 		if (is_alive(s))
@@ -332,16 +332,24 @@ best(struct spares *all)
 	return NULL;
 }
 
+static struct spares *
+spares_of(struct spares *list, const struct service *service)
+{
+	struct spares *all;
+
+	DL_FOREACH (list, all)
+		if (all->service == service)
+			return all;
+	return NULL;
+}
+
 bool
 spares_take(struct spares *list, const struct service *service, struct stream *to,
     const struct log_ctx *log, struct task *task, struct standing **load)
 {
-	struct spares *all;
+	struct spares *all = spares_of(list, service);
 	struct spare *s;
 
-	DL_FOREACH (list, all)
-		if (all->service == service)
-			break;
 	if (all == NULL)
 		return false;
 	if ((s = best(all)) == NULL) {
