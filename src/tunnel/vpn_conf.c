@@ -221,6 +221,16 @@ const struct option vpn_options[] = {
 	    .doc =
 		"The largest packet of the network device. With 1400, one packet fits into one "
 		"of the network outside. TCP connections through the VPN are told to keep to it." },
+	{ .name = "vpnSetup",
+	    .parse = option_yesno,
+	    .offset = AT(setup),
+	    .scope = OPTION_SERVICE,
+	    .def = "no",
+	    .arg = "yes|no",
+	    .doc = "Server: let the kernel forward IPv4 packets between the VPN and other "
+		   "networks, and set that back at the end, if the rights to do so are still "
+		   "there then (see setuid). Address translation and filters are the "
+		   "administrator's." },
 	{ .name = "vpnUsername",
 	    .parse = option_text,
 	    .offset = AT(username),

@@ -9,6 +9,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,6 +56,7 @@ struct vpn_net {
 	struct network pool, pool6;
 	unsigned mtu;
 	bool peers;
+	bool forwards; /* it has asked the kernel to forward packets */
 	uint32_t base, size;
 	struct vpn_pool *numbers;
 	_Atomic uint16_t *home; /* by number: its worker's number and 1; 0: nobody */
@@ -330,6 +333,62 @@ vpn_net_write(struct vpn_net *v, struct worker *w, uint32_t number, uint8_t *pac
 	return VPN_PASSED;
 }
 
+/* ---- forwarding ---- */
+
+#define FORWARDING "/proc/sys/net/ipv4/ip_forward"
+
+/* Networks that want it; the first one switches it on if it was off, the last one off again. */
+static struct {
+	pthread_mutex_t lock;
+	unsigned users;
+	bool was_off;
+} forwarding = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* The setting as it was, or '\0' with errno set. */
+static char
+set_forwarding(char to)
+{
+	int fd = open(FORWARDING, O_RDWR | O_CLOEXEC), error;
+	char was = '\0';
+
+	if (fd == -1)
+		return '\0';
+	if (pread(fd, &was, 1, 0) != 1 || (was != to && pwrite(fd, &to, 1, 0) != 1))
+		was = '\0';
+	error = errno;
+	close(fd);
+	errno = error;
+	return was;
+}
+
+static bool
+begin_forwarding(struct vpn_net *v)
+{
+	char was = '1';
+
+	pthread_mutex_lock(&forwarding.lock);
+	if (forwarding.users == 0) {
+		was = set_forwarding('1');
+		forwarding.was_off = was == '0';
+	}
+	v->forwards = was != '\0';
+	forwarding.users += v->forwards;
+	pthread_mutex_unlock(&forwarding.lock);
+	return v->forwards;
+}
+
+static void
+end_forwarding(struct vpn_net *v)
+{
+	if (!v->forwards)
+		return;
+	pthread_mutex_lock(&forwarding.lock);
+	if (--forwarding.users == 0 && forwarding.was_off && set_forwarding('0') == '\0')
+		log_warn(&log_main, "Service [%s]: cannot set %s back to 0: %s (%d)", v->service,
+		    FORWARDING, strerror(errno), errno);
+	pthread_mutex_unlock(&forwarding.lock);
+}
+
 /* ---- the device ---- */
 
 static struct network
@@ -378,6 +437,7 @@ open_queues(struct vpn_net *v)
 static void
 net_free(struct vpn_net *v)
 {
+	end_forwarding(v);
 	for (unsigned i = 0; v->branch != NULL && i < v->branch_count; i++) {
 		struct branch *b = &v->branch[i];
 
@@ -426,7 +486,8 @@ vpn_net_open(const char *service, const struct vpn_conf *conf, unsigned workers)
 	v->base = ntohl(base);
 	v->size = UINT32_C(1) << (32 - conf->pool.prefix);
 	strncpy(v->device, conf->device, IFNAMSIZ - 1);
-	if (allocate(v, service, workers) && open_queues(v)) {
+	if (allocate(v, service, workers) && open_queues(v) &&
+	    (!conf->setup || begin_forwarding(v))) {
 		log_notice(&log_main, "Service [%s]: network device %s, %u queue(s)", service,
 		    v->device, workers);
 		return v;
@@ -445,7 +506,8 @@ vpn_net_serves(const struct vpn_net *v, const char *service, const struct vpn_co
 	return strcmp(v->service, service) == 0 &&
 	       memcmp(&v->pool, &conf->pool, sizeof(v->pool)) == 0 &&
 	       memcmp(&v->pool6, &conf->pool6, sizeof(v->pool6)) == 0 &&
-	       v->mtu == (unsigned)conf->mtu && v->peers == conf->peers;
+	       v->mtu == (unsigned)conf->mtu && v->peers == conf->peers &&
+	       v->forwards == conf->setup;
 }
 
 struct vpn_net *

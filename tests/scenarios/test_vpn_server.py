@@ -146,6 +146,20 @@ def test_the_device_is_gone_at_the_end(scene, machine):
     assert device not in machine_links()
 
 
+def test_forwarding_is_set_up_and_set_back(scene, machine):
+    def forwarding():
+        with open("/proc/sys/net/ipv4/ip_forward", encoding="ascii") as file:
+            return file.read().strip()
+
+    machine.run("sysctl -qw net.ipv4.ip_forward=0")
+    daemon = serve(scene, "vpnSetup = yes")
+    assert forwarding() == "1"
+    daemon.reload()
+    assert forwarding() == "1"
+    daemon.stop()
+    assert forwarding() == "0"
+
+
 # --- who is let in
 
 @pytest.mark.parametrize("user, password", [("alice", "wrong"), ("nobody", "secret"), ("", "x")])
