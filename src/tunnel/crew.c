@@ -41,6 +41,7 @@ struct crew {
 	struct order list, beat; /* go from one to the next */
 	_Atomic bool listing;
 	bool beating;	   /* the main thread's own */
+	bool leaving;	   /* crew_free() has begun: what still comes meets no worker */
 	unsigned started;  /* threads */
 	unsigned adopting; /* workers whose answer is still to come */
 	unsigned drained;  /* workers that accept no more */
@@ -277,7 +278,8 @@ crew_beat(struct crew *c)
 static void
 check_drained(struct crew *c)
 {
-	if (c->drained == c->common.worker_count && worker_total_load(&c->common) == 0)
+	if (!c->leaving && c->drained == c->common.worker_count &&
+	    worker_total_load(&c->common) == 0)
 		c->events.drained(c->events.owner);
 }
 
@@ -427,6 +429,7 @@ crew_free(struct crew *c)
 	if (c == NULL)
 		return;
 	CHECK_OBJ(c, CREW_MAGIC);
+	c->leaving = true;
 	for (unsigned i = 0; i < c->started; i++)
 		give(&c->orders[i].stop, c, c->common.workers[i], worker_take_stop);
 	for (unsigned i = 0; i < c->started; i++)
