@@ -221,8 +221,11 @@ event(struct ppp *ppp, struct fsm *f, enum fsm_event e, const struct reply *repl
 	f->state = cell->next;
 	if (!waits[f->state])
 		f->due = LINK_NEVER;
-	if ((todo & TLD) != 0)
+	if ((todo & TLD) != 0) {
 		f->layer->down(ppp);
+		if (f->state != cell->next)
+			return; /* whoever was told has closed the link */
+	}
 	if ((todo & IRC) != 0)
 		f->restarts = restart_count(ppp, todo);
 	if ((todo & ZRC) != 0) {

@@ -76,8 +76,8 @@ struct ppp_network {
 };
 
 /*
- * Each gets the owner given to ppp_new(); all may call back into the same link, but for ppp_free().
- * Pointers are valid during the call.
+ * Each gets the owner given to ppp_new().  All but .send and .random may call back into the same
+ * link; ppp_free() none may.  Pointers are valid during the call.
  */
 struct ppp_events {
 	/*

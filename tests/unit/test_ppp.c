@@ -709,6 +709,42 @@ lcp_again_is_a_login_again(void **state)
 	}
 }
 
+/* Who is told of the loss may close the link: nothing is negotiated behind that. */
+static void
+close_link(void *owner, enum ppp_family family)
+{
+	struct wire_end *end = owner;
+
+	(void)family;
+	ppp_close(end->ppp, PPP_END_CLOSED, "", end->wire->now);
+}
+
+static void
+a_loss_may_be_the_end(void **state)
+{
+	static const uint8_t request[] = { 0xff, 0x03, 0xc0, 0x21, 1, 99, 0, 4 };
+	struct ppp_events events = wire_events;
+	struct wire_frame f;
+	struct wire k;
+
+	(void)state;
+	events.network_lost = close_link;
+	wire_open(&k, &wire_server_conf, &wire_client_conf);
+	ppp_free(k.end[SERVER].ppp);
+	k.end[SERVER].ppp = ppp_new(&wire_server_conf, &events, &k.end[SERVER], &wire_log);
+	assert_non_null(k.end[SERVER].ppp);
+	wire_start(&k);
+	assert_true(wire_settle(&k));
+	assert_true(both_up(&k));
+	wire_give(&k.end[SERVER], request, sizeof(request));
+	assert_int_equal(k.end[SERVER].count, 1);
+	assert_true(wire_take(&k.end[SERVER], &f));
+	assert_int_equal(f.bytes[4], 5); /* Terminate-Request */
+	wire_pass(&k, 2000);
+	assert_int_equal(k.end[SERVER].why, PPP_END_CLOSED);
+	wire_close(&k);
+}
+
 static void
 nobody_becomes_another(void **state)
 {
@@ -882,6 +918,7 @@ main(void)
 		cmocka_unit_test(a_peer_that_does_not_let_go_is_left),
 		cmocka_unit_test(a_link_can_be_closed_at_any_time),
 		cmocka_unit_test(lcp_again_is_a_login_again),
+		cmocka_unit_test(a_loss_may_be_the_end),
 		cmocka_unit_test(nobody_becomes_another),
 		cmocka_unit_test(beginning_again_has_its_measure),
 		cmocka_unit_test(packets_pass_between_the_ends),
