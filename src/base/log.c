@@ -430,7 +430,9 @@ make_room(struct side *side, size_t n, int level)
 
 	if (ring.used + n + kept <= side->room)
 		return true;
-	if (outlets != NULL || (bigger = malloc(side->room * 2)) == NULL)
+	/* Whose the outlets are once there is a writer. */
+	if (ring.writer != WRITER_NONE || outlets != NULL ||
+	    (bigger = malloc(side->room * 2)) == NULL)
 		return false;
 	memcpy(bigger, side->text, ring.used);
 	if (side->text != space[ring.side])
@@ -714,7 +716,7 @@ log_reconfigure(const struct log_conf *conf, char *why, size_t size)
 	if (signal)
 		pthread_cond_signal(&ring.wake);
 	outlets_free(unused);
-	log_main.level = conf->level;
+	__atomic_store_n(&log_main.level, conf->level, __ATOMIC_RELAXED);
 	return true;
 }
 

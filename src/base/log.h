@@ -43,12 +43,13 @@ extern const struct option log_options[];
 /* debug = [FACILITY.]LEVEL into an int level (service) or a struct log_conf (global table). */
 option_parse log_parse_level;
 
-/* The main thread's context; level is the global one. */
+/* The main thread's context; level is the global one, which a reload changes under all that speak.
+ */
 extern struct log_ctx log_main;
 
 #define log_at(ctx, lvl, ...) \
 	do { \
-		if ((lvl) <= (ctx)->level) \
+		if ((lvl) <= __atomic_load_n(&(ctx)->level, __ATOMIC_RELAXED)) \
 			log_line(ctx, lvl, __VA_ARGS__); \
 	} while (0)
 #define log_err(ctx, ...) log_at(ctx, LOG_ERR, __VA_ARGS__)

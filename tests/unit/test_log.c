@@ -424,6 +424,16 @@ talk(void *arg)
 }
 
 /* Each line is there once, whole and in its talker's order, or is counted as lost. */
+/* More at once than a buffer has room for. */
+static void *
+flood(void *id)
+{
+	for (int i = 0; i < 20000; i++)
+		log_debug(&log_main, "%d of talker %d %s", i, *(int *)id,
+		    "with words that have nothing to say, but fill a buffer that much the sooner");
+	return NULL;
+}
+
 static void
 many_threads_talk_at_once(void **state)
 {
@@ -667,6 +677,31 @@ a_reload_changes_file_and_level(void **state)
 	assert_int_equal(count_of("\n", text), 1);
 }
 
+/* What a full buffer asks about is not what a reload changes; for TSan to see. */
+static void
+reloads_amid_a_flood(void **state)
+{
+	struct log_conf conf = conf_of("/dev/null", LOG_DEBUG), last = conf_of(other, LOG_ERR);
+	int ids[TALKERS] = { 0 };
+	pthread_t threads[TALKERS];
+
+	(void)state;
+	open_log("/dev/null", LOG_DEBUG);
+	assert_true(log_start());
+	for (int i = 0; i < TALKERS; i++) {
+		ids[i] = i;
+		assert_int_equal(pthread_create(&threads[i], NULL, flood, &ids[i]), 0);
+	}
+	for (int i = 0; i < 20; i++)
+		assert_true(log_reconfigure(&conf, why, sizeof(why)));
+	for (int i = 0; i < TALKERS; i++)
+		pthread_join(threads[i], NULL);
+	assert_true(log_reconfigure(&last, why, sizeof(why)));
+	log_err(&log_main, "after");
+	log_close();
+	assert_non_null(strstr(read_back(other), "LOG3[ui]: after\n"));
+}
+
 /* ---- names and brakes ---- */
 
 static void
@@ -779,6 +814,7 @@ main(void)
 		TEST(the_file_is_opened_again),
 		TEST(a_file_that_cannot_be_opened_again),
 		TEST(a_reload_changes_file_and_level),
+		TEST(reloads_amid_a_flood),
 		TEST(ids),
 		TEST(the_brake),
 		TEST(debug_levels),
