@@ -39,8 +39,9 @@ compare_names(SSL *ssl, int *alert, void *arg)
 		MUST(length == 0);
 		return SSL_CLIENT_HELLO_ERROR;
 	}
-	/* RFC 6066 3: two lengths and a type stand before the name. */
-	MUST(n == length + 5);
+	/* RFC 6066 3: two lengths and a type stand before the name, and a final dot has no place.
+	 */
+	MUST(n == length + 5 || (n == length + 6 && body[n - 1] == '.'));
 	for (size_t i = 0; i < length; i++)
 		MUST(tolower(body[5 + i]) == h->sni[i]);
 	return SSL_CLIENT_HELLO_ERROR;
