@@ -44,6 +44,7 @@ race_sort(struct addr *v, unsigned n)
 			if (!taken[k] && (pick == RESOLVE_MAX || v[k].sa.sa_family == want ||
 					     v[pick].sa.sa_family != want))
 				pick = k;
+		MUST(pick < n);
 		taken[pick] = true;
 		sorted[i] = v[pick];
 		want = v[pick].sa.sa_family == AF_INET6 ? AF_INET : AF_INET6;
@@ -84,11 +85,11 @@ race_start(struct race *r, const struct addr *to)
 {
 	const struct race_terms *t = &r->terms;
 	int64_t now = loop_now(t->loop);
-	struct runner *who = &r->runners[r->n++];
+	struct runner *who = &r->runners[r->n];
 	char text[ADDR_TEXT];
 
-	CHECK_OBJ(r, RACE_MAGIC);
-	MUST(r->n <= RESOLVE_MAX);
+	MUST(r->n < RESOLVE_MAX);
+	r->n++;
 	who->to = to;
 	who->until = t->timeout_ms >= 0 ? now + t->timeout_ms : -1;
 	r->next = now + HEAD_START_MS;
