@@ -238,7 +238,8 @@ config_build(struct config *c, const struct plan *previous, struct files *files)
 		if (!sock_split_inherited(c->arena, &s->conf->sock.side[SOCK_LOCAL],
 			&s->conf->sock.on_listener, &s->conf->sock.on_accepted))
 			sink_error(&sink.sink, "socket", "out of memory");
-		s->conf->proto.datagrams = s->conf->rules.n > 0;
+		/* What is in datagrams asks for no name that requireInnerSNI could look at. */
+		s->conf->proto.datagrams = s->conf->rules.n > 0 && !s->conf->inner_sni;
 		s->conf->proto.aimed = s->conf->connect.n > 0;
 		if (!s->conf->hop)
 			endpoints_check(s->conf, inetd, &sink.sink);

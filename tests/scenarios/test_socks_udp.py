@@ -138,6 +138,13 @@ def test_without_a_rule_there_are_none(scene, pki):
     assert near.rest() == (b"\5\7\0" + address(0, "0.0.0.0"), END)
 
 
+def test_where_tls_must_ask_for_the_host_there_are_none(scene, pki):
+    daemon = socks(scene, pki, "allow = * -> *!", "requireInnerSNI = yes")
+    near = enter(scene, daemon)
+    near.send(b"\5\3\0" + address(0, "0.0.0.0"))
+    assert near.rest() == (b"\5\7\0" + address(0, "0.0.0.0"), END)
+
+
 def test_silence_ends_it(scene, pki):
     daemon = socks(scene, pki, "allow = * -> *", "TIMEOUTidle = 1")
     near = enter(scene, daemon)
