@@ -76,27 +76,22 @@ parse_dns(struct option_ctx *ctx, const struct option *o, void *field, const cha
 	return true;
 }
 
-static bool
-parse_network(
-    struct option_ctx *ctx, struct network *out, const char *value, int family, const char *example)
-{
-	if (!network_parse(value, strlen(value), out, ctx->why, sizeof(ctx->why)))
-		return false;
-	return out->family == family || option_refuse(ctx, "write a network such as %s", example);
-}
-
-/* Field: struct network. */
+/* Field: struct network.  A refused one leaves none behind. */
 static bool
 parse_pool(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
 {
-	const struct network *n = field;
+	struct network n;
 
 	(void)o;
-	if (!parse_network(ctx, field, value, AF_INET, "10.66.0.0/24"))
+	if (!network_parse(value, strlen(value), &n, ctx->why, sizeof(ctx->why)))
 		return false;
-	return (n->prefix >= VPN_POOL_PREFIX_MIN && n->prefix <= VPN_POOL_PREFIX_MAX) ||
-	       option_refuse(ctx, "its prefix must be from /%d to /%d", VPN_POOL_PREFIX_MIN,
-		   VPN_POOL_PREFIX_MAX);
+	if (n.family != AF_INET)
+		return option_refuse(ctx, "write a network such as 10.66.0.0/24");
+	if (n.prefix < VPN_POOL_PREFIX_MIN || n.prefix > VPN_POOL_PREFIX_MAX)
+		return option_refuse(ctx, "its prefix must be from /%d to /%d", VPN_POOL_PREFIX_MIN,
+		    VPN_POOL_PREFIX_MAX);
+	*(struct network *)field = n;
+	return true;
 }
 
 /* Field: const char *. */
