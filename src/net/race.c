@@ -155,9 +155,10 @@ stop(struct race *r)
 enum io
 race_step(struct race *r, struct stream *out, const struct addr **winner)
 {
-	int64_t now = loop_now(r->terms.loop);
+	int64_t now;
 
 	CHECK_OBJ(r, RACE_MAGIC);
+	now = loop_now(r->terms.loop);
 	for (unsigned i = 0; i < r->n; i++) {
 		struct runner *who = &r->runners[i];
 		enum io got;
