@@ -196,7 +196,7 @@ resolver_parse_servers(
 	(void)o;
 	for (char *one = list == NULL ? NULL : strtok_r(list, ", \t", &rest);
 	     one != NULL && all != NULL; one = strtok_r(NULL, ", \t", &rest)) {
-		struct addr a;
+		struct addr a = { .len = 0 };
 		bool v6;
 
 		if (!parse_server(ctx, one, &a))

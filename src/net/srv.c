@@ -63,7 +63,7 @@ read_name(struct rd *r, const uint8_t *message, size_t size, char out[SRV_HOST])
 	}
 	fits = out == NULL || strlen(name) < SRV_HOST;
 	if (fits && out != NULL)
-		strcpy(out, name);
+		memcpy(out, name, strlen(name) + 1);
 	ares_free_string(name);
 	(void)rd_bytes(r, (size_t)used);
 	return fits && !r->bad;

@@ -57,6 +57,21 @@ backend_word(enum balance balance)
 	return "unset";
 }
 
+void
+backend_check(const struct backend_conf *conf, enum balance failover, const struct targets *targets,
+    struct sink *sink)
+{
+	if ((conf->balance != BALANCE_UNSET ? (enum balance)conf->balance : failover) !=
+	    BALANCE_PRIO)
+		return;
+	for (unsigned i = 0; i < targets->n; i++)
+		if (targets->v[i].weight != 0)
+			sink_warn(sink, "connect",
+			    "the weight of %s has no effect; write balance = rr, leastconn or "
+			    "source",
+			    targets->v[i].text);
+}
+
 /* ---- standing ---- */
 
 static struct standing *

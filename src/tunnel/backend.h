@@ -62,6 +62,10 @@ struct backend {
 	_Atomic unsigned turn, draws;
 };
 
+/* Warn of weights that nobody looks at. */
+void backend_check(
+    const struct backend_conf *, enum balance failover, const struct targets *, struct sink *);
+
 /* `failover`: the balance if there is none in `conf`.  `previous`: before a reload, or NULL. */
 struct backend *backend_new(const struct backend_conf *, enum balance failover,
     const struct targets *, const struct backend *previous);

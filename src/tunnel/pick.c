@@ -261,8 +261,10 @@ put_in_order(struct pick *p)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < p->count; i++)
+	for (unsigned i = 0; i < p->count; i++) {
+		MUST(p->choices[i].member != NULL);
 		p->choices[i].merit = merit_of(p, &p->choices[i]);
+	}
 	for (int merit = WELL; merit < MERITS; merit++)
 		for (unsigned i = 0; i < p->count; i++)
 			if (p->choices[i].merit == (enum merit)merit) {
@@ -307,6 +309,7 @@ make_plan(struct pick *p)
 			    (struct choice){ .target = *m->target, .member = m };
 	}
 	put_in_order(p);
+	MUST(p->order[0] != NULL);
 	count_for(p, p->order[0]->member->standing);
 	log_info(p->picker.log, "balance: %s, starting with %s%s",
 	    backend_word(p->backend->balance), p->targets[0].text,

@@ -148,7 +148,7 @@ needs_backend(const struct service_conf *conf)
 		     conf->backend.health.kind != HEALTH_NONE || conf->backend.spares > 0;
 
 	for (unsigned i = 0; i < conf->connect.n; i++)
-		needs |= conf->connect.v[i].srv != NULL;
+		needs |= conf->connect.v[i].srv != NULL || conf->connect.v[i].weight != 0;
 	return needs && conf->connect.n > 0;
 }
 
@@ -158,6 +158,7 @@ add_backend(struct service *s, const struct service *old, struct sink *sink)
 	const struct service_conf *conf = s->conf;
 	enum balance failover = conf->failover == FAILOVER_RR ? BALANCE_RR : BALANCE_PRIO;
 
+	backend_check(&conf->backend, failover, &conf->connect, sink);
 	if (!needs_backend(conf))
 		return;
 	s->backend = backend_new(

@@ -47,9 +47,10 @@ def visits(scene, daemon, count, **how):
 
 
 @pytest.mark.sanitize
-def test_rr_by_weight(scene):
+@pytest.mark.parametrize("line", ["balance = rr", "failover = rr"])
+def test_rr_by_weight(scene, line):
     one, two = servers(scene, 2)
-    daemon = service(scene, [f"{one.address} weight=3", two.address], "balance = rr")
+    daemon = service(scene, [f"{one.address} weight=3", two.address], line)
     met = visits(scene, daemon, 40)
     assert met.count(0) == 30
     assert met[:4].count(0) == 3
@@ -147,6 +148,14 @@ def test_failover_remembers_nothing(scene):
     daemon = service(scene, [dead.address, servers(scene, 1)[0].address], "failover = prio")
     visits(scene, daemon, 4)
     assert daemon.log().count(f"s_connect: connect {dead.address}") == 4
+
+
+@pytest.mark.parametrize("line", ["failover = prio", "balance = prio"])
+def test_a_weight_that_nobody_looks_at_is_warned_of(scene, line):
+    server = servers(scene, 1)[0]
+    daemon = service(scene, [f"{server.address} weight=3"], line)
+    daemon.wait_log(f"the weight of {server.address} has no effect; write balance = rr, leastconn or source")
+    assert visit(scene, daemon) == 0
 
 
 @pytest.mark.parametrize("target, words", [
