@@ -397,6 +397,7 @@ life_end(struct session *s, enum reason reason)
 	route_free(s->route);
 	free(s->heard);
 	free(s->asked_for);
+	udp_free(s->udp);
 	talk_free(s->talk);
 	vpn_call_free(s->call);
 	peer_id_free(s->cert);
