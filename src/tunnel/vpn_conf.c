@@ -255,7 +255,8 @@ const struct option vpn_options[] = {
 	    .arg = "default | NETWORK[,NETWORK...]",
 	    .doc = "Client: what is reached through the VPN, beside its server: everything, or "
 		   "these networks. Nothing that the server says adds to that. The route to the "
-		   "server itself stays as it was." },
+		   "server itself stays as it was, and IPv6, which is not carried, goes where it "
+		   "went before." },
 	{ .name = "vpnUp",
 	    .parse = option_text,
 	    .offset = AT(up),
@@ -332,6 +333,10 @@ check_client(const struct vpn_conf *conf, struct sink *sink)
 	if (conf->password != NULL && conf->password_path != NULL)
 		sink_error(
 		    sink, "vpnPassword", "vpnPasswordFile names another one; keep one of them");
+	for (unsigned i = 0; i < conf->routes.n; i++)
+		if (conf->routes.v[i].family != AF_INET)
+			sink_error(
+			    sink, "vpnRoutes", "the VPN carries IPv4; write its networks only");
 	if (conf->pool.family != 0)
 		sink_warn(sink, "vpnPool", "is for a server; a client gets its address from it");
 }

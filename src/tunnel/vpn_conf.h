@@ -30,7 +30,7 @@ struct vpn_conf {
 	const char *users_path;
 	const char *ca_file;			 /* of users' certificates, for PPP_EAP_TLS */
 	const char *radius, *radius_secret_path; /* NULL: only users_path */
-	struct network pool, pool6;		 /* .family 0: not set */
+	struct network pool;			 /* .family 0: not set */
 	struct vpn_servers dns;
 	bool peers; /* may clients reach one another? */
 	/* client */

@@ -19,7 +19,6 @@ enum {
 	VPN_NET_MAGIC = 0x6b0d93f4,
 	PARCEL = 32 * 1024,
 	PARCELS_MAX = 64, /* on their way to one worker; what comes on top is dropped */
-	PREFIX6 = 6,	  /* bytes of it; the next two are the number */
 };
 
 /* Packets on their way to another worker: each with its length and number before it. */
@@ -53,7 +52,7 @@ struct vpn_net {
 	_Atomic unsigned refs;
 	char *service;
 	char device[IFNAMSIZ];
-	struct network pool, pool6;
+	struct network pool;
 	unsigned mtu;
 	bool peers;
 	bool forwards; /* it has asked the kernel to forward packets */
@@ -96,32 +95,16 @@ vpn_net_address(const struct vpn_net *v, uint32_t number)
 	return (struct in_addr){ htonl(v->base + number) };
 }
 
-bool
-vpn_net_prefix6(const struct vpn_net *v, uint32_t number, uint8_t out[16])
-{
-	memset(out, 0, 16);
-	if (v->pool6.family == 0)
-		return false;
-	memcpy(out, v->pool6.bits, PREFIX6);
-	out[PREFIX6] = (uint8_t)(number >> 8);
-	out[PREFIX6 + 1] = (uint8_t)number;
-	return true;
-}
-
 /* The number that an address stands for; 0: it is none of this network's. */
 static uint32_t
 number_at(const struct vpn_net *v, enum ppp_family family, const uint8_t *address)
 {
 	uint32_t n;
 
-	if (family == PPP_IPV4) {
-		memcpy(&n, address, sizeof(n));
-		return number_of(v, ntohl(n));
-	}
-	if (v->pool6.family == 0 || memcmp(address, v->pool6.bits, PREFIX6) != 0)
+	if (family != PPP_IPV4)
 		return 0;
-	n = (uint32_t)address[PREFIX6] << 8 | address[PREFIX6 + 1];
-	return n < v->size ? n : 0;
+	memcpy(&n, address, sizeof(n));
+	return number_of(v, ntohl(n));
 }
 
 /* ---- packets between workers ---- */
@@ -306,13 +289,6 @@ vpn_net_leave(struct vpn_net *v, struct worker *w, uint32_t number)
 		rest(b);
 }
 
-/* IPv6 needs its link-local addresses, for neighbours and routers (RFC 4861). */
-static bool
-is_link_local(const uint8_t *a)
-{
-	return a[0] == 0xfe && (a[1] & 0xc0) == 0x80;
-}
-
 enum vpn_pass
 vpn_net_write(struct vpn_net *v, struct worker *w, uint32_t number, uint8_t *packet, size_t n)
 {
@@ -323,8 +299,7 @@ vpn_net_write(struct vpn_net *v, struct worker *w, uint32_t number, uint8_t *pac
 	if (!vpn_ip_read(packet, n, &ip))
 		return VPN_MALFORMED;
 	if (number_at(v, ip.family, ip.from) != number)
-		return ip.family == PPP_IPV6 && is_link_local(ip.from) ? VPN_LINK_LOCAL
-								       : VPN_FOREIGN;
+		return VPN_FOREIGN;
 	to = number_at(v, ip.family, ip.to);
 	if (to > VPN_POOL_SERVER && !v->peers)
 		return VPN_TO_PEER;
@@ -391,32 +366,15 @@ end_forwarding(struct vpn_net *v)
 
 /* ---- the device ---- */
 
-static struct network
-address_in(const struct network *net, const uint8_t *bits)
-{
-	struct network a = *net;
-
-	memcpy(a.bits, bits, sizeof(a.bits));
-	return a;
-}
-
 static bool
 set_up_device(struct vpn_net *v)
 {
 	unsigned device = if_nametoindex(v->device);
 	struct in_addr own = vpn_net_address(v, VPN_POOL_SERVER);
-	uint8_t bits[16] = { 0 };
-	struct network a;
+	struct network a = v->pool;
 
-	memcpy(bits, &own, sizeof(own));
-	a = address_in(&v->pool, bits);
-	if (device == 0 || !netlink_up(device, v->mtu) || !netlink_add_address(device, &a, NULL))
-		return false;
-	if (!vpn_net_prefix6(v, VPN_POOL_SERVER, bits))
-		return true;
-	bits[15] = 1;
-	a = address_in(&v->pool6, bits);
-	return netlink_add_address(device, &a, NULL);
+	memcpy(a.bits, &own, sizeof(own));
+	return device != 0 && netlink_up(device, v->mtu) && netlink_add_address(device, &a, NULL);
 }
 
 static bool
@@ -479,7 +437,6 @@ vpn_net_open(const char *service, const struct vpn_conf *conf, unsigned workers)
 		goto failed;
 	v->refs = 1;
 	v->pool = conf->pool;
-	v->pool6 = conf->pool6;
 	v->mtu = (unsigned)conf->mtu;
 	v->peers = conf->peers;
 	memcpy(&base, conf->pool.bits, sizeof(base));
@@ -505,7 +462,6 @@ vpn_net_serves(const struct vpn_net *v, const char *service, const struct vpn_co
 {
 	return strcmp(v->service, service) == 0 &&
 	       memcmp(&v->pool, &conf->pool, sizeof(v->pool)) == 0 &&
-	       memcmp(&v->pool6, &conf->pool6, sizeof(v->pool6)) == 0 &&
 	       v->mtu == (unsigned)conf->mtu && v->peers == conf->peers &&
 	       v->forwards == conf->setup;
 }

@@ -35,8 +35,6 @@ struct vpn_pool *vpn_net_pool(const struct vpn_net *);
 /* The number of an address; 0: it is not of this network. */
 uint32_t vpn_net_number(const struct vpn_net *, struct in_addr);
 struct in_addr vpn_net_address(const struct vpn_net *, uint32_t number);
-/* The /64 of a number, into the first 8 bytes; false: there is no IPv6 here. */
-bool vpn_net_prefix6(const struct vpn_net *, uint32_t number, uint8_t out[16]);
 
 /* In the worker's thread: packets for that number go to this guest.  False: logged. */
 bool vpn_net_join(
@@ -47,8 +45,7 @@ void vpn_net_leave(struct vpn_net *, struct worker *, uint32_t number);
 enum vpn_pass {
 	VPN_PASSED,
 	VPN_MALFORMED,
-	VPN_FOREIGN,	/* it bears somebody else's address */
-	VPN_LINK_LOCAL, /* meant for us, or for nobody */
+	VPN_FOREIGN, /* it bears somebody else's address */
 	VPN_TO_PEER,
 };
 

@@ -225,7 +225,6 @@ write_packet(struct vpn_call *c, uint8_t *packet, size_t n)
 		c->counts.to_peers++;
 		break;
 	case VPN_MALFORMED:
-	case VPN_LINK_LOCAL:
 		c->counts.malformed++;
 		break;
 	case VPN_PASSED:
