@@ -19,6 +19,7 @@ struct dial {
 	bool looked_up;	 /* lookup holds the target's addresses */
 	bool resolved;	 /* some target had an address */
 	bool connecting;
+	struct addr favourite;	  /* .len 0: none, or it had its turn */
 	const struct addr *tried; /* the last one, or the one that has connected */
 	struct race *race;	  /* NULL: one after the other */
 	enum reason reason;
@@ -54,6 +55,12 @@ dial_new(const struct dial_plan *plan, unsigned first, struct resolver *resolver
 	d->out = out;
 	d->out->watch.fd = -1;
 	return d;
+}
+
+void
+dial_favour(struct dial *d, const struct addr *address)
+{
+	d->favourite = *address;
 }
 
 static enum io
@@ -104,6 +111,25 @@ turn_round(struct lookup *l, unsigned turn)
 	}
 }
 
+/* The words are the incumbent's. */
+static void
+put_favourite_first(struct dial *d)
+{
+	struct lookup *l = &d->lookup;
+	char text[ADDR_TEXT];
+	unsigned i = 0;
+
+	while (i < l->count && !addr_equal(&l->addrs[i], &d->favourite))
+		i++;
+	addr_text(&d->favourite, text);
+	if (i < l->count) {
+		memmove(&l->addrs[1], &l->addrs[0], i * sizeof(l->addrs[0]));
+		l->addrs[0] = d->favourite;
+	}
+	log_info(d->log, "persistence: %s %s", text, i < l->count ? "reused" : "not available");
+	d->favourite.len = 0;
+}
+
 /* An answer that was waited for holds: to ask again for a fresher one would never end. */
 static enum io
 look_up(struct dial *d)
@@ -119,6 +145,8 @@ look_up(struct dial *d)
 			    d->lookup.error != NULL ? d->lookup.error : "out of memory");
 	}
 	turn_round(&d->lookup, d->turn);
+	if (d->favourite.len != 0)
+		put_favourite_first(d); /* where a race leaves it */
 	d->looked_up = true;
 	d->resolved |= d->lookup.count > 0;
 	d->next = 0;
@@ -336,6 +364,12 @@ const struct addr *
 dial_address(const struct dial *d)
 {
 	return d->tried;
+}
+
+bool
+dial_had_choice(const struct dial *d)
+{
+	return d->plan->count > 1 || d->lookup.count > 1;
 }
 
 void

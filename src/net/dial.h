@@ -29,6 +29,8 @@ struct dial;
  */
 struct dial *dial_new(const struct dial_plan *, unsigned first, struct resolver *, struct loop *,
     struct pool *, const struct log_ctx *, struct task *, struct stream *out);
+/* Right after dial_new(): begin with this address of the first target, if that has it by then. */
+void dial_favour(struct dial *, const struct addr *);
 /* IO_OK: *out is connected; IO_AGAIN; IO_FAILED: nothing is left to try. */
 enum io dial_step(struct dial *) MUST_CHECK;
 enum reason dial_reason(const struct dial *); /* after IO_FAILED */
@@ -37,6 +39,7 @@ int dial_errnum(const struct dial *);	      /* ... of the last address that was 
 const struct addr *dial_found(const struct dial *, int family);
 unsigned dial_target(const struct dial *);	      /* the number of the one that it is at */
 const struct addr *dial_address(const struct dial *); /* that *out is connected to */
+bool dial_had_choice(const struct dial *);	      /* of targets, or of addresses of one */
 void dial_free(struct dial *);			      /* does not close *out; NULL is fine */
 
 #endif

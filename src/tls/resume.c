@@ -263,8 +263,9 @@ on_ticket_key(SSL *ssl, unsigned char name[KEY_NAME], unsigned char iv[EVP_MAX_I
 /* A ticket's application data; read only by who has the key, which is this very program. */
 struct stamp {
 	unsigned char trust[TLS_TRUST_SIZE];
-	int64_t full_ms; /* age_clock() at the full handshake */
-	int64_t by_psk;	 /* that one was by a pre-shared key, and so without a certificate */
+	int64_t full_ms;  /* age_clock() at the full handshake */
+	int64_t by_psk;	  /* that one was by a pre-shared key, and so without a certificate */
+	uint64_t visitor; /* drawn at the first ticket, and kept by all that follow; 0: no draw */
 };
 
 static bool
@@ -314,8 +315,31 @@ on_ticket_write(SSL *ssl, void *arg)
 		SSL_SESSION_set_time(
 		    session, (long)(time(NULL) - (now - stamp.full_ms + 999) / 1000));
 	}
+	if (stamp.visitor == 0 &&
+	    RAND_bytes((unsigned char *)&stamp.visitor, sizeof(stamp.visitor)) != 1)
+		stamp.visitor = 0;
 	memcpy(stamp.trust, tc->trust, TLS_TRUST_SIZE);
 	return SSL_SESSION_set1_ticket_appdata(session, &stamp, sizeof(stamp));
+}
+
+uint64_t
+resume_visitor(const SSL *ssl, const struct tls_context *tc)
+{
+	SSL_SESSION *session = SSL_get_session(ssl);
+	const unsigned char *id;
+	struct stamp stamp;
+	uint64_t visitor = 0;
+	unsigned n;
+
+	if (session == NULL || tc->role != TLS_SERVER || !tc->conf->session_resume)
+		return 0;
+	if (stamp_read(session, &stamp))
+		return stamp.visitor;
+	/* TLS 1.2 by session id has no stamp, and keeps the id, which was drawn by us. */
+	id = SSL_SESSION_get_id(session, &n);
+	if (SSL_version(ssl) < TLS1_3_VERSION && n >= sizeof(visitor))
+		memcpy(&visitor, id, sizeof(visitor));
+	return visitor;
 }
 
 bool

@@ -32,6 +32,12 @@ bool resume_is_ours(SSL *, const struct tls_context *);
 bool resume_mark_psk(SSL_SESSION *, const struct tls_context *) MUST_CHECK;
 bool resume_has_psk_mark(const SSL *, const struct tls_context *);
 
+/*
+ * In a server, after the handshake: a number that this client shows again when it resumes the
+ * session, or one that follows from it, and that nobody else can show.  0: there is none.
+ */
+uint64_t resume_visitor(const SSL *, const struct tls_context *);
+
 struct resume_cache; /* client sessions of one worker */
 struct resume_cache *resume_cache_new(void);
 void resume_cache_free(struct resume_cache *);

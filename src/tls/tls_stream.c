@@ -719,3 +719,12 @@ tls_stream_peer_id(const struct stream *s)
 	ERR_clear_error();
 	return id;
 }
+
+uint64_t
+tls_stream_visitor(const struct stream *s, bool *resumed)
+{
+	const struct tls_stream *t = s->filter == &tls_filter ? s->state : NULL;
+
+	*resumed = t != NULL && SSL_session_reused(t->ssl);
+	return t != NULL ? resume_visitor(t->ssl, t->tc) : 0;
+}

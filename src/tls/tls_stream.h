@@ -39,6 +39,9 @@ const char *tls_stream_version(const struct stream *);
 uint8_t *tls_stream_server_cert(const struct stream *, size_t *n);
 bool tls_stream_has_alpn(const struct stream *); /* it asked for tls_context_take_alpn()'s name */
 
+/* The number of a client that may come back, see resume_visitor(); and has it? */
+uint64_t tls_stream_visitor(const struct stream *, bool *resumed);
+
 /* For tls/ itself: the library's object, and the context that it was made of. */
 const SSL *tls_stream_ssl(const struct stream *, const struct tls_context **tc);
 /* Was the peer let in by tls_stream_admit()? */

@@ -66,7 +66,8 @@ crew_new(unsigned workers, const struct limits *limits, struct loop *main,
 	if ((c->orders = calloc(workers, sizeof(struct orders))) == NULL)
 		goto no_memory;
 	if ((c->mailbox = mailbox_new(main, c)) == NULL ||
-	    (c->common.offload = offload_new(OFFLOAD_THREADS)) == NULL)
+	    (c->common.offload = offload_new(OFFLOAD_THREADS)) == NULL ||
+	    (c->common.homes = homes_new()) == NULL)
 		goto no_memory;
 	for (unsigned i = 0; i < workers; i++)
 		if ((c->common.workers[i] = worker_new(&c->common, i)) == NULL)
@@ -438,6 +439,7 @@ crew_free(struct crew *c)
 	offload_free(c->common.offload);
 	for (unsigned i = 0; c->common.workers != NULL && i < c->common.worker_count; i++)
 		dismiss(c->common.workers[i]);
+	homes_free(c->common.homes);
 	mailbox_free(c->mailbox);
 	free(c->common.workers);
 	free(c->orders);

@@ -328,6 +328,27 @@ pick_step(struct pick *p)
 	return ask(p) == IO_AGAIN ? IO_AGAIN : make_plan(p);
 }
 
+bool
+pick_favour(struct pick *p, uint64_t target)
+{
+	struct target first;
+	struct choice *c;
+	unsigned i = 0;
+
+	while (i < p->count && backend_hash(p->targets[i].text) != target)
+		i++;
+	if (i == p->count || p->order[i]->merit != WELL)
+		return false;
+	c = p->order[i];
+	first = p->targets[i];
+	memmove(&p->order[1], &p->order[0], i * sizeof(struct choice *));
+	memmove(&p->targets[1], &p->targets[0], i * sizeof(first));
+	p->order[0] = c;
+	p->targets[0] = first;
+	count_for(p, c->member->standing);
+	return true;
+}
+
 enum reason
 pick_reason(const struct pick *p)
 {

@@ -32,6 +32,9 @@ struct pick *pick_new_for(
     struct backend *, const struct picker *, const struct dial_plan *base, unsigned member);
 /* IO_OK: the plan is there; IO_AGAIN; IO_FAILED: no memory, or no target. */
 enum io pick_step(struct pick *) MUST_CHECK;
+/* After that: the target of this backend_hash() is to be the first.  False: it is not there, or it
+ * is known to fail. */
+bool pick_favour(struct pick *, uint64_t target) MUST_CHECK;
 enum reason pick_reason(const struct pick *);		/* after IO_FAILED */
 const struct dial_plan *pick_plan(const struct pick *); /* start at its first target */
 

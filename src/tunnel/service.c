@@ -551,7 +551,8 @@ static const struct option tunnel_options[] = {
 	    .arg = "prio|rr",
 	    .doc = "Which target of several a new connection tries first: with prio always the "
 		   "first one, with rr one after the other in turn. The others follow if it cannot "
-		   "be reached." },
+		   "be reached. A client that resumes its TLS session goes back to the target of "
+		   "its last visit." },
 	{ .name = "happyEyeballs",
 	    .parse = option_keyword,
 	    .offset = AT(eyeballs),

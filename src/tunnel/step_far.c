@@ -38,11 +38,18 @@ plan_of(const struct session *s)
 	return s->talk != NULL && !s->redirected ? talk_dial_plan(s->talk, plan) : plan;
 }
 
+/* Does it go to the targets of its service, and not where somebody else says? */
+static bool
+is_for_service(const struct session *s)
+{
+	return plan_of(s)->targets == s->service->dial.targets;
+}
+
 /* Has the tunnel a choice among the targets of its service? */
 static bool
 has_choice(const struct session *s)
 {
-	return s->service->backend != NULL && plan_of(s)->targets == s->service->dial.targets;
+	return s->service->backend != NULL && is_for_service(s);
 }
 
 /* IO_OK: s->pick has a plan, or none is needed. */
@@ -73,16 +80,91 @@ step_far_leave(struct session *s, bool late)
 	s->pick = NULL;
 }
 
+/* What the dial goes by. */
+static const struct dial_plan *
+dialled_plan(const struct session *s)
+{
+	return s->pick != NULL ? pick_plan(s->pick) : plan_of(s);
+}
+
+/* The number of a client whose way back to its target is worth a memory; 0: it is not. */
+static uint64_t
+visitor_of(const struct session *s, bool *resumed)
+{
+	const struct dial_plan *plan = dialled_plan(s);
+	bool several = plan->count > 1 || plan->targets[0].numeric.len == 0;
+
+	return several && is_for_service(s) ? tls_stream_visitor(&s->near, resumed) : 0;
+}
+
+/* The number of the target that has this hash; plan->count: it is gone. */
+static unsigned
+target_of(const struct dial_plan *plan, uint64_t hash)
+{
+	unsigned i = 0;
+
+	while (i < plan->count && backend_hash(plan->targets[i].text) != hash)
+		i++;
+	return i;
+}
+
+/*
+ * A client that resumes its session goes back to the target of its last visit, if that is still
+ * one.  True: *first and *home.
+ */
+static bool
+find_home(struct session *s, const struct dial_plan *plan, unsigned *first, struct home *home)
+{
+	bool resumed = false;
+	uint64_t visitor = visitor_of(s, &resumed);
+	char text[ADDR_TEXT];
+
+	if (visitor == 0 || !resumed)
+		return false;
+	if (!homes_find(s->worker->common->homes, visitor, home)) {
+		log_notice(&s->log, "persistence: No cached address found");
+		return false;
+	}
+	if (s->pick != NULL)
+		*first = pick_favour(s->pick, home->target) ? 0 : plan->count;
+	else
+		*first = target_of(plan, home->target);
+	if (*first < plan->count)
+		return true;
+	log_info(&s->log, "persistence: %s not available", addr_text(&home->addr, text));
+	return false;
+}
+
+/* ... and for its next visit. */
+static void
+note_home(struct session *s)
+{
+	const struct target *target = &dialled_plan(s)->targets[dial_target(s->dial)];
+	bool resumed = false;
+	uint64_t visitor = dial_had_choice(s->dial) ? visitor_of(s, &resumed) : 0;
+	char text[ADDR_TEXT];
+
+	if (visitor == 0)
+		return;
+	homes_note(s->worker->common->homes, visitor,
+	    &(struct home){ backend_hash(target->text), *dial_address(s->dial) });
+	log_info(&s->log, "persistence: %s cached", addr_text(dial_address(s->dial), text));
+}
+
 static bool
 start_dial(struct session *s)
 {
 	struct worker *w = s->worker;
-	const struct dial_plan *plan = s->pick != NULL ? pick_plan(s->pick) : plan_of(s);
+	const struct dial_plan *plan = dialled_plan(s);
 	unsigned first = 0;
+	struct home home;
+	bool returns = find_home(s, plan, &first, &home);
 
-	if (s->pick == NULL)
-		first = first_target(s, plan);
+	if (!returns)
+		first = s->pick == NULL ? first_target(s, plan) : 0;
 	s->dial = dial_new(plan, first, w->resolver, w->loop, w->pool, &s->log, &s->task, &s->far);
+	if (s->dial != NULL && returns)
+		dial_favour(s->dial, &home.addr);
 	return s->dial != NULL;
 }
 
@@ -204,6 +286,7 @@ step_far_connect(struct session *s)
 		return unreachable(s, why);
 	}
 	s->connected = loop_now(s->worker->loop);
+	note_home(s);
 	greet_far(s);
 	if (wants_kin(s) && (s->kin = kin_new(s, dial_address(s->dial))) == NULL)
 		return life_finish(s, R_NO_MEMORY);

@@ -17,6 +17,7 @@
 #include "tls/resume.h"
 #include "tls/staple.h"
 #include "tunnel/grudge.h"
+#include "tunnel/homes.h"
 #include "tunnel/plan.h"
 
 #include <pthread.h>
@@ -38,6 +39,7 @@ struct common {
 	struct worker **workers;
 	unsigned worker_count;
 	struct offload *offload;   /* for what blocks */
+	struct homes *homes;	   /* of clients that may come back */
 	void (*idle)(void *owner); /* any thread: a draining worker has become idle */
 	void *owner;
 	_Atomic uint64_t seq; /* of connections */

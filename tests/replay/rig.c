@@ -88,9 +88,11 @@ rig_open(struct rig *r, const char *conf)
 		.limits = { .sessions = 1000, .pending = 1000, .buffers = 1 << 30 },
 		.workers = &r->worker,
 		.worker_count = 1,
+		.homes = homes_new(),
 		.idle = on_idle,
 		.owner = r,
 	};
+	assert_non_null(r->common.homes);
 	r->worker = worker_new(&r->common, 0);
 	assert_non_null(r->worker);
 }
@@ -105,6 +107,7 @@ rig_close(struct rig *r)
 	assert_null(r->worker->standing);
 	assert_int_equal(pool_held(r->worker->pool), 0);
 	worker_free(r->worker);
+	homes_free(r->common.homes);
 	plan_release(r->plan);
 	close(r->backend);
 	for (size_t i = 0; i < COUNT_OF(names); i++) {

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from lib.daemon import GINNEL, Daemon, NotStarted
-from lib.peer import Server, connect_tls, echo, greeter
+from lib.peer import Server, echo, greeter
 from lib.wait import DEADLINE
 
 CONFIG = 78
@@ -20,16 +20,6 @@ def checked(scene, text, name="test.conf"):
     """(exit status, what `check` says) of a configuration."""
     done = scene.run("check", scene.file(name, text))
     return done.returncode, done.stderr
-
-
-def resumed(port, context, session=None):
-    """The word that a greeter says, and the session for the next visit."""
-    with connect_tls(port, context, session=session) as near:
-        word = near.recv(1)
-        near.shut()
-        near.rest()
-        assert session is None or near.reused
-        return word, near.session
 
 
 # --- the file
@@ -249,17 +239,6 @@ def test_a_failed_handshake_tries_no_other_target(scene, pki):
     near.rest()
     daemon.wait_end(count=1)
     assert (foreign.served, good.served) == (1, 0)
-
-
-@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
-def test_who_resumes_takes_its_turn(scene, pki, version):
-    one, two = scene.server(greeter(b"1")), scene.server(greeter(b"2"))
-    daemon = scene.server_mode(one, f"connect = {two.address}", "failover = rr")
-    context, session, words = pki.client_context(version=version), None, []
-    for _ in range(4):
-        word, session = resumed(daemon.port("tls"), context, session)
-        words.append(word)
-    assert words in ([b"1", b"2"] * 2, [b"2", b"1"] * 2)
 
 
 def test_an_empty_sni_sends_none(scene, pki):
