@@ -304,7 +304,7 @@ broken(struct dialogue *d, enum proto_side side, const char *what)
 static void
 log_line_taken(const struct dialogue *d, enum proto_side side)
 {
-	size_t word = strcspn(d->line, " ");
+	size_t word = strcspn(d->line, " \t");
 
 	if (side == PROTO_FAR)
 		log_debug(d->log, " <- %s", d->line);

@@ -208,11 +208,13 @@ plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf,
 void
 plan_join_hops(struct plan *p)
 {
-	for (unsigned i = 0; i < p->service_count; i++)
-		for (unsigned k = 0; k < p->service_count; k++)
-			if (p->services[k].conf != NULL &&
-			    p->services[i].conf->via == p->services[k].conf)
+	for (unsigned i = 0; i < p->service_count; i++) {
+		const struct service_conf *via = p->services[i].conf->via;
+
+		for (unsigned k = 0; via != NULL && k < p->service_count; k++)
+			if (p->services[k].conf == via)
 				p->services[i].via = &p->services[k];
+	}
 }
 
 bool

@@ -113,9 +113,10 @@ def test_server_gives_tls_no_bytes_in_clear(scene, pki, protocol):
     daemon.wait_end(end="not_tls")
 
 
-def test_server_says_no_to_other_commands(server):
+@pytest.mark.parametrize("said", [b"USER bob\r\nPASS secret\r\n", b"PASS\tsecret\r\n"])
+def test_server_says_no_to_other_commands(server, said):
     daemon, near, far = server
-    near.send(b"USER bob\r\nPASS secret\r\n")
+    near.send(said)
     assert near.rest() == (b"-ERR STLS first\r\n", END)
     assert far.ended() == END
     daemon.wait_end(end="no_starttls")
