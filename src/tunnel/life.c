@@ -88,6 +88,8 @@ static const struct step {
 	/* ... and goes on for as long as they do */
 	[STEP_STAY] = { "stay", step_stay, SCRIPT, PROTO_STAY },
 	[STEP_RELAY] = { "relay", step_relay, ALWAYS, 0 },
+	/* who has got everything and still sends */
+	[STEP_LINGER] = { "linger", step_linger, ALWAYS, 0 },
 };
 
 /* The orders in which a tunnel lives through them; what its service does not want is passed over.

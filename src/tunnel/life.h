@@ -54,6 +54,7 @@ enum step_id {
 	STEP_VPN,
 	STEP_STAY,
 	STEP_RELAY,
+	STEP_LINGER,
 };
 
 struct session {
@@ -96,6 +97,7 @@ struct session {
 	int64_t spin_since;
 	uint64_t spin_received;
 	unsigned spins;
+	size_t dropped; /* in STEP_LINGER */
 };
 
 /* The first step of the service's order that it wants. */
@@ -105,7 +107,7 @@ void life_run(void *session);
 
 /* ---- for the steps ---- */
 
-/* On to the next step of the tunnel's order, or to one that is in none: STEP_SORRY. */
+/* On to the next step of the tunnel's order, or to one that is in none: STEP_SORRY, STEP_LINGER. */
 enum next life_go_on(struct session *) MUST_CHECK;
 enum next life_go(struct session *, enum step_id) MUST_CHECK;
 /* Is there something to do in it for this tunnel? */

@@ -82,7 +82,7 @@ relay_done(struct session *s)
 	if (s->up.broken && s->down.broken)
 		return life_finish(s, R_RESET_NEAR);
 	if (s->up.broken || s->down.broken)
-		return life_finish(s, R_EARLY);
+		return step_linger_begin(s);
 	return life_finish(s, s->up.cut || s->down.cut ? R_CUT : R_DONE);
 }
 

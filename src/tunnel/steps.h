@@ -30,6 +30,8 @@ enum next step_inner(struct session *);		    /* whom TLS in the tunnel asks for 
 enum io step_talk_run(struct session *) MUST_CHECK; /* as talk_run() */
 enum next step_talk_failed(struct session *);	    /* after IO_FAILED */
 enum next step_relay(struct session *);
+enum next step_linger_begin(struct session *); /* one flow ended because its receiver had left */
+enum next step_linger(struct session *);
 enum next step_stay(struct session *); /* a dialogue that takes the place of relaying */
 
 #endif
