@@ -83,7 +83,7 @@ hold_back(struct login *l)
 	l->state = LOGIN_BAD;
 	l->waits = true;
 	loop_timer(l->worker->loop, &l->timer,
-	    users_delay(l->users, &l->source, loop_now(l->worker->loop)));
+	    failures_delay(users_failures(l->users), &l->source, loop_now(l->worker->loop)));
 }
 
 static void
@@ -142,7 +142,7 @@ login_new(struct worker *w, struct users *users, const struct addr *source,
 	l->users = users;
 	l->source = *source;
 	l->task = l->timer.task = task;
-	if (users_are_refused(users, source, loop_now(w->loop)))
+	if (failures_refuse(users_failures(users), source, loop_now(w->loop)))
 		hold_back(l);
 	else if (!begin_check(l, shown))
 		l->state = LOGIN_BUSY;

@@ -7,30 +7,17 @@
 
 #include <crypt.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
 enum {
 	USERS_MAGIC = 0x35f1ca82,
 	NAME_LEN_MAX = 255,
-	SOURCES = 4096,	   /* places in the table of failures */
-	WINDOW_MS = 60000, /* for so long a failure counts */
-	FAILURES_MAX = 20, /* within that; then a source is not listened to */
-	DELAY_MS = 250,	   /* for each failure */
-	DELAY_MAX_MS = 3000,
 };
 
 struct user {
 	const char *name, *hash;
-};
-
-/* What is remembered of the sources that share a place. */
-struct failures {
-	unsigned n;
-	int64_t last;
 };
 
 struct users {
@@ -39,9 +26,7 @@ struct users {
 	size_t size;
 	struct user *v; /* sorted by name */
 	size_t n;
-	pthread_mutex_t mutex; /* around: */
-	uint64_t seed;
-	struct failures failures[SOURCES];
+	struct failures *failures;
 };
 
 /* ---- the file ---- */
@@ -151,13 +136,12 @@ users_load(const char *path, bool strict, struct files *files, struct sink *sink
 		sink_error(sink, "proxyUsers", "%s: %s", path, strerror(errno));
 		return NULL;
 	}
-	if (OBJ_NEW(u, USERS_MAGIC) == NULL || getrandom(&u->seed, sizeof(u->seed), 0) == -1) {
+	if (OBJ_NEW(u, USERS_MAGIC) == NULL || (u->failures = failures_new()) == NULL) {
 		sink_error(sink, "proxyUsers", "out of memory");
 		free(u);
 		file_done(&f);
 		return NULL;
 	}
-	(void)pthread_mutex_init(&u->mutex, NULL);
 	check_permissions(&f, path, strict, sink);
 	u->text = f.data;
 	u->size = f.size;
@@ -177,7 +161,7 @@ users_free(struct users *u)
 	explicit_bzero(u->text, u->size);
 	free(u->text);
 	free(u->v);
-	(void)pthread_mutex_destroy(&u->mutex);
+	failures_free(u->failures);
 	OBJ_FREE(u);
 }
 
@@ -191,62 +175,8 @@ users_hash(const struct users *u, const char *name, bool *known)
 	return found != NULL ? found->hash : u->v[0].hash;
 }
 
-/* ---- failures ---- */
-
-/*
- * An IPv4 address, or an IPv6 /64, which is what one customer has.  The seed hides which sources
- * share a place, so that nobody can shut out another.
- */
-static struct failures *
-place(struct users *u, const struct addr *source)
+struct failures *
+users_failures(const struct users *u)
 {
-	struct addr a = addr_unmapped(source);
-	uint64_t h = u->seed;
-	uint8_t key[8] = { 0 };
-
-	if (a.len != 0 && a.sa.sa_family == AF_INET)
-		memcpy(key, &a.in.sin_addr, sizeof(a.in.sin_addr));
-	else if (a.len != 0 && a.sa.sa_family == AF_INET6)
-		memcpy(key, &a.in6.sin6_addr, sizeof(key));
-	for (size_t i = 0; i < sizeof(key); i++) {
-		h = (h ^ key[i]) * 0x9e3779b97f4a7c15u; /* the golden ratio, as in Knuth 6.4 */
-		h ^= h >> 29;
-	}
-	return &u->failures[h % SOURCES];
-}
-
-static void
-forget_old(struct failures *f, int64_t now)
-{
-	if (now - f->last > WINDOW_MS)
-		f->n = 0;
-}
-
-bool
-users_are_refused(struct users *u, const struct addr *source, int64_t now)
-{
-	struct failures *f;
-	bool refused;
-
-	pthread_mutex_lock(&u->mutex);
-	f = place(u, source);
-	forget_old(f, now);
-	refused = f->n >= FAILURES_MAX;
-	pthread_mutex_unlock(&u->mutex);
-	return refused;
-}
-
-int
-users_delay(struct users *u, const struct addr *source, int64_t now)
-{
-	struct failures *f;
-	unsigned n;
-
-	pthread_mutex_lock(&u->mutex);
-	f = place(u, source);
-	forget_old(f, now);
-	f->last = now;
-	n = ++f->n;
-	pthread_mutex_unlock(&u->mutex);
-	return n < DELAY_MAX_MS / DELAY_MS ? (int)n * DELAY_MS : DELAY_MAX_MS;
+	return u->failures;
 }

@@ -8,7 +8,7 @@
 
 #include "base/files.h"
 #include "base/option.h"
-#include "net/addr.h"
+#include "tunnel/failures.h"
 
 struct users;
 
@@ -22,9 +22,7 @@ void users_free(struct users *); /* NULL is fine */
  */
 const char *users_hash(const struct users *, const char *name, bool *known);
 
-/* Any thread; `now` is loop_now(). */
-bool users_are_refused(struct users *, const struct addr *source, int64_t now);
-/* It has failed again.  So many ms shall its answer wait. */
-int users_delay(struct users *, const struct addr *source, int64_t now);
+/* What is known of sources that failed to log in; the users' own. */
+struct failures *users_failures(const struct users *);
 
 #endif

@@ -176,8 +176,9 @@ vpn_new(const char *service, const struct vpn_conf *conf, const struct tls_conf 
 	unsigned errors = sink->errors;
 	struct vpn *v;
 
-	if (OBJ_NEW(v, VPN_MAGIC) == NULL) {
+	if (OBJ_NEW(v, VPN_MAGIC) == NULL || (v->failures = failures_new()) == NULL) {
 		sink_error(sink, NULL, "out of memory");
+		vpn_free(v);
 		return NULL;
 	}
 	v->service = service;
@@ -204,6 +205,7 @@ vpn_free(struct vpn *v)
 	free(v->password);
 	vpn_users_free(v->users);
 	vpn_radius_free(v->radius);
+	failures_free(v->failures);
 	tls_context_free(v->eap);
 	vpn_net_release(v->net);
 	OBJ_FREE(v);

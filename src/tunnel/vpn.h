@@ -7,6 +7,7 @@
 #include "ppp/ppp.h"
 #include "proto/sstp.h"
 #include "tls/context.h"
+#include "tunnel/failures.h"
 #include "tunnel/vpn_conf.h"
 #include "tunnel/vpn_net.h"
 #include "tunnel/vpn_radius.h"
@@ -22,6 +23,7 @@ struct vpn {
 	struct ppp_conf ppp;
 	struct vpn_users *users;   /* server; NULL: none */
 	struct vpn_radius *radius; /* ... for those who are none of them; NULL: nobody else */
+	struct failures *failures; /* ... of logins */
 	struct vpn_net *net;
 	char *password; /* client; wiped */
 	struct tls_conf eap_conf;

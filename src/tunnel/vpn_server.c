@@ -9,9 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Whoever guesses passwords waits; the right one is never delayed. */
-enum { REFUSAL_MS = 1000 };
-
 /* Windows may put its domain before the name; a name with an @ stays whole (RFC 2759 4). */
 static const char *
 without_domain(const char *name)
@@ -29,7 +26,7 @@ find_user(const struct vpn_call *c, const char *name)
 	return user != NULL ? user : vpn_users_find(c->env.vpn->users, without_domain(name));
 }
 
-/* A verdict on the question of that number: a good one at once. */
+/* A verdict on the question of that number: a good one at once, and who guesses waits. */
 static void
 decide(struct vpn_call *c, unsigned number, const struct ppp_verdict *verdict)
 {
@@ -44,7 +41,7 @@ decide(struct vpn_call *c, unsigned number, const struct ppp_verdict *verdict)
 	c->refusal.waits = true;
 	c->refusal.number = number;
 	c->refusal.verdict = *verdict;
-	c->refusal.due = c->now + REFUSAL_MS;
+	c->refusal.due = c->now + failures_delay(c->env.vpn->failures, c->env.peer, c->now);
 }
 
 static void
@@ -68,16 +65,18 @@ static void
 ask(struct vpn_call *c, const struct ppp_question *question)
 {
 	const struct vpn_user *user = find_user(c, question->user);
+	bool heard = !failures_refuse(c->env.vpn->failures, c->env.peer, c->now);
 	struct ppp_verdict verdict;
 
 	c->method = question->method;
 	(void)snprintf(c->user, sizeof(c->user), "%s", question->user);
-	if (question->method == PPP_EAP_RELAY ||
-	    (c->env.vpn->radius != NULL && user == NULL && question->method != PPP_EAP_TLS)) {
+	if (heard &&
+	    (question->method == PPP_EAP_RELAY ||
+		(c->env.vpn->radius != NULL && user == NULL && question->method != PPP_EAP_TLS))) {
 		ask_radius(c, question);
 		return;
 	}
-	auth_check(question, user != NULL ? &user->secret : NULL, &verdict);
+	auth_check(question, heard && user != NULL ? &user->secret : NULL, &verdict);
 	decide(c, question->number, &verdict);
 	explicit_bzero(&verdict, sizeof(verdict));
 }
