@@ -40,8 +40,9 @@ static const struct option process_options[] = {
 	    .scope = OPTION_GLOBAL,
 	    .reload = OPTION_RESTART,
 	    .arg = "ADDRESS[:PORT],...",
-	    .doc = "The name servers to ask about hosts of connect and the like while tunnels are "
-		   "served, in place of those of resolv.conf. The hosts file is read all the same." },
+	    .doc =
+		"The name servers to ask about hosts of connect and the like while tunnels are "
+		"served, in place of those of resolv.conf. The hosts file is read all the same." },
 	{ .name = "foreground",
 	    .parse = option_keyword,
 	    .offset = AT(foreground),
