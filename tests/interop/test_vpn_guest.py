@@ -67,9 +67,10 @@ def test_sstpc_and_pppd_call(scene, guest, machine):
         iperf.wait()
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr
     assert "ping 10.66.0.1 ok" in done.stdout
-    # No timer stood in the way: what we ask for is asked for once.
-    log = daemon.log()
-    assert len(re.findall(r"PPP: sending c021 code 1 ", log)) == len(re.findall("the client asks for a call", log)) == 1
-    end = daemon.wait_end(service="vpn")
+    # No timer stood in the way: what we ask for is asked for once.  A dial that sstpc lost before its first message, as
+    # its event loop may on a slow machine (see guest-init.sh), has not come so far.
+    assert len(re.findall(r"PPP: sending c021 code 1 ", daemon.log())) == 1
+    daemon.wait_log(r"end=\S+ service=vpn .*user=alice ")
+    end, = (end for end in daemon.ends(service="vpn") if "user=alice" in end.text)
     assert "user=alice address=10.66.0.2 method=mschapv2" in end.text and " dropped=0 foreign=0 " in end.text
     assert end.to_socket > UP_MIB << 20 and end.to_tls > DOWN_MIB << 20
