@@ -5,43 +5,17 @@
  * Any thread may log at any time; a call formats the line, copies it into a ring and returns.  A
  * writer thread of its own does the writing, so a blocked pipe, a full disk or a slow syslog never
  * holds a tunnel up.  A full ring drops lines and later says how many; info and debug go first.
- *
- * Lines have the incumbent's form: "2026.01.31 12:00:00 LOG5[17]: text"; text is cut at 1024 bytes
- * and control characters become '.', so that nothing from a peer can start a line of its own.
  */
 #ifndef GINNEL_BASE_LOG_H
 #define GINNEL_BASE_LOG_H
 
 #include "base/check.h"
-#include "base/option.h"
+#include "base/line.h"
+#include "base/log_conf.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <syslog.h>
-
-enum { LOG_LINE_MAX = 1024 };
-
-/* Who is speaking.  Owned by the speaker; its level is read at each call. */
-struct log_ctx {
-	char id[24]; /* in the brackets: a connection's number, or "main" */
-	int level;   /* lines above this are not made (0..7 as in syslog.h) */
-};
-
-enum log_id { LOG_ID_SEQUENTIAL, LOG_ID_UNIQUE, LOG_ID_THREAD, LOG_ID_PROCESS };
-
-/* What the configuration says about logging; filled through log_options[]. */
-struct log_conf {
-	int level;	    /* debug = */
-	int facility;	    /* debug = FACILITY.LEVEL */
-	const char *output; /* file, or NULL */
-	int overwrite;	    /* log = append|overwrite */
-	bool syslog;	    /* syslog = yes|no */
-	const char *ident;  /* service = in the global part; syslog's ident */
-};
-extern const struct option log_options[];
-
-/* debug = [FACILITY.]LEVEL into an int level (service) or a struct log_conf (global table). */
-option_parse log_parse_level;
 
 /* The main thread's context; level is the global one, which a reload changes under all that speak.
  */
@@ -77,9 +51,6 @@ void log_reopen(void);
 bool log_reconfigure(const struct log_conf *, char *why, size_t size) MUST_CHECK;
 /* Write out everything, stop the writer thread, close. */
 void log_close(void);
-
-/* The text for a connection's brackets, by kind; `seq` counts over all services. */
-void log_make_id(struct log_ctx *, enum log_id kind, uint64_t seq);
 
 /*
  * A brake for lines that peers can provoke: at most `LOG_BURST` a second of one kind.  Returns true

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* base/log_conf.c -- what the configuration can say about logging. */
-#include "base/log.h"
+#include "base/log_conf.h"
 
 #include "base/text.h"
 

@@ -82,7 +82,7 @@ session_start(struct worker *w, const struct client *c)
 	s->peer = c->peer;
 	s->sibling = c->sibling;
 	s->log.level = life_setup_level(s);
-	log_make_id(&s->log, (enum log_id)c->service->conf->log_id, c->seq);
+	line_make_id(&s->log, (enum log_id)c->service->conf->log_id, c->seq);
 	if (!stream_open(&s->near, w->loop, w->pool, &s->log, c->fd, &s->task)) {
 		OBJ_FREE(s);
 		turn_away(w, c);

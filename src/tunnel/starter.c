@@ -59,7 +59,7 @@ name_run(struct starter *t)
 	size_t len;
 
 	t->log.level = conf->log_level;
-	log_make_id(&t->log, (enum log_id)conf->log_id, t->seq);
+	line_make_id(&t->log, (enum log_id)conf->log_id, t->seq);
 	len = strlen(t->log.id);
 	if (conf->retry_ms >= 0)
 		(void)snprintf(t->log.id + len, sizeof(t->log.id) - len, "_%u", t->runs);

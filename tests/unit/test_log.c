@@ -417,7 +417,7 @@ talk(void *arg)
 {
 	struct log_ctx ctx = { .level = LOG_DEBUG };
 
-	log_make_id(&ctx, LOG_ID_SEQUENTIAL, *(const unsigned *)arg);
+	line_make_id(&ctx, LOG_ID_SEQUENTIAL, *(const unsigned *)arg);
 	for (int i = 0; i < TALK; i++)
 		log_info(&ctx, "line %d of many", i);
 	return NULL;
@@ -710,17 +710,17 @@ ids(void **state)
 	struct log_ctx a, b;
 
 	(void)state;
-	log_make_id(&a, LOG_ID_SEQUENTIAL, UINT64_MAX);
+	line_make_id(&a, LOG_ID_SEQUENTIAL, UINT64_MAX);
 	assert_string_equal(a.id, "18446744073709551615");
-	log_make_id(&a, LOG_ID_UNIQUE, 1);
-	log_make_id(&b, LOG_ID_UNIQUE, 1);
+	line_make_id(&a, LOG_ID_UNIQUE, 1);
+	line_make_id(&b, LOG_ID_UNIQUE, 1);
 	assert_int_equal(strlen(a.id), 22);
 	assert_string_not_equal(a.id, b.id);
 	for (const char *p = a.id; *p != '\0'; p++)
 		assert_true(isalnum((unsigned char)*p));
-	log_make_id(&a, LOG_ID_PROCESS, 1);
+	line_make_id(&a, LOG_ID_PROCESS, 1);
 	assert_int_equal(atoi(a.id), getpid());
-	log_make_id(&a, LOG_ID_THREAD, 1);
+	line_make_id(&a, LOG_ID_THREAD, 1);
 	assert_int_equal(atoi(a.id), gettid());
 }
 
