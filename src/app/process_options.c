@@ -5,7 +5,7 @@
 #include "app/sandbox.h"
 
 #include "net/resolve.h"
-#include "tunnel/service.h"
+#include "tunnel/service_values.h"
 
 static const struct option_word sandbox_words[] = {
 	{ "yes", SANDBOX_YES },

@@ -73,10 +73,6 @@ extern const struct option_set service_sets[];
 /* A record with no option set yet, before the defaults of the tables.  False: no memory. */
 bool service_init(struct arena *, struct service_conf *) MUST_CHECK;
 
-/* An account by name or number into an int; 0 has always meant "not set", and gives -1. */
-option_parse service_parse_user;
-option_parse service_parse_group;
-
 /* No clients come in: the program of exec, or a network, is the near side, connect the far one. */
 bool service_starts_itself(const struct service_conf *);
 /* protocol = sstp: what is not TLS is a network. */
