@@ -6,6 +6,7 @@
 #include "config/endpoints.h"
 #include "config/front.h"
 #include "config/hops.h"
+#include "config/identities.h"
 #include "config/proxies.h"
 #include "config/vhost.h"
 
@@ -248,6 +249,7 @@ config_build(struct config *c, const struct plan *previous, struct files *files)
 		    s->conf->client ? service_connects_tls(s->conf) : service_accepts_tls(s->conf),
 		    &sink.sink);
 		proxies_check(s->conf, &sink.sink);
+		identities_check(c, s->conf, &sink.sink);
 		check_network(c, s->conf, &sink.sink);
 		warn_of_no_effect(s->conf, &sink.sink);
 		check_password(s->conf, &sink.sink);

@@ -108,6 +108,28 @@ detects_attach(struct config *c, const struct section *section, struct plan *pla
 		attach(c, section, &detect->v[i], plan, number, sink);
 }
 
+const struct service_conf *
+detects_opener(const struct config *c, const struct service_conf *conf)
+{
+	const struct detect_conf *detect = &conf->front.detect;
+	const struct service_conf *found = NULL;
+	unsigned number;
+
+	if (service_accepts_tls(conf))
+		return conf;
+	for (unsigned i = 0; i < detect->n; i++) {
+		const struct detect_claim *claim = &detect->v[i];
+		const struct section *primary =
+		    vhost_find(c, claim->service, strlen(claim->service), &number);
+
+		if (claim->kinds[DETECT_INSIDE] == 0 || primary == NULL)
+			continue;
+		if (found == NULL || !tls_verifies(&primary->conf->near))
+			found = primary->conf;
+	}
+	return found;
+}
+
 /* Does the service speak to its clients before they say anything? */
 static bool
 speaks_first(const struct service_conf *conf)

@@ -13,4 +13,10 @@ void detects_attach(
 /* Once all are attached: what can only be seen then. */
 void detects_check(struct config *, const struct plan *);
 
+/*
+ * The section that opens the TLS of a section's clients: itself, or the one inside of whose TLS
+ * they come; of several one that verifies nobody, if there is such.  NULL: they come without TLS.
+ */
+const struct service_conf *detects_opener(const struct config *, const struct service_conf *);
+
 #endif

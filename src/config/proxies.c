@@ -26,37 +26,26 @@ check_rules(const struct service_conf *conf, const struct proto_role *role, stru
 		    conf->proto.proto->name);
 }
 
-/* Whom the rules ask for must be able to show who they are. */
-static void
-check_certificates(const struct service_conf *conf, struct sink *sink)
-{
-	const struct tls_verify *v = &conf->near.verify;
-
-	if (!rules_ask_for_certificate(&conf->rules))
-		return;
-	if (!service_accepts_tls(conf))
-		sink_error(sink, "allow",
-		    "cn:, san: and spki: are about certificates, and clients come in here without "
-		    "TLS; remove acceptTLS = no, or write user: or from:");
-	else if (!v->chain && !v->peer)
-		sink_error(sink, "allow",
-		    "cn:, san: and spki: believe what a certificate says, so it must be verified; "
-		    "write verifyChain = yes and CAfile = FILE, or verifyPeer = yes");
-}
-
 static void
 check_users(const struct service_conf *conf, const struct proto_role *role, struct sink *sink)
 {
 	bool wanted = rules_ask_for_user(&conf->rules);
 
+	if (!role->logs_in) {
+		if (wanted || conf->proto.users != NULL)
+			sink_error(sink, wanted ? "allow" : "proxyUsers",
+			    "nobody can log in here: with connect in the section the request comes "
+			    "in clear, before TLS, where a password would be seen; remove connect, "
+			    "and requests come inside of TLS, or write cn:, san: or spki: in place "
+			    "of user:");
+		return;
+	}
 	if (wanted && conf->proto.users == NULL)
 		sink_error(sink, "allow",
 		    "user: needs to know the users; write proxyUsers = FILE, made by htpasswd -B");
 	if (conf->proto.users == NULL)
 		return;
-	if (!role->logs_in)
-		sink_warn(sink, "proxyUsers", "has no effect: nobody can log in here; remove it");
-	else if (!wanted)
+	if (!wanted)
 		sink_error(sink, "proxyUsers",
 		    "no rule asks for a user, so whoever knows no password reaches as much; write "
 		    "user:* or user:NAME in place of * in allow");
@@ -73,7 +62,6 @@ proxies_check(const struct service_conf *conf, struct sink *sink)
 
 	if (is_proxy(role)) {
 		check_rules(conf, role, sink);
-		check_certificates(conf, sink);
 		check_users(conf, role, sink);
 		return;
 	}

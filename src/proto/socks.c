@@ -379,7 +379,8 @@ grant(struct dialogue *d)
 static enum code5
 code_of(const struct dialogue *d)
 {
-	if (d->reason == R_TARGET_REFUSED || d->reason == R_LOGIN_WANTED)
+	if (d->reason == R_TARGET_REFUSED || d->reason == R_LOGIN_WANTED ||
+	    d->reason == R_IDENTITY_FULL)
 		return CODE_NOT_ALLOWED;
 	if (d->reason != R_CONNECT)
 		return CODE_UNREACHABLE;

@@ -756,6 +756,12 @@ const struct option tls_options[] = {
 	{ .name = NULL },
 };
 
+bool
+tls_verifies(const struct tls_conf *conf)
+{
+	return conf->verify.chain || conf->verify.peer;
+}
+
 void
 tls_each_op(void (*row)(void *arg, const char *name), void *arg)
 {

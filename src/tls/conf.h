@@ -69,6 +69,9 @@ struct tls_conf {
 };
 extern const struct option tls_options[];
 
+/* Is a peer with a certificate whom it says? */
+bool tls_verifies(const struct tls_conf *);
+
 /* The names behind `options =`: calls `row` for each that this OpenSSL knows, without "SSL_OP_". */
 void tls_each_op(void (*row)(void *arg, const char *name), void *arg);
 

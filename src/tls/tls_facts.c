@@ -57,8 +57,7 @@ tls_facts_of(const struct stream *s, struct tls_facts *out)
 	if (cert == NULL)
 		return true;
 	/* Who was let through for `redirect` only was not verified. */
-	out->verified =
-	    (tc->conf->verify.chain || tc->conf->verify.peer) && !tls_stream_is_unverified(s);
+	out->verified = tls_verifies(tc->conf) && !tls_stream_is_unverified(s);
 	good = copy_name(cert, out) && copy_certificate(cert, out);
 	ERR_clear_error();
 	return good;

@@ -712,7 +712,8 @@ struct peer_id *
 tls_stream_peer_id(const struct stream *s)
 {
 	const struct tls_stream *t = s->filter == &tls_filter ? s->state : NULL;
-	X509 *cert = t != NULL ? SSL_get1_peer_certificate(t->ssl) : NULL;
+	bool verified = t != NULL && tls_verifies(t->tc->conf) && !t->unverified;
+	X509 *cert = verified ? SSL_get1_peer_certificate(t->ssl) : NULL;
 	struct peer_id *id = cert != NULL ? peer_id_new(cert) : NULL;
 
 	X509_free(cert);

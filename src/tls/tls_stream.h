@@ -55,8 +55,8 @@ bool tls_stream_peer_names(
     const struct stream *, char *subject, char *issuer, size_t size) MUST_CHECK;
 
 /*
- * Whom its certificate names, for peer_id_free().  NULL: it showed none, or there is no memory;
- * both count as nobody.  Whether that may be believed is for `tc` to demand.
+ * Whom its certificate names, for peer_id_free().  NULL: it showed none, nobody verified it, or
+ * there is no memory; all of them count as nobody.
  */
 struct peer_id *tls_stream_peer_id(const struct stream *);
 

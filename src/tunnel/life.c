@@ -15,6 +15,7 @@ enum want {
 	SPOKEN_FOR,
 	QUEUE,
 	OTHER_SEAT,
+	OWN_SHARE,
 	GUARD,
 	OTHER_GUARD,
 	BYTES_CLEAR,
@@ -65,6 +66,8 @@ static const struct step {
 	[STEP_READMIT_LAST] = { "readmit", step_admit, OTHER_GUARD, 0 },
 	/* what the client asks for */
 	[STEP_REQUEST] = { "request", step_talk, SCRIPT, PROTO_REQUEST },
+	/* may whoever it is have one more connection? */
+	[STEP_IDENTIFY] = { "identify", step_identify, OWN_SHARE, 0 },
 	/* it asks for datagrams: pass them on, to the end */
 	[STEP_UDP] = { "udp", step_udp, DATAGRAMS, PROTO_LATE },
 	/* far program: start it */
@@ -97,17 +100,17 @@ static const struct step {
 static const enum step_id tls_first[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEAT, STEP_ADMIT,
 	STEP_DETECT, STEP_RESEAT_FIRST, STEP_READMIT_FIRST, STEP_EARLY, STEP_PEEK, STEP_RESEAT,
 	STEP_READMIT, STEP_SECURE, STEP_DETECT_INSIDE, STEP_RESEAT_LAST, STEP_READMIT_LAST,
-	STEP_REQUEST, STEP_UDP, STEP_EXEC, STEP_CONNECT, STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE,
-	STEP_LATE, STEP_VPN, STEP_INNER, STEP_STAY, STEP_RELAY };
+	STEP_REQUEST, STEP_IDENTIFY, STEP_UDP, STEP_EXEC, STEP_CONNECT, STEP_INTRODUCE, STEP_CLEAR,
+	STEP_UPGRADE, STEP_LATE, STEP_VPN, STEP_INNER, STEP_STAY, STEP_RELAY };
 static const enum step_id connect_first[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEAT, STEP_ADMIT,
 	STEP_DETECT, STEP_RESEAT_FIRST, STEP_READMIT_FIRST, STEP_EARLY, STEP_EXEC, STEP_CONNECT,
 	STEP_INTRODUCE, STEP_UPGRADE, STEP_CLEAR, STEP_PEEK, STEP_RESEAT, STEP_READMIT, STEP_SECURE,
-	STEP_LATE, STEP_VPN, STEP_INNER, STEP_STAY, STEP_RELAY };
+	STEP_IDENTIFY, STEP_LATE, STEP_VPN, STEP_INNER, STEP_STAY, STEP_RELAY };
 static const enum step_id client_order[] = { STEP_LAUNCH, STEP_HEADER, STEP_SEAT, STEP_ADMIT,
 	STEP_DETECT, STEP_RESEAT_FIRST, STEP_READMIT_FIRST, STEP_PEEK, STEP_RESEAT, STEP_READMIT,
 	STEP_SECURE, STEP_DETECT_INSIDE, STEP_RESEAT_LAST, STEP_READMIT_LAST, STEP_REQUEST,
-	STEP_UDP, STEP_EXEC, STEP_CONNECT, STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE, STEP_LATE,
-	STEP_VPN, STEP_INNER, STEP_STAY, STEP_RELAY };
+	STEP_IDENTIFY, STEP_UDP, STEP_EXEC, STEP_CONNECT, STEP_INTRODUCE, STEP_CLEAR, STEP_UPGRADE,
+	STEP_LATE, STEP_VPN, STEP_INNER, STEP_STAY, STEP_RELAY };
 /*
  * A sibling.  The target comes first: many wait for us to be there before they tell the client to
  * begin.
@@ -139,6 +142,8 @@ life_wants(const struct session *s, enum step_id step)
 		return seat_waits(&s->seat);
 	case OTHER_SEAT:
 		return s->peer.len != 0 && s->seat.seats != service->seats;
+	case OWN_SHARE:
+		return s->seat.seats != NULL && service->conf->limits.per_identity > 0;
 	case GUARD:
 		return s->peer.len != 0 && guard_is_wanted(service->conf, false);
 	case OTHER_GUARD:

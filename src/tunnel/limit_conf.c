@@ -31,6 +31,18 @@ const struct option limit_options[] = {
 		   "or one IPv6 network of 64 bits, as a host usually has all of it. More are "
 		   "refused with end=source_full. Clients on UNIX sockets are not counted. With 0 "
 		   "there is no limit." },
+	{ .name = "maxConnectionsPerIdentity",
+	    .parse = option_int,
+	    .offset = AT(per_identity),
+	    .scope = OPTION_SERVICE,
+	    .min = 0,
+	    .max = INT_MAX,
+	    .arg = "NUMBER",
+	    .doc = "How many connections of the service one client has at once, wherever it comes "
+		   "from: one user of proxyUsers, or, of those who do not log in, one public key "
+		   "of a certificate that was verified. More are refused with "
+		   "end=identity_full, and told so where the protocol has a word for it (CONNECT: "
+		   "503). Clients that show neither are not counted. With 0 there is no limit." },
 	{ .name = "queueLimit",
 	    .parse = option_int,
 	    .offset = AT(queue),

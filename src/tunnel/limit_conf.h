@@ -8,10 +8,11 @@
 #include <stdint.h>
 
 struct limit_conf {
-	int connections; /* at once; 0: no limit of the service's own */
-	int per_source;	 /* ... from one source */
-	int queue;	 /* clients that may wait for one of `connections` */
-	int64_t rate;	 /* bytes a second, each way; 0: none */
+	int connections;  /* at once; 0: no limit of the service's own */
+	int per_source;	  /* ... from one source */
+	int per_identity; /* ... of one user, or one certificate */
+	int queue;	  /* clients that may wait for one of `connections` */
+	int64_t rate;	  /* bytes a second, each way; 0: none */
 };
 
 extern const struct option limit_options[];

@@ -134,7 +134,9 @@ ways_to(struct service *s, const struct targets *targets)
 static void
 add_seats(struct service *s, const struct service *old, struct sink *sink)
 {
-	if (s->conf->limits.connections == 0 && s->conf->limits.per_source == 0)
+	const struct limit_conf *limits = &s->conf->limits;
+
+	if (limits->connections == 0 && limits->per_source == 0 && limits->per_identity == 0)
 		return;
 	s->seats = old != NULL && old->seats != NULL ? seats_hold(old->seats) : seats_new();
 	if (s->seats == NULL)

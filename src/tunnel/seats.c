@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tunnel/seats.c -- how many clients a service has, and who waits. */
+/* tunnel/seats.c -- how many clients a service has, in all and of one kind, and who waits. */
 #include "tunnel/seats.h"
 
 #include "base/hash.h"
@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Sources are chosen by clients: without a secret key they could all be made to share a bucket. */
+/* Keys are chosen by clients: without a secret they could all be made to share a bucket. */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct hash_key secret;
 #define HASH_FUNCTION(key, len, hash) ((hash) = (unsigned)hash_bytes(&secret, key, len))
@@ -18,13 +18,21 @@ static struct hash_key secret;
 #include <uthash.h>
 #include <utlist.h>
 
-enum { SEATS_MAGIC = 0x5a0e92d7, KEY_SIZE = 9 };
+enum { SEATS_MAGIC = 0x5a0e92d7 };
+
+/* Whose share it is; the first byte tells what the others are. */
+struct share_key {
+	size_t n; /* 0: nobody's */
+	uint8_t bytes[1 + 255];
+};
+
+enum { SHARE_IPV4 = 4, SHARE_IPV6 = 6, SHARE_USER = 'u', SHARE_CERT = 'c' };
 
 /* Who has seats of its own share; an entry goes with the last of them, so the table stays small. */
 struct holder {
-	uint8_t key[KEY_SIZE];
 	int count;
 	UT_hash_handle hh;
+	uint8_t key[];
 };
 
 /*
@@ -92,33 +100,51 @@ seats_release(struct seats *s)
 
 /* ---- shares ---- */
 
-/* One IPv4 address, or one IPv6 network of 64 bits.  False: it has no source to speak of. */
-static bool
-source_key(const struct addr *peer, uint8_t key[KEY_SIZE])
+static void
+set_key(struct share_key *key, uint8_t kind, const void *bytes, size_t n)
+{
+	MUST(n < sizeof(key->bytes));
+	key->bytes[0] = kind;
+	memcpy(key->bytes + 1, bytes, n);
+	key->n = 1 + n;
+}
+
+/* One IPv4 address, or one IPv6 network of 64 bits. */
+static void
+source_key(struct share_key *key, const struct addr *peer)
 {
 	struct addr a = addr_unmapped(peer);
 
-	memset(key, 0, KEY_SIZE);
+	key->n = 0;
 	if (a.len == 0 || addr_is_unix(&a))
-		return false;
-	key[0] = a.sa.sa_family == AF_INET ? 4 : 6;
+		return;
 	if (a.sa.sa_family == AF_INET)
-		memcpy(key + 1, &a.in.sin_addr, 4);
+		set_key(key, SHARE_IPV4, &a.in.sin_addr, 4);
 	else
-		memcpy(key + 1, &a.in6.sin6_addr, 8);
-	return true;
+		set_key(key, SHARE_IPV6, &a.in6.sin6_addr, 8);
+}
+
+/* Who has logged in is that user, whatever certificate it has. */
+static void
+identity_key(struct share_key *key, const struct identity *id)
+{
+	key->n = 0;
+	if (id->user != NULL)
+		set_key(key, SHARE_USER, id->user, strlen(id->user));
+	else if (id->cert != NULL)
+		set_key(key, SHARE_CERT, id->cert->spki, sizeof(id->cert->spki));
 }
 
 static struct holder *
-holder_of(struct seats *s, const uint8_t key[KEY_SIZE])
+holder_of(struct seats *s, const struct share_key *key)
 {
 	struct holder *h;
 
-	HASH_FIND(hh, s->holders, key, KEY_SIZE, h);
-	if (h != NULL || (h = calloc(1, sizeof(*h))) == NULL)
+	HASH_FIND(hh, s->holders, key->bytes, key->n, h);
+	if (h != NULL || (h = calloc(1, sizeof(*h) + key->n)) == NULL)
 		return h;
-	memcpy(h->key, key, KEY_SIZE);
-	HASH_ADD(hh, s->holders, key, KEY_SIZE, h);
+	memcpy(h->key, key->bytes, key->n);
+	HASH_ADD_KEYPTR(hh, s->holders, h->key, key->n, h);
 	if (h->hh.tbl != NULL) /* it is in the table */
 		return h;
 	free(h);
@@ -134,20 +160,24 @@ leave_share(struct seats *s, struct holder *h)
 	free(h);
 }
 
-/* With the lock. */
+/* With the lock.  R_NONE, with *mine to leave (NULL: nothing was taken), or why not: `full`. */
 static enum reason
-take_share(struct seat *seat, int limit, const struct addr *peer)
+take_share(
+    struct seats *s, int limit, const struct share_key *key, enum reason full, struct holder **mine)
 {
-	uint8_t key[KEY_SIZE];
+	struct holder *h;
 
-	if (limit == 0 || !source_key(peer, key))
+	*mine = NULL;
+	if (limit == 0 || key->n == 0)
 		return R_NONE;
-	if ((seat->source = holder_of(seat->seats, key)) == NULL)
+	if ((h = holder_of(s, key)) == NULL)
 		return R_NO_MEMORY;
-	if (seat->source->count++ < limit)
+	if (h->count++ < limit) {
+		*mine = h;
 		return R_NONE;
-	leave_share(seat->seats, seat->source);
-	return R_SOURCE_FULL;
+	}
+	leave_share(s, h);
+	return full;
 }
 
 /* ---- the queue ---- */
@@ -279,18 +309,35 @@ enum reason
 seat_take(struct seat *seat, struct seats *s, const struct limit_conf *limits,
     const struct addr *peer, struct mailbox *mailbox)
 {
+	struct share_key key;
 	enum reason why;
 
 	*seat = (struct seat){ .seats = s };
 	if (s == NULL)
 		return R_NONE;
+	source_key(&key, peer);
 	pthread_mutex_lock(&s->lock);
-	if ((why = take_share(seat, limits->per_source, peer)) == R_NONE &&
-	    (why = take_place(seat, limits, mailbox)) != R_NONE)
+	why = take_share(s, limits->per_source, &key, R_SOURCE_FULL, &seat->source);
+	if (why == R_NONE && (why = take_place(seat, limits, mailbox)) != R_NONE)
 		leave_share(s, seat->source);
 	pthread_mutex_unlock(&s->lock);
 	if (why != R_NONE)
 		*seat = (struct seat){ .seats = NULL };
+	return why;
+}
+
+enum reason
+seat_identify(struct seat *seat, const struct limit_conf *limits, const struct identity *id)
+{
+	struct seats *s = seat->seats;
+	struct share_key key;
+	enum reason why;
+
+	MUST(s != NULL && seat->identity == NULL);
+	identity_key(&key, id);
+	pthread_mutex_lock(&s->lock);
+	why = take_share(s, limits->per_identity, &key, R_IDENTITY_FULL, &seat->identity);
+	pthread_mutex_unlock(&s->lock);
 	return why;
 }
 
@@ -303,6 +350,7 @@ seat_leave(struct seat *seat)
 		return;
 	pthread_mutex_lock(&s->lock);
 	leave_share(s, seat->source);
+	leave_share(s, seat->identity);
 	pthread_mutex_unlock(&s->lock);
 	if (seat_waits(seat)) {
 		leave_queue(seat->waiter);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tunnel/seats.h -- how many clients a service has, in all and of one source, and who waits.
+ * tunnel/seats.h -- how many clients a service has, in all, of one source and of one identity, and
+ * who waits.
  *
  * One `struct seats` lives as long as a service of its name does, over reloads, and is shared by
  * all workers: a mutex around a few counters.  A service without such limits has none.
@@ -13,6 +14,7 @@
 #include "loop/loop.h"
 #include "loop/mailbox.h"
 #include "net/addr.h"
+#include "tunnel/identity.h"
 #include "tunnel/limit_conf.h"
 
 struct seats;
@@ -23,9 +25,10 @@ void seats_release(struct seats *); /* NULL is fine */
 
 /* What one client has of them; zeroed: nothing.  It can be copied while nobody waits for it. */
 struct seat {
-	struct seats *seats;   /* held by the plan of the service */
-	struct holder *source; /* whose share it is of */
-	struct waiter *waiter; /* not yet a seat, but a place in the queue */
+	struct seats *seats;	 /* held by the plan of the service */
+	struct holder *source;	 /* whose share it is of */
+	struct holder *identity; /* ... once the client has shown who it is */
+	struct waiter *waiter;	 /* not yet a seat, but a place in the queue */
 };
 
 /*
@@ -34,6 +37,12 @@ struct seat {
  */
 enum reason seat_take(struct seat *, struct seats *, const struct limit_conf *,
     const struct addr *peer, struct mailbox *) MUST_CHECK;
+/*
+ * The client of a seat has shown who it is.  R_NONE, or why it may not stay; seat_leave() is then
+ * still to come.
+ */
+enum reason seat_identify(
+    struct seat *, const struct limit_conf *, const struct identity *) MUST_CHECK;
 /* Who waits: still?  `task` will run on `loop` when it is over. */
 bool seat_waits(const struct seat *);
 void seat_wake(struct seat *, struct loop *, struct task *);

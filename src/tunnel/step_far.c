@@ -207,8 +207,8 @@ reach(struct session *s, enum reason *why)
 }
 
 /* No target could be reached; some protocols have a word for it. */
-static enum next
-unreachable(struct session *s, enum reason reason)
+enum next
+step_far_unreachable(struct session *s, enum reason reason)
 {
 	if (!life_wants(s, STEP_SORRY) || !step_talk_begin(s))
 		return life_finish(s, reason);
@@ -272,9 +272,9 @@ step_far_connect(struct session *s)
 	if (s->service->conf->transparent != TRANSPARENT_NONE && s->route == NULL &&
 	    (s->route = route_new(
 		 s->service, targets_of(s), s->near.watch.fd, &s->peer, &s->log, &why)) == NULL)
-		return unreachable(s, why);
+		return step_far_unreachable(s, why);
 	if (s->dial == NULL && s->pick == NULL && (why = judge(s)) != R_NONE)
-		return unreachable(s, why);
+		return step_far_unreachable(s, why);
 	if (take_spare(s))
 		return life_go_on(s);
 	switch (reach(s, &why)) {
@@ -283,7 +283,7 @@ step_far_connect(struct session *s)
 	case IO_OK:
 		break;
 	default:
-		return unreachable(s, why);
+		return step_far_unreachable(s, why);
 	}
 	s->connected = loop_now(s->worker->loop);
 	note_home(s);

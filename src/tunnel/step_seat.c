@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tunnel/step_seat.c -- a place in the service: maxConnections, and the queue for it. */
+/* tunnel/step_seat.c -- a place in the service: maxConnections and the like, and the queue. */
 #include "tunnel/steps.h"
 
 /* SNI has chosen another service: it has limits of its own. */
@@ -26,4 +26,20 @@ step_seat(struct session *s)
 	log_info(&s->log, "Service [%s] is full; waiting in the queue", s->service->conf->name);
 	seat_wake(&s->seat, s->worker->loop, &s->task);
 	return WAIT;
+}
+
+enum next
+step_identify(struct session *s)
+{
+	const struct limit_conf *limits = &s->service->conf->limits;
+	enum reason why;
+
+	life_identify(s);
+	if ((why = seat_identify(&s->seat, limits, &s->who)) == R_NONE)
+		return life_go_on(s);
+	if (why == R_IDENTITY_FULL)
+		log_notice(&s->log, "%s%s has %d connections already",
+		    s->who.user != NULL ? "User " : "The client's certificate",
+		    s->who.user != NULL ? s->who.user : "", limits->per_identity);
+	return step_far_unreachable(s, why);
 }

@@ -7,10 +7,11 @@
 
 #include "tunnel/life.h"
 
-enum next step_seat(struct session *);	 /* wait for a place in the service */
-enum next step_header(struct session *); /* the PROXY header of the proxy before us */
-enum next step_admit(struct session *);	 /* ask others about the client */
-void step_admit_greet(struct session *); /* the line of a client that is let in */
+enum next step_seat(struct session *);	   /* wait for a place in the service */
+enum next step_identify(struct session *); /* ... and in the share of whoever it is */
+enum next step_header(struct session *);   /* the PROXY header of the proxy before us */
+enum next step_admit(struct session *);	   /* ask others about the client */
+void step_admit_greet(struct session *);   /* the line of a client that is let in */
 
 enum next step_detect(struct session *);      /* what the client begins with */
 enum next step_near_peek(struct session *);   /* the ClientHello, and whose name is in it */
@@ -18,6 +19,8 @@ enum next step_near_secure(struct session *); /* the handshake with the client *
 
 enum next step_exec(struct session *);	      /* start a program, for either side */
 enum next step_far_connect(struct session *); /* reach the target */
+/* No target for it: the client is told why where there is a word for it, and the tunnel ends. */
+enum next step_far_unreachable(struct session *, enum reason);
 enum next step_introduce(struct session *);   /* a PROXY header of ours */
 enum next step_far_upgrade(struct session *); /* the handshake with it */
 /* The target is reached, or the tunnel ends; `late`: the time for all of it is up. */

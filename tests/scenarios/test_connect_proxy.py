@@ -271,6 +271,11 @@ def test_without_a_rule_it_does_not_start(scene):
     (["allow = * -> *", "proxyUsers = users", "acceptTLS = no"], "no rule asks for a user"),
     (["allow = cn:a -> *", "acceptTLS = no"], "without TLS"),
     (["allow = cn:a -> *", "cert = CERT"], "must be verified"),
+    (["allow = user:a -> *", "proxyUsers = users", "connect = 80", "cert = CERT"], "nobody can log in here"),
+    (["allow = user:a -> *", "connect = 80", "cert = CERT"], "nobody can log in here"),
+    (["allow = * -> *", "proxyUsers = users", "connect = 80", "cert = CERT"], "nobody can log in here"),
+    (["allow = * -> *", "acceptTLS = no", "maxConnectionsPerIdentity = 1"], "nobody can show here who it is"),
+    (["allow = * -> *", "cert = CERT", "maxConnectionsPerIdentity = 1"], "tells nobody from others"),
     (["allow = * -> *", "connect = 80", "exec = /bin/cat", "acceptTLS = no"], "two endpoints"),
     (["allow = a -> *", "acceptTLS = no"], "names nobody"),
     (["allow = user:a -> *", "proxyUsers = plain", "acceptTLS = no"], "not hashed by"),
@@ -440,6 +445,71 @@ def test_a_file_that_others_can_read(scene, users):
     os.chmod(users, 0o644)
     daemon = proxy(scene, *PLAIN, f"proxyUsers = {users}", "allow = user:* -> *")
     daemon.wait_log("Insecure file permissions on .*users")
+
+
+# --- one identity
+
+@pytest.mark.parametrize("version", ["connect", "socks"])
+def test_one_user_has_at_most_so_many_connections(scene, users, version):
+    """From whatever source; another user has a share of its own, and who has left has left it."""
+    target = scene.backend()
+    daemon = scene.daemon("\n".join([
+        "[proxy]", "accept = 127.0.0.1:0", f"protocol = {version}", *PLAIN, f"proxyUsers = {users}",
+        "maxConnectionsPerIdentity = 2", f"allow = user:* -> {target.address}", ""]))
+
+    def go(user, password, source):
+        near = scene.connect(daemon.port("proxy"), source=(source, 0))
+        if version == "connect":
+            ask(near, target.address, basic(user, password))
+            return near
+        near.send(b"\5\1\2\1" + bytes([len(user)]) + user.encode() + bytes([len(password)]) + password.encode()
+                  + b"\5\1\0\1\x7f\0\0\1" + target.port.to_bytes(2, "big"))
+        assert near.recv(4) == b"\5\2\1\0"
+        return near
+
+    def served(near):
+        far = scene.keep(target.accept())
+        if version == "connect":
+            head(near)
+        else:
+            assert near.recv(10)[1] == 0
+        near.send(b"ping")
+        assert far.recv(4) == b"ping"
+        return far
+
+    first = go("alice", "wonderland", "127.0.0.2")
+    first_far = served(first)
+    served(go("alice", "wonderland", "127.0.0.3"))
+    third = go("alice", "wonderland", "127.0.0.4")
+    if version == "connect":
+        status, cause, fields = answer(third)
+        assert (status, cause) == (503, "connection_limit_reached") and "Retry-After" in fields
+    else:
+        assert third.rest()[0][1] == 2, "not allowed"
+    daemon.wait_end(end="identity_full")
+    daemon.wait_log("User alice has 2 connections already")
+    served(go("bob", "builder", "127.0.0.2"))
+    first.shut()
+    assert first_far.ended() == END
+    first_far.shut()
+    daemon.wait_end(end="done")
+    served(go("alice", "wonderland", "127.0.0.4"))
+
+
+def test_one_certificate_has_at_most_so_many_connections(scene, pki):
+    """In any service that verifies; the same key in another session is the same client."""
+    target = scene.backend()
+    daemon = scene.server_mode(target, f"CAfile = {pki.ca.path}", "verifyChain = yes", "maxConnectionsPerIdentity = 1")
+    first = scene.tls(daemon.port("tls"), pki.client_context(pki.client))
+    scene.keep(target.accept())
+    with contextlib.suppress(OSError):
+        second = scene.tls(daemon.port("tls"), pki.client_context(pki.client))
+        assert second.ended() == RESET
+    daemon.wait_end(end="identity_full", service="tls")
+    daemon.wait_log("The client's certificate has 1 connections already")
+    scene.tls(daemon.port("tls"), pki.client_context(pki.other_client))
+    scene.keep(target.accept())
+    first.close()
 
 
 # --- certificates

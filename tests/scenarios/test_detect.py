@@ -295,6 +295,32 @@ def test_a_port_of_its_own_and_a_fixed_name(scene):
     assert ask(scene, daemon, b"GET /p HTTP/1.0\r\n\r\n")[1]["Location"] == "https://www.test:8443/p"
 
 
+def inner_proxy(scene, pki, *opener):
+    """A port that opens TLS, and a proxy for requests inside of it."""
+    return (scene.section("main", scene.backend(), f"cert = {pki.server.bundle}", *opener)
+            + "\n".join(["[proxy]", "detect = main:tls/connect", "protocol = connect", ""]))
+
+
+def test_rules_about_certificates_hold_inside_of_tls(scene, pki):
+    """It is the section that opens TLS which verifies."""
+    target = scene.backend()
+    daemon = scene.daemon(
+        inner_proxy(scene, pki, f"CAfile = {pki.ca.path}", "verifyChain = yes")
+        + f"allow = cn:client.test -> {target.address}\nmaxConnectionsPerIdentity = 1\n")
+    for who, status in ((pki.client, b"200"), (pki.client, b"503"), (pki.other_client, b"403")):
+        near = scene.tls(daemon.port("main"), pki.client_context(who))
+        near.send(f"CONNECT {target.address} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert near.recv(12) == b"HTTP/1.1 " + status, who
+        scene.keep(near)
+
+
+@pytest.mark.parametrize("line", ["allow = cn:client.test -> *", "allow = * -> *\nmaxConnectionsPerIdentity = 1"])
+def test_certificates_inside_of_tls_that_nobody_verifies(scene, pki, line):
+    done = scene.run("check", scene.file("bad.conf", inner_proxy(scene, pki) + line + "\n"))
+    assert done.returncode == 78
+    assert "verifyChain = yes and CAfile = FILE, or verifyPeer = yes in [main], which opens the TLS" in done.stderr
+
+
 # --- configuration
 
 

@@ -139,6 +139,46 @@ test_sources(void **state)
 	seats_release(s); /* checks that no source is left in the table */
 }
 
+/* A user is one wherever it comes from, and whatever its certificate; else a key is one. */
+static void
+test_identities(void **state)
+{
+	struct peer_id key = { .spki = { 1 } }, other = { .spki = { 2 } };
+	const struct {
+		struct identity who;
+		enum reason want;
+	} clients[] = {
+		{ { .user = "ann" }, R_NONE },
+		{ { .user = "ann", .cert = &key }, R_NONE },
+		{ { .user = "ann", .cert = &other }, R_IDENTITY_FULL },
+		{ { .user = "ann " }, R_NONE },
+		{ { .cert = &key }, R_NONE },
+		{ { .cert = &key }, R_NONE },
+		{ { .cert = &key }, R_IDENTITY_FULL },
+		{ { .cert = &other }, R_NONE },
+		{ { .cert = NULL }, R_NONE }, /* who shows nothing is not counted */
+		{ { .cert = NULL }, R_NONE },
+		{ { .cert = NULL }, R_NONE },
+	};
+	const struct limit_conf limits = { .per_identity = 2 };
+	struct addr a = from("192.0.2.1");
+	struct seat seats[COUNT_OF(clients)];
+	struct seats *s = seats_new();
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(clients); i++) {
+		assert_int_equal(seat_take(&seats[i], s, &limits, &a, NULL), R_NONE);
+		assert_int_equal(
+		    seat_identify(&seats[i], &limits, &clients[i].who), clients[i].want);
+	}
+	seat_leave(&seats[0]);
+	assert_int_equal(seat_take(&seats[0], s, &limits, &a, NULL), R_NONE);
+	assert_int_equal(seat_identify(&seats[0], &limits, &clients[0].who), R_NONE);
+	for (size_t i = 0; i < COUNT_OF(clients); i++)
+		seat_leave(&seats[i]);
+	seats_release(s); /* checks that nobody is left in the table */
+}
+
 /* A source that finds the service full gives its own share back. */
 static void
 test_full_service_takes_no_share(void **state)
@@ -319,6 +359,7 @@ main(void)
 		cmocka_unit_test(test_service_limit),
 		cmocka_unit_test(test_no_limits),
 		cmocka_unit_test(test_sources),
+		cmocka_unit_test(test_identities),
 		cmocka_unit_test(test_full_service_takes_no_share),
 		cmocka_unit_test(test_queue),
 		cmocka_unit_test(test_leaving_the_queue),

@@ -130,6 +130,7 @@ socks5_tells_of_failure(void **state)
 		{ R_CONNECT, "\5\1\0\1\xc0\0\2\1\0\x50" },
 		{ R_RESOLVE, "\5\4\0\1\xc0\0\2\1\0\x50" },
 		{ R_TARGET_REFUSED, "\5\2\0\1\xc0\0\2\1\0\x50" },
+		{ R_IDENTITY_FULL, "\5\2\0\1\xc0\0\2\1\0\x50" },
 	};
 
 	(void)state;
