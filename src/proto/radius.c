@@ -40,6 +40,7 @@ enum attribute {
 	CALLING_STATION = 31,
 	NAS_IDENTIFIER = 32,
 	ACCT_STATUS_TYPE = 40,
+	ACCT_DELAY_TIME = 41,
 	ACCT_INPUT_OCTETS = 42,
 	ACCT_OUTPUT_OCTETS = 43,
 	ACCT_SESSION_ID = 44,
@@ -661,6 +662,7 @@ static void
 put_usage(struct wr *w, const struct radius_usage *u)
 {
 	put_number(w, ACCT_STATUS_TYPE, u->event);
+	put_number(w, ACCT_DELAY_TIME, u->delay);
 	put_text(w, USER_NAME, u->user);
 	put_address(w, FRAMED_IP_ADDRESS, u->address);
 	put_blob(w, CLASS, u->class);

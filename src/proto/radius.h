@@ -84,6 +84,8 @@ enum radius_cause {
 	RADIUS_IDLE = 4,
 	RADIUS_SESSION_TIMEOUT = 5,
 	RADIUS_ADMIN_RESET = 6,
+	RADIUS_ADMIN_REBOOT = 7,
+	RADIUS_NAS_ERROR = 9,
 	RADIUS_NAS_REQUEST = 10,
 };
 
@@ -94,7 +96,8 @@ struct radius_usage {
 	struct in_addr address;
 	uint64_t in_bytes, out_bytes, in_packets, out_packets; /* in: from the user */
 	uint32_t seconds;
-	uint32_t when; /* of the event: seconds since 1970; 0: not told */
+	uint32_t delay; /* seconds since the event */
+	uint32_t when;	/* of the event: seconds since 1970; 0: not told */
 	const struct radius_blob *class;
 };
 

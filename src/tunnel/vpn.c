@@ -56,15 +56,21 @@ prepare_server(struct vpn *v, struct files *files, struct sink *sink)
 {
 	const struct vpn_conf *conf = v->conf;
 
+	bool tells = conf->radius != NULL || conf->accounting != NULL;
+
 	if ((conf->users_path == NULL && conf->radius == NULL) || conf->pool.family == 0 ||
-	    (conf->radius == NULL) != (conf->radius_secret_path == NULL))
+	    tells != (conf->radius_secret_path != NULL))
 		return false; /* vpn_check() has said so */
 	if (conf->users_path != NULL &&
 	    (v->users = vpn_users_read(files, conf->users_path, sink)) == NULL)
 		return false;
 	if (conf->radius != NULL &&
-	    (v->radius = vpn_radius_new(
-		 conf->radius, conf->radius_secret_path, v->service, files, sink)) == NULL)
+	    (v->radius = vpn_radius_new("vpnRadius", conf->radius, conf->radius_secret_path,
+		 v->service, files, sink)) == NULL)
+		return false;
+	if (conf->accounting != NULL &&
+	    (v->accounting = vpn_radius_new("vpnAccounting", conf->accounting,
+		 conf->radius_secret_path, v->service, files, sink)) == NULL)
 		return false;
 	check_addresses(v, sink);
 	check_secrets(v, sink);
@@ -205,6 +211,7 @@ vpn_free(struct vpn *v)
 	free(v->password);
 	vpn_users_free(v->users);
 	vpn_radius_free(v->radius);
+	vpn_radius_free(v->accounting);
 	failures_free(v->failures);
 	tls_context_free(v->eap);
 	vpn_net_release(v->net);

@@ -23,7 +23,8 @@ struct vpn {
 	struct ppp_conf ppp;
 	struct vpn_users *users;   /* server; NULL: none */
 	struct vpn_radius *radius; /* ... for those who are none of them; NULL: nobody else */
-	struct failures *failures; /* ... of logins */
+	struct vpn_radius *accounting; /* who is told of sessions; NULL: nobody */
+	struct failures *failures;     /* of logins */
 	struct vpn_net *net;
 	char *password; /* client; wiped */
 	struct tls_conf eap_conf;

@@ -81,6 +81,7 @@ vpn_call_hang_up(struct vpn_call *c)
 {
 	c->now = loop_now(c->env.worker->loop);
 	log_info(c->env.log, "VPN: hanging up");
+	c->hung_up = true;
 	vpn_call_end(c, R_DONE, "ginnel stops");
 	loop_queue(c->env.worker->loop, c->env.task);
 }
@@ -229,6 +230,7 @@ ppp_brings(void *owner, enum ppp_family family, uint8_t *packet, size_t n)
 	if (!c->entered || !c->guest.open[family])
 		return;
 	*c->env.received += n;
+	c->moved = c->now;
 	c->end->write(c, packet, n);
 }
 
@@ -274,8 +276,11 @@ append_packets(struct vpn_call *c, const struct buf *packets)
 	struct sstp_packet p;
 
 	while (left > 0 && sstp_packet_cut(at, left, &p) == SSTP_WHOLE) {
-		if (!buf_append(&c->data, c->env.worker->pool, at, p.length))
+		if (!buf_append(&c->data, c->env.worker->pool, at, p.length)) {
 			c->guest.dropped++;
+			c->guest.packets--;
+			c->guest.bytes -= p.length - VPN_HEADERS;
+		}
 		at += p.length;
 		left -= p.length;
 	}
@@ -286,6 +291,7 @@ take_packets(struct vpn_guest *guest, struct buf *packets)
 {
 	struct vpn_call *c = call_of_guest(guest);
 
+	c->moved = loop_now(c->env.worker->loop);
 	if (buf_len(&c->data) == 0) {
 		buf_clear(&c->data, c->env.worker->pool);
 		c->data = *packets;
@@ -426,8 +432,10 @@ vpn_call_deadline(const struct vpn_call *c)
 
 	if (c->refusal.waits && c->refusal.due < a)
 		a = c->refusal.due;
-	if (c->radius.until != 0 && c->radius.until < a)
-		a = c->radius.until;
+	if (c->limits.until != 0 && c->limits.until < a)
+		a = c->limits.until;
+	if (c->limits.still != 0 && c->moved + c->limits.still < a)
+		a = c->moved + c->limits.still;
 	if (vpn_radius_deadline(c->radius.asker) < a)
 		a = vpn_radius_deadline(c->radius.asker);
 	return a < b ? a : b;
@@ -468,6 +476,7 @@ vpn_call_free(struct vpn_call *c)
 	CHECK_OBJ(c, VPN_CALL_MAGIC);
 	leave_network(c);
 	vpn_radius_asker_free(c->radius.asker);
+	free(c->radius.class);
 	ppp_free(c->ppp);
 	sstp_wipe(&c->sstp);
 	explicit_bzero(&c->refusal, sizeof(c->refusal));

@@ -47,6 +47,8 @@ const char *vpn_call_note(const struct vpn_call *, char out[VPN_CALL_NOTE]);
 
 /* ---- for its ends ---- */
 
+enum { VPN_CALL_SESSION = 17 };
+
 struct vpn_end {
 	/* Server: who is it?  NULL for a client. */
 	void (*ask)(struct vpn_call *, const struct ppp_question *);
@@ -73,9 +75,11 @@ struct vpn_call {
 	int64_t now;
 	enum reason reason;
 	bool stood, over, taken_leave, entered, lost;
+	bool hung_up; /* by us */
 	enum ppp_method method;
 	char user[PPP_NAME_MAX + 1];
 	struct {
+		uint64_t packets, bytes; /* of the peer's that came into the network */
 		uint64_t foreign, to_peers, malformed;
 	} counts;
 	struct { /* a login that failed is told so late */
@@ -84,11 +88,20 @@ struct vpn_call {
 		int64_t due;
 		struct ppp_verdict verdict;
 	} refusal;
-	struct { /* server, with vpnRadius */
+	struct { /* server, with vpnRadius or vpnAccounting */
 		struct vpn_asker *asker;
+		struct vpn_account *account;
+		char session[VPN_CALL_SESSION];	      /* Acct-Session-Id; "": none yet */
 		struct in_addr address, dns[PPP_DNS]; /* 0.0.0.0: not said */
-		int64_t until;			      /* ms: the session's last; 0: not said */
+		struct radius_blob *class;	      /* NULL: not said */
+		uint32_t interim;		      /* seconds; 0: not said */
 	} radius;
+	struct {			/* server: 0: no limit */
+		uint32_t session, idle; /* seconds, before the session stands */
+		int64_t until;		/* ms: its last */
+		int64_t still;		/* ms without a packet */
+	} limits;
+	int64_t moved;	       /* ms: the last packet, in either direction */
 	uint32_t number;       /* server: of the address; 0: none */
 	struct vpn_port port;  /* client: of its own device; ->watch.task NULL: not open */
 	struct vpn_link *link; /* what was set up for the call; NULL: nothing */

@@ -6,6 +6,7 @@
 #include "tunnel/vpn_pool.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -157,15 +158,26 @@ const struct option vpn_options[] = {
 		"1812. It must put a Message-Authenticator into each answer, and for MS-CHAPv2 "
 		"send its keys (MS-MPPE-Recv-Key and MS-MPPE-Send-Key). Of what it says besides, "
 		"Framed-IP-Address (of vpnPool's network), MS-Primary-DNS-Server, "
-		"MS-Secondary-DNS-Server and Session-Timeout are obeyed." },
+		"MS-Secondary-DNS-Server, Session-Timeout, Idle-Timeout and, with vpnAccounting, "
+		"Acct-Interim-Interval and Class are obeyed." },
+	{ .name = "vpnAccounting",
+	    .parse = option_text,
+	    .offset = AT(accounting),
+	    .scope = OPTION_SERVICE,
+	    .arg = "HOST:PORT",
+	    .doc =
+		"Server: tell this RADIUS server, mostly at port 1813, when a session begins and "
+		"ends, with its user, address, time, bytes and packets; and in between as often as "
+		"its Acct-Interim-Interval wants. No session waits for that; what is not confirmed "
+		"is told again for ten minutes. The secret is that of vpnRadiusSecretFile." },
 	{ .name = "vpnRadiusSecretFile",
 	    .parse = option_text,
 	    .offset = AT(radius_secret_path),
 	    .scope = OPTION_SERVICE,
 	    .reads = OPTION_READS_FILE,
 	    .arg = "FILE",
-	    .doc = "Server: the secret shared with vpnRadius, the first line of the file. It must "
-		   "not be readable for everybody." },
+	    .doc = "Server: the secret shared with vpnRadius and vpnAccounting, the first line of "
+		   "the file. It must not be readable for everybody." },
 	{ .name = "vpnPool",
 	    .parse = parse_pool,
 	    .offset = AT(pool),
@@ -186,6 +198,26 @@ const struct option vpn_options[] = {
 	    .def = "no",
 	    .arg = "yes|no",
 	    .doc = "Server: may clients of the VPN reach one another?" },
+	{ .name = "vpnSessionTimeout",
+	    .parse = option_int,
+	    .offset = AT(session_limit),
+	    .scope = OPTION_SERVICE,
+	    .def = "0",
+	    .min = 0,
+	    .max = INT_MAX,
+	    .arg = "SECONDS",
+	    .doc = "Server: how long a session may stand; 0 for as long as it likes. The "
+		   "Session-Timeout of vpnRadius goes before it." },
+	{ .name = "vpnIdleTimeout",
+	    .parse = option_int,
+	    .offset = AT(idle_limit),
+	    .scope = OPTION_SERVICE,
+	    .def = "0",
+	    .min = 0,
+	    .max = INT_MAX,
+	    .arg = "SECONDS",
+	    .doc = "Server: a session without a packet for so long is ended; 0 for never. The "
+		   "Idle-Timeout of vpnRadius goes before it." },
 	{ .name = "vpnAuth",
 	    .parse = parse_methods,
 	    .offset = AT(methods),
@@ -288,10 +320,12 @@ vpn_conf_has(const struct vpn_conf *conf, enum ppp_method method)
 static void
 check_radius(const struct vpn_conf *conf, struct sink *sink)
 {
-	if (conf->radius != NULL && conf->radius_secret_path == NULL)
-		sink_error(sink, "vpnRadius",
+	bool any = conf->radius != NULL || conf->accounting != NULL;
+
+	if (any && conf->radius_secret_path == NULL)
+		sink_error(sink, conf->radius != NULL ? "vpnRadius" : "vpnAccounting",
 		    "write vpnRadiusSecretFile = FILE, with the secret that both sides share");
-	if (conf->radius == NULL && conf->radius_secret_path != NULL)
+	if (!any && conf->radius_secret_path != NULL)
 		sink_error(sink, "vpnRadiusSecretFile", "write vpnRadius = HOST:PORT, too");
 	if (conf->radius == NULL && vpn_conf_has(conf, PPP_EAP_RELAY))
 		sink_error(sink, "vpnAuth",
@@ -325,6 +359,8 @@ check_client(const struct vpn_conf *conf, struct sink *sink)
 		sink_error(sink, "vpnAuth", "eap is for servers; write eap-mschapv2");
 	if (conf->radius != NULL)
 		sink_warn(sink, "vpnRadius", "is for a server");
+	if (conf->accounting != NULL)
+		sink_warn(sink, "vpnAccounting", "is for a server");
 	if (conf->username == NULL)
 		sink_error(sink, NULL, "write vpnUsername = USER to log in with");
 	if (conf->password == NULL && conf->password_path == NULL &&

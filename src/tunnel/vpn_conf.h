@@ -30,6 +30,8 @@ struct vpn_conf {
 	const char *users_path;
 	const char *ca_file;			 /* of users' certificates, for PPP_EAP_TLS */
 	const char *radius, *radius_secret_path; /* NULL: only users_path */
+	const char *accounting;			 /* NULL: nobody is told */
+	int idle_limit, session_limit;		 /* seconds; 0: none */
 	struct network pool;			 /* .family 0: not set */
 	struct vpn_servers dns;
 	bool peers; /* may clients reach one another? */

@@ -53,6 +53,13 @@ put_headers(uint8_t *at, enum ppp_family family, size_t n)
 	ppp_put_header(at + SSTP_HEADER, family);
 }
 
+static void
+count(struct vpn_guest *guest, size_t n)
+{
+	guest->packets++;
+	guest->bytes += n;
+}
+
 void
 vpn_port_give(
     struct vpn_port *p, struct vpn_guest *guest, enum ppp_family family, uint8_t *at, size_t n)
@@ -67,6 +74,7 @@ vpn_port_give(
 	if (in_place && (p->to == guest || p->to == NULL)) {
 		p->to = guest;
 		buf_added(&p->batch, VPN_HEADERS + n);
+		count(guest, n);
 		return;
 	}
 	memcpy(copy, at, VPN_HEADERS + n); /* the batch takes its memory with it */
@@ -76,6 +84,7 @@ vpn_port_give(
 		return;
 	}
 	p->to = guest;
+	count(guest, n);
 }
 
 /* Room for a packet behind the batch; what is full goes first.  NULL: no memory. */

@@ -19,6 +19,7 @@ enum { VPN_HEADERS = 8 }; /* of SSTP and PPP, before each packet */
 struct vpn_guest {
 	bool open[PPP_FAMILIES]; /* may packets of that family pass? */
 	unsigned mru;		 /* of the largest one */
+	uint64_t packets, bytes; /* for it, less what was dropped */
 	uint64_t too_large, dropped;
 	/* Whole packets of SSTP; takes what it wants and leaves the buf empty. */
 	void (*take)(struct vpn_guest *, struct buf *);

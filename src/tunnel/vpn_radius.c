@@ -6,6 +6,7 @@
 #include "net/addr.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,7 +15,8 @@
 enum {
 	VPN_RADIUS_MAGIC = 0x7e41c35d,
 	VPN_ASKER_MAGIC = 0x1f6ab982,
-	TEXT = 64, /* bytes of a fact: addresses and numbers */
+	TEXT = 64,	  /* bytes of a fact: addresses and numbers */
+	PACKETS_MAX = 16, /* read in one turn; more of them is a flood */
 };
 
 /* A question is sent so often, so many milliseconds after the one before; then nobody is there. */
@@ -22,9 +24,9 @@ static const int64_t waits[] = { 1000, 2000, 3000, 4000 };
 
 struct vpn_radius {
 	unsigned magic;
+	_Atomic unsigned refs;
 	struct addr addr;
-	const char *name;
-	char *secret;
+	char *name, *secret;
 };
 
 struct vpn_asker {
@@ -68,7 +70,7 @@ read_secret(const char *path, struct files *files, struct sink *sink)
 }
 
 static bool
-find_server(const char *server, struct addr *out, struct sink *sink)
+find_server(const char *option, const char *server, struct addr *out, struct sink *sink)
 {
 	struct arena *arena = arena_new();
 	struct target target;
@@ -81,27 +83,36 @@ find_server(const char *server, struct addr *out, struct sink *sink)
 		ok = false;
 	}
 	if (!ok)
-		sink_error(sink, "vpnRadius", "%s: %s", server, why);
+		sink_error(sink, option, "%s: %s", server, why);
 	arena_free(arena);
 	return ok;
 }
 
 struct vpn_radius *
-vpn_radius_new(const char *server, const char *secret_path, const char *name, struct files *files,
-    struct sink *sink)
+vpn_radius_new(const char *option, const char *server, const char *secret_path, const char *name,
+    struct files *files, struct sink *sink)
 {
 	struct vpn_radius *r;
 
 	if (OBJ_NEW(r, VPN_RADIUS_MAGIC) == NULL) {
-		sink_error(sink, "vpnRadius", "out of memory");
+		sink_error(sink, option, "out of memory");
 		return NULL;
 	}
-	r->name = name;
-	if ((r->secret = read_secret(secret_path, files, sink)) != NULL &&
-	    find_server(server, &r->addr, sink))
+	r->refs = 1;
+	if ((r->name = strdup(name)) == NULL)
+		sink_error(sink, option, "out of memory");
+	else if ((r->secret = read_secret(secret_path, files, sink)) != NULL &&
+		 find_server(option, server, &r->addr, sink))
 		return r;
 	vpn_radius_free(r);
 	return NULL;
+}
+
+struct vpn_radius *
+vpn_radius_hold(struct vpn_radius *r)
+{
+	atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed);
+	return r;
 }
 
 void
@@ -110,10 +121,42 @@ vpn_radius_free(struct vpn_radius *r)
 	if (r == NULL)
 		return;
 	CHECK_OBJ(r, VPN_RADIUS_MAGIC);
+	if (atomic_fetch_sub(&r->refs, 1) != 1)
+		return;
 	if (r->secret != NULL)
 		explicit_bzero(r->secret, strlen(r->secret));
 	free(r->secret);
+	free(r->name);
 	OBJ_FREE(r);
+}
+
+const char *
+vpn_radius_secret(const struct vpn_radius *r)
+{
+	return r->secret;
+}
+
+const char *
+vpn_radius_name(const struct vpn_radius *r)
+{
+	return r->name;
+}
+
+int
+vpn_radius_socket(const struct vpn_radius *r, struct loop *loop, struct watch *watch)
+{
+	const struct addr *to = &r->addr;
+	int fd = socket(to->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error;
+
+	if (fd == -1)
+		return -1;
+	watch->fd = fd;
+	if (connect(fd, &to->sa, to->len) == 0 && loop_watch(loop, watch, WATCH_READ))
+		return fd;
+	error = errno;
+	(void)close(fd);
+	errno = error;
+	return -1;
 }
 
 /* ---- questions ---- */
@@ -164,23 +207,6 @@ vpn_radius_asker_free(struct vpn_asker *a)
 	OBJ_FREE(a);
 }
 
-/* Connected, so that only the server's packets come, and that its absence is told. */
-static bool
-open_socket(struct vpn_asker *a)
-{
-	const struct addr *to = &a->radius->addr;
-
-	a->watch.fd = socket(to->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (a->watch.fd == -1)
-		return false;
-	if (connect(a->watch.fd, &to->sa, to->len) == 0 &&
-	    loop_watch(a->loop, &a->watch, WATCH_READ))
-		return true;
-	(void)close(a->watch.fd);
-	a->watch.fd = -1;
-	return false;
-}
-
 /* What cannot be sent counts as lost: it is sent again. */
 static void
 transmit(struct vpn_asker *a, int64_t now_ms)
@@ -208,7 +234,7 @@ vpn_radius_ask(struct vpn_asker *a, const struct ppp_question *q, int64_t now_ms
 	a->method = q->method;
 	a->number = q->number;
 	a->tries = 0;
-	if (!open_socket(a)) {
+	if ((a->watch.fd = vpn_radius_socket(a->radius, a->loop, &a->watch)) == -1) {
 		log_err(a->log, "RADIUS: no socket: %s", strerror(errno));
 		stop(a);
 		return false;
@@ -247,10 +273,14 @@ receive(struct vpn_asker *a, struct radius_answer *answer)
 	ssize_t n;
 
 	/* Each error that ICMP brings is told once, and the question is asked again in time. */
-	while ((n = recv(a->watch.fd, bytes, sizeof(bytes), 0)) != -1 || errno == ECONNREFUSED)
+	for (int i = 0; i < PACKETS_MAX; i++) {
+		n = recv(a->watch.fd, bytes, sizeof(bytes), 0);
+		if (n == -1 && errno != ECONNREFUSED)
+			break;
 		if (n != -1 && take(a, bytes, (size_t)n, answer))
 			return true;
-	a->watch.readable = false;
+	}
+	a->watch.readable = false; /* what is left wakes us again */
 	return false;
 }
 

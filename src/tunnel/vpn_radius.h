@@ -15,16 +15,26 @@
 #include "loop/loop.h"
 #include "proto/radius.h"
 
-/* Where it is, and what is shared with it.  Immutable. */
+/* Where it is, and what is shared with it.  Immutable; any thread. */
 struct vpn_radius;
 
 /*
- * `server` is HOST:PORT, looked up now; the file's first line is the secret, and others must not be
- * able to read it.  `name`: what we call ourselves.  Faults go to the sink; NULL: there was one.
+ * `server` is HOST:PORT, the value of `option`, looked up now; the file's first line is the secret,
+ * and others must not be able to read it.  `name`: what we call ourselves.  Faults go to the sink;
+ * NULL: there was one.
  */
-struct vpn_radius *vpn_radius_new(const char *server, const char *secret_path, const char *name,
-    struct files *, struct sink *) MUST_CHECK;
-void vpn_radius_free(struct vpn_radius *); /* wiped; NULL is fine */
+struct vpn_radius *vpn_radius_new(const char *option, const char *server, const char *secret_path,
+    const char *name, struct files *, struct sink *) MUST_CHECK;
+struct vpn_radius *vpn_radius_hold(struct vpn_radius *);
+void vpn_radius_free(struct vpn_radius *); /* the last one wipes it; NULL is fine */
+
+const char *vpn_radius_secret(const struct vpn_radius *);
+const char *vpn_radius_name(const struct vpn_radius *);
+/*
+ * A socket of UDP, watched.  It is connected, so that only the server's packets come, and that its
+ * absence is told.  -1 with errno.
+ */
+int vpn_radius_socket(const struct vpn_radius *, struct loop *, struct watch *) MUST_CHECK;
 
 /* ---- one call's questions ---- */
 

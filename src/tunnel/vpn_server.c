@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tunnel/vpn_server.c -- a server's end of a call: who it is, and which address it gets. */
+#include "base/digest.h"
 #include "base/text.h"
+#include "tunnel/vpn_account.h"
 #include "tunnel/vpn_call.h"
 #include "tunnel/vpn_link.h"
 #include "tunnel/worker.h"
@@ -44,13 +46,25 @@ decide(struct vpn_call *c, unsigned number, const struct ppp_verdict *verdict)
 	c->refusal.due = c->now + failures_delay(c->env.vpn->failures, c->env.peer, c->now);
 }
 
+/* It must not come again, also when ginnel has been started anew (RFC 2866 5.5). */
+static const char *
+session_name(struct vpn_call *c)
+{
+	uint64_t random;
+
+	if (c->radius.session[0] == '\0' && digest_random(&random, sizeof(random)))
+		(void)snprintf(
+		    c->radius.session, VPN_CALL_SESSION, "%016llx", (unsigned long long)random);
+	return c->radius.session;
+}
+
 static void
 ask_radius(struct vpn_call *c, const struct ppp_question *question)
 {
 	char client[ADDR_TEXT];
 	const struct radius_facts facts = {
 		.client = addr_host_text(c->env.peer, client),
-		.session = c->env.log->id,
+		.session = session_name(c),
 		.connection = "SSTP",
 	};
 
@@ -87,8 +101,22 @@ obey(struct vpn_call *c, const struct radius_answer *answer)
 {
 	c->radius.address = answer->address;
 	memcpy(c->radius.dns, answer->dns, sizeof(c->radius.dns));
-	if (answer->session_timeout != 0)
-		c->radius.until = c->now + (int64_t)answer->session_timeout * 1000;
+	c->radius.interim = answer->interim;
+	c->limits.session = answer->session_timeout;
+	c->limits.idle = answer->idle_timeout;
+	free(c->radius.class);
+	c->radius.class = NULL;
+	if (answer->class.n > 0 && (c->radius.class = malloc(sizeof(answer->class))) != NULL)
+		*c->radius.class = answer->class;
+}
+
+static void
+keep_limits(struct vpn_call *c)
+{
+	if (c->limits.until != 0 && c->now >= c->limits.until)
+		vpn_call_end(c, R_VPN_TIME, "the time is over");
+	else if (c->limits.still != 0 && c->now - c->moved >= c->limits.still)
+		vpn_call_end(c, R_VPN_IDLE, "nothing has moved");
 }
 
 static void
@@ -97,16 +125,16 @@ run(struct vpn_call *c)
 	struct radius_answer answer;
 	unsigned number;
 
-	if (c->radius.until != 0 && c->now >= c->radius.until) {
-		c->radius.until = 0;
-		vpn_call_end(c, R_VPN_TIME, "the time is over");
-	}
+	keep_limits(c);
 	if (c->radius.asker == NULL)
 		return;
 	switch (vpn_radius_run(c->radius.asker, c->now, &answer, &number)) {
 	case VPN_RADIUS_ANSWER:
-		if (answer.verdict.answer == PPP_GRANTED)
+		if (answer.verdict.answer == PPP_GRANTED) {
 			obey(c, &answer);
+			vpn_radius_asker_free(c->radius.asker);
+			c->radius.asker = NULL;
+		}
 		decide(c, number, &answer.verdict);
 		explicit_bzero(&answer, sizeof(answer));
 		break;
@@ -181,6 +209,55 @@ tell(struct vpn_call *c)
 		c->link = vpn_link_begin(&facts, c->env.worker, c->env.log, c->env.task);
 }
 
+/* How long the session may stand, and be idle. */
+static void
+begin_limits(struct vpn_call *c)
+{
+	const struct vpn_conf *conf = c->env.vpn->conf;
+	uint32_t session = c->limits.session, idle = c->limits.idle;
+
+	if (session == 0)
+		session = (uint32_t)conf->session_limit;
+	if (idle == 0)
+		idle = (uint32_t)conf->idle_limit;
+	c->moved = c->now;
+	c->limits.until = session != 0 ? c->now + (int64_t)session * 1000 : 0;
+	c->limits.still = (int64_t)idle * 1000;
+}
+
+static void
+read_usage(const void *call, struct vpn_usage *out)
+{
+	const struct vpn_call *c = call;
+
+	*out = (struct vpn_usage){ .in_bytes = c->counts.bytes,
+		.in_packets = c->counts.packets,
+		.out_bytes = c->guest.bytes,
+		.out_packets = c->guest.packets };
+}
+
+static void
+begin_account(struct vpn_call *c)
+{
+	char client[ADDR_TEXT];
+	const struct vpn_account_facts facts = {
+		.radius = { .client = addr_host_text(c->env.peer, client),
+		    .port = c->number,
+		    .session = session_name(c),
+		    .connection = "SSTP" },
+		.user = c->user,
+		.address = c->network.peer,
+		.class = c->radius.class,
+		.interim = c->radius.interim,
+		.read = read_usage,
+		.owner = c,
+	};
+
+	if (c->env.vpn->accounting != NULL)
+		c->radius.account = vpn_account_begin(
+		    c->env.worker->accounts, c->env.vpn->accounting, &facts, c->env.log);
+}
+
 static void
 enter(struct vpn_call *c)
 {
@@ -195,12 +272,37 @@ enter(struct vpn_call *c)
 	log_notice(c->env.log, "VPN: %s has %s on %s, by %s",
 	    text_safe(c->user, strlen(c->user), safe, sizeof(safe)), address,
 	    vpn_net_device(c->env.vpn->net), auth_method_name(c->method));
+	begin_limits(c);
+	begin_account(c);
 	tell(c);
+}
+
+/* Why it was, in the words of RADIUS; what is none of these was our fault or the protocol's. */
+static enum radius_cause
+cause_of(const struct vpn_call *c)
+{
+	switch (c->reason) {
+	case R_DONE:
+		return c->hung_up ? RADIUS_ADMIN_REBOOT : RADIUS_USER_REQUEST;
+	case R_NONE: /* the stream has failed, or the worker stops */
+	case R_VPN_LOST:
+	case R_VPN_SILENT:
+		return c->env.worker->stopping ? RADIUS_ADMIN_REBOOT : RADIUS_LOST_CARRIER;
+	case R_VPN_TIME:
+		return RADIUS_SESSION_TIMEOUT;
+	case R_VPN_IDLE:
+		return RADIUS_IDLE;
+	default:
+		return RADIUS_NAS_ERROR;
+	}
 }
 
 static void
 leave(struct vpn_call *c)
 {
+	memset(&c->limits, 0, sizeof(c->limits));
+	vpn_account_end(c->radius.account, cause_of(c));
+	c->radius.account = NULL;
 	if (c->entered)
 		vpn_net_leave(c->env.vpn->net, c->env.worker, c->number);
 	if (c->number != 0)
@@ -227,6 +329,8 @@ write_packet(struct vpn_call *c, uint8_t *packet, size_t n)
 		c->counts.malformed++;
 		break;
 	case VPN_PASSED:
+		c->counts.packets++;
+		c->counts.bytes += n;
 		break;
 	}
 }

@@ -4,6 +4,7 @@
 
 #include "base/heap.h"
 #include "tunnel/spares.h"
+#include "tunnel/vpn_account.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -59,6 +60,7 @@ worker_new(struct common *common, unsigned number)
 	    (w->srv = srv_finder_new(w->resolver, w->loop)) == NULL ||
 	    (w->grudges = grudges_new()) == NULL ||
 	    (w->mailbox = mailbox_new(w->loop, w)) == NULL ||
+	    (w->accounts = vpn_accounts_new(w->loop)) == NULL ||
 	    (w->programs = exec_host_new(
 		 w->loop, w->mailbox, common->offload, common->limits.sessions)) == NULL) {
 		log_err(
@@ -82,6 +84,7 @@ worker_free(struct worker *w)
 	stapler_stop(&w->staplers);
 	health_stop(&w->health);
 	spares_stop(&w->spares);
+	vpn_accounts_free(w->accounts);
 	resolver_free(w->resolver);
 	srv_finder_free(w->srv);
 	grudges_free(w->grudges);

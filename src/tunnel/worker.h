@@ -25,6 +25,7 @@
 
 struct gate;
 struct session;
+struct vpn_accounts;
 struct worker;
 
 struct limits {
@@ -63,9 +64,10 @@ struct worker {
 	struct srv_finder *srv;
 	struct grudges *grudges;
 	struct resume_cache *resume;
-	struct health *health;	  /* of the plan's targets; one worker asks */
-	struct spares *spares;	  /* of the plan's services */
-	struct stapler *staplers; /* of the plan; one worker has them */
+	struct health *health;	       /* of the plan's targets; one worker asks */
+	struct spares *spares;	       /* of the plan's services */
+	struct stapler *staplers;      /* of the plan; one worker has them */
+	struct vpn_accounts *accounts; /* of VPN sessions, of which RADIUS is told */
 	struct mailbox *mailbox;
 	struct exec_host *programs;
 	struct plan *plan;

@@ -5,7 +5,7 @@ import subprocess
 import threading
 
 SECRET = "a secret that both sides share"
-PORT = 1812
+PORT, ACCOUNTING = 1812, 1813
 
 CONFIG = """\
 prefix = /usr
@@ -27,6 +27,9 @@ client here {{
 	require_message_authenticator = yes
 }}
 modules {{
+	detail {{
+		filename = {folder}/detail
+	}}
 	pap {{
 	}}
 	chap {{
@@ -48,6 +51,11 @@ server default {{
 		ipaddr = 127.0.0.1
 		port = {port}
 	}}
+	listen {{
+		type = acct
+		ipaddr = 127.0.0.1
+		port = {accounting}
+	}}
 	authorize {{
 		chap
 		mschap
@@ -68,6 +76,9 @@ server default {{
 			mschap
 		}}
 		eap
+	}}
+	accounting {{
+		detail
 	}}
 	post-auth {{
 {sign}
@@ -93,7 +104,7 @@ class FreeRadius:
         self.folder = str(folder)
         os.makedirs(self.folder)
         self._write("radiusd.conf", CONFIG.format(folder=self.folder, secret=SECRET, port=PORT,
-                                                  sign=SIGN if sign else ""))
+                                                  accounting=ACCOUNTING, sign=SIGN if sign else ""))
         self._write("dictionary", "$INCLUDE /usr/share/freeradius/dictionary\n")
         self._write("users", users)
         self.lines, self.ready = [], threading.Event()
@@ -115,6 +126,16 @@ class FreeRadius:
             if line.startswith("Ready to process requests"):
                 self.ready.set()
         self.ready.set()
+
+    def records(self):
+        """What was told of sessions: {attribute: value}, as the file "detail" has it."""
+        try:
+            with open(os.path.join(self.folder, "detail"), encoding="ascii") as file:
+                blocks = file.read().split("\n\n")
+        except FileNotFoundError:
+            return []
+        return [dict(line.strip().split(" = ", 1) for line in block.splitlines() if " = " in line)
+                for block in blocks if " = " in block]
 
     def close(self):
         self.process.terminate()

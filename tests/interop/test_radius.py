@@ -5,8 +5,9 @@ import subprocess
 
 import pytest
 
-from interop.freeradius import PORT, SECRET, FreeRadius
+from interop.freeradius import ACCOUNTING, PORT, SECRET, FreeRadius
 from lib.netns import cable, machines
+from lib.wait import until
 
 pytestmark = pytest.mark.root
 
@@ -105,6 +106,25 @@ def test_a_wrong_password(scene, two, radius, at_server, at_client, user):
     server = serve(scene, two[0], at_server)
     dial(scene, two[1], server.port("vpn"), at_client, user=user, password="guess")
     server.wait_end(end="vpn_auth")
+
+
+def test_freeradius_is_told_of_sessions(scene, two, radius):
+    told = radius()
+    server = serve(scene, two[0], "mschapv2", f"vpnAccounting = 127.0.0.1:{ACCOUNTING}")
+    client = dial(scene, two[1], server.port("vpn"), "mschapv2")
+    client.wait_log(r"VPN: (\S+) on (\S+), by (\S+)$")
+    until(lambda: len(told.records()) == 1, "the record of the beginning")
+    assert ping(two[1], "10.66.0.1").returncode == 0
+    client.stop()
+    until(lambda: len(told.records()) == 2, "the record of the end")
+    start, stop = told.records()
+    assert (start["Acct-Status-Type"], stop["Acct-Status-Type"]) == ("Start", "Stop")
+    assert start["Acct-Session-Id"] == stop["Acct-Session-Id"]
+    for record in (start, stop):
+        assert record["User-Name"] == '"alice"' and record["Framed-IP-Address"] == "10.66.0.99"
+        assert record["Calling-Station-Id"] == f'"{CLIENT}"' and record["NAS-Identifier"] == '"vpn"'
+    assert stop["Acct-Terminate-Cause"] == "User-Request"
+    assert int(stop["Acct-Input-Octets"]) >= 168 and int(stop["Acct-Output-Packets"]) >= 2
 
 
 def test_a_session_has_its_time(scene, two, radius):

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+# A VPN whose users a RADIUS server knows, and that is told of their sessions: vpnRadius, vpnAccounting, and time limits.
+import os
+import socket
+import subprocess
+
+import pytest
+
+from lib import radius, sstp
+from lib.netns import machines
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture
+def known(scene):
+    """Start a RADIUS server in a machine that is this test's."""
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        pytest.skip("NOT TESTED: no tun devices here")
+    try:
+        context = machines(1)
+        machine = context.__enter__()[0]
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"NOT TESTED: no network namespaces here: {error}")
+    machine.__enter__()
+    scene.closers.callback(lambda: context.__exit__(None, None, None))
+    scene.closers.callback(lambda: machine.__exit__(None, None, None))
+    return lambda **how: scene.keep(radius.Server({"alice": "secret"}, **how))
+
+
+def private(scene, name, text):
+    path = scene.file(name, text)
+    os.chmod(path, 0o600)
+    return path
+
+
+def secret(scene):
+    return private(scene, "radius-secret", radius.SECRET + "\n")
+
+
+def users(scene):
+    return private(scene, "users", "alice:secret\n")
+
+
+def hang_up(call):
+    call.send(sstp.control(sstp.DISCONNECT, sstp.status(0, 0)))
+    assert call.read_to_end() == [(sstp.DISCONNECT_ACK, None)]
+
+
+def be_hung_up(call):
+    """The server says goodbye, in PPP and in SSTP."""
+    _, code, identifier, _ = call.next_ppp(sstp.LCP)
+    assert code == 5
+    call.send_ppp(sstp.LCP, 6, identifier)
+    call.expect(sstp.DISCONNECT)
+    call.send(sstp.control(sstp.DISCONNECT_ACK))
+    assert call.read_to_end() == []
+
+
+def serve(scene, *lines):
+    return scene.daemon("\n".join([
+        "[vpn]", "accept = 127.0.0.1:0", f"cert = {scene.pki.server.bundle}", "protocol = sstp",
+        "vpnPool = 10.66.0.0/24", "vpnAuth = pap", *lines, "",
+    ]))
+
+
+def with_radius(scene, server, *lines):
+    return serve(scene, f"vpnRadius = {server.address}", f"vpnAccounting = {server.address}",
+                 f"vpnRadiusSecretFile = {secret(scene)}", *lines)
+
+
+def dial(scene, daemon):
+    call = scene.keep(sstp.Client(daemon.port("vpn"), scene.pki.client_context(), "alice", "secret")).call()
+    call.lcp()
+    good, text = call.log_in_pap()
+    assert good, text
+    call.bind()
+    call.ipcp()
+    return call
+
+
+def test_start_and_stop(scene, known):
+    server = known(says=[(radius.CLASS, b"gold"), (radius.FRAMED_IP, socket.inet_aton("10.66.0.99"))])
+    daemon = with_radius(scene, server)
+    call = dial(scene, daemon)
+    start = server.await_record(radius.START)
+    assert (start[radius.USER_NAME], start[radius.CLASS]) == (b"alice", b"gold")
+    assert start[radius.FRAMED_IP] == socket.inet_aton("10.66.0.99") and start[radius.CALLING] == b"127.0.0.1"
+    assert start[radius.SESSION] == server.asked[0][radius.SESSION] and len(start[radius.SESSION]) == 16
+    for _ in range(3):
+        call.ping(size=100)
+    hang_up(call)
+    stop = server.await_record(radius.STOP)
+    assert stop[radius.SESSION] == start[radius.SESSION] and stop[radius.CLASS] == b"gold"
+    assert (stop[radius.IN_PACKETS], stop[radius.IN_OCTETS]) == (3, 3 * 128)
+    assert (stop[radius.OUT_PACKETS], stop[radius.OUT_OCTETS]) == (3, 3 * 128)
+    assert stop[radius.CAUSE] == 1 and radius.TIME in stop
+
+
+def test_sessions_have_names_of_their_own(scene, known):
+    server = known()
+    daemon = with_radius(scene, server)
+    hang_up(dial(scene, daemon))
+    hang_up(dial(scene, daemon))
+    assert len({said[radius.SESSION] for said in server.asked}) == 2
+
+
+def test_a_stop_that_is_lost_is_told_again(scene, known):
+    """The session has long gone, and each time the record says how late it is."""
+    server = known()
+    daemon = with_radius(scene, server)
+    call = dial(scene, daemon)
+    server.await_record(radius.START)
+    server.deaf = 2
+    hang_up(call)
+    daemon.wait_end(end="done")
+    stop = server.await_record(radius.STOP)
+    assert [said[radius.DELAY] for said in server.lost] == [0, 1] and stop[radius.DELAY] == 3
+    assert stop[radius.TIMESTAMP] == server.lost[0][radius.TIMESTAMP]
+
+
+def test_no_session_waits_for_accounting(scene, known):
+    server = known(deaf=1000)
+    daemon = with_radius(scene, server)
+    call = dial(scene, daemon)
+    assert call.ping()[20] == 0
+    hang_up(call)
+    daemon.wait_end(end="done")
+    daemon.stop()
+    assert "1 session(s) have ended without a confirmation" in daemon.log()
+
+
+def test_users_of_the_file_are_accounted_for(scene, known):
+    server = known()
+    daemon = serve(scene, f"vpnUsers = {users(scene)}", f"vpnAccounting = {server.address}",
+                   f"vpnRadiusSecretFile = {secret(scene)}")
+    dial(scene, daemon).close()
+    assert server.await_record(radius.STOP)[radius.CAUSE] == 2, "lost carrier"
+    assert server.asked == []
+
+
+def test_a_stop_tells_that_ginnel_stops(scene, known):
+    server = known()
+    daemon = with_radius(scene, server)
+    dial(scene, daemon)
+    daemon.stop()
+    assert server.await_record(radius.STOP)[radius.CAUSE] == 7, "admin reboot"
+
+
+@pytest.mark.parametrize("says, lines, end, cause", [
+    ([(radius.SESSION_TIMEOUT, 1)], [], "vpn_time", 5),
+    ([(radius.IDLE_TIMEOUT, 1)], [], "vpn_idle", 4),
+    ([], ["vpnSessionTimeout = 1"], "vpn_time", 5),
+    ([], ["vpnIdleTimeout = 1"], "vpn_idle", 4),
+    ([(radius.SESSION_TIMEOUT, 1)], ["vpnSessionTimeout = 1000"], "vpn_time", 5),
+])
+def test_a_session_has_its_time(scene, known, says, lines, end, cause):
+    server = known(says=says)
+    daemon = with_radius(scene, server, *lines)
+    call = dial(scene, daemon)
+    be_hung_up(call)
+    daemon.wait_end(end=end)
+    assert server.await_record(radius.STOP)[radius.CAUSE] == cause
+
+
+def test_who_is_not_known_has_no_session(scene, known):
+    server = known()
+    daemon = with_radius(scene, server)
+    call = scene.keep(sstp.Client(daemon.port("vpn"), scene.pki.client_context(), "alice", "wrong")).call()
+    call.lcp()
+    assert not call.log_in_pap()[0]
+    be_hung_up(call)
+    daemon.wait_end(end="vpn_auth")
+    assert server.asked and not server.records
+
+
+@pytest.mark.parametrize("lines, complaint", [
+    (["vpnAccounting = 127.0.0.1:1813"], "write vpnRadiusSecretFile"),
+    (["vpnAccounting = nowhere", "vpnRadiusSecretFile = SECRET"], "vpnAccounting"),
+])
+def test_configurations_that_are_refused(scene, lines, complaint):
+    text = "\n".join(["[vpn]", "accept = 127.0.0.1:0", f"cert = {scene.pki.server.bundle}", "protocol = sstp",
+                      "vpnPool = 10.66.0.0/24", f"vpnUsers = {users(scene)}", *lines, ""])
+    done = scene.run("check", scene.file("x.conf", text.replace("SECRET", secret(scene))))
+    assert done.returncode == 78 and complaint in done.stderr
