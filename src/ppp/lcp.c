@@ -143,6 +143,7 @@ adjust(struct ppp *ppp, const struct fsm_option *option)
 	struct rd r = rd_of(option->value, option->n);
 	uint16_t mru;
 
+	lcp->heard = true;
 	switch (option->type) {
 	case OPTION_MRU:
 		mru = rd_u16(&r);
@@ -165,6 +166,7 @@ forgo(struct ppp *ppp, const struct fsm_option *option)
 {
 	struct lcp *lcp = &ppp->lcp;
 
+	lcp->heard = true;
 	switch (option->type) {
 	case OPTION_MRU:
 		lcp->no_mru = true;

@@ -191,6 +191,9 @@ vpn_new(const char *service, const struct vpn_conf *conf, const struct tls_conf 
 	v->conf = conf;
 	v->client = client;
 	v->sstp.server = v->ppp.server = !client;
+	v->sstp.negotiation = (unsigned)conf->timeout_ms;
+	v->sstp.hello = (unsigned)conf->keepalive_ms;
+	v->ppp.echo = (unsigned)conf->keepalive_ms / 2;
 	memcpy(v->ppp.methods, conf->methods.v, sizeof(v->ppp.methods));
 	v->ppp.method_count = conf->methods.n;
 	if ((client ? prepare_client(v, files, sink) : prepare_server(v, files, sink)) &&

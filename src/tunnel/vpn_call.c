@@ -20,7 +20,6 @@ enum {
 /* How PPP ended, as a reason. */
 static const enum reason ppp_reasons[PPP_ENDS] = {
 	[PPP_END_CLOSED] = R_DONE,
-	[PPP_END_PEER] = R_DONE,
 	[PPP_END_NO_ANSWER] = R_VPN_SLOW,
 	[PPP_END_NO_AGREEMENT] = R_VPN_PROTOCOL,
 	[PPP_END_LOOP] = R_VPN_PROTOCOL,
@@ -38,7 +37,6 @@ static const enum reason ppp_reasons[PPP_ENDS] = {
 static const enum reason sstp_reasons[] = {
 	[SSTP_END_NONE] = R_VPN_LOST,
 	[SSTP_END_OURS] = R_DONE,
-	[SSTP_END_PEER] = R_DONE,
 	[SSTP_END_ABORTED] = R_VPN_ABORTED,
 	[SSTP_END_MISBEHAVED] = R_VPN_PROTOCOL,
 	[SSTP_END_BINDING] = R_VPN_BINDING,
@@ -48,6 +46,13 @@ static const enum reason sstp_reasons[] = {
 	[SSTP_END_SILENT] = R_VPN_SILENT,
 	[SSTP_END_FAULT] = R_VPN_FAULT,
 };
+
+/* A server that hangs up before the call stands does not want us. */
+static enum reason
+reason_of_goodbye(const struct vpn_call *c)
+{
+	return c->env.vpn->client && !c->stood ? R_VPN_REFUSED : R_DONE;
+}
 
 /* The first cause is the one that counts. */
 static void
@@ -154,7 +159,7 @@ call_is_ending(void *owner, enum sstp_end end)
 {
 	struct vpn_call *c = call_of(owner);
 
-	set_reason(c, sstp_reasons[end]);
+	set_reason(c, end == SSTP_END_PEER ? reason_of_goodbye(c) : sstp_reasons[end]);
 	leave_network(c);
 }
 
@@ -197,6 +202,8 @@ ppp_has_authenticated(void *owner, const struct ppp_login *login)
 
 	c->method = login->method;
 	(void)snprintf(c->user, sizeof(c->user), "%s", login->user);
+	if (c->end->meet != NULL && !c->end->meet(c))
+		return;
 	sstp_authenticated(&c->sstp, login->key, c->now);
 	if (sstp_is_ending(&c->sstp))
 		return;
@@ -241,10 +248,7 @@ ppp_is_down(void *owner, enum ppp_end end, const char *detail)
 
 	log_info(
 	    c->env.log, "PPP: %s%s%s", ppp_end_words(end), *detail != '\0' ? ": " : "", detail);
-	/* A server that hangs up before the call stands does not want us. */
-	if (end == PPP_END_PEER && c->env.vpn->client && !c->stood)
-		set_reason(c, R_VPN_REFUSED);
-	set_reason(c, ppp_reasons[end]);
+	set_reason(c, end == PPP_END_PEER ? reason_of_goodbye(c) : ppp_reasons[end]);
 	leave_network(c);
 	sstp_disconnect(&c->sstp, c->now);
 }

@@ -52,7 +52,10 @@ enum { VPN_CALL_SESSION = 17 };
 struct vpn_end {
 	/* Server: who is it?  NULL for a client. */
 	void (*ask)(struct vpn_call *, const struct ppp_question *);
-	/* The login has ended well: what shall the network be?  False: ->reason is set. */
+	/* The login has ended well, by ->method: is that enough?  False: the end has begun.  NULL:
+	   it is. */
+	bool (*meet)(struct vpn_call *);
+	/* ... and what shall the network be?  False: ->reason is set. */
 	bool (*plan)(struct vpn_call *, struct ppp_network *);
 	/* The call stands, and ->network is agreed on: packets of ->guest.open may pass. */
 	void (*enter)(struct vpn_call *);

@@ -8,6 +8,17 @@
 #include <errno.h>
 #include <string.h>
 
+/* A server that asks for no password has not shown that it knows it. */
+static bool
+meet(struct vpn_call *c)
+{
+	if (c->method != PPP_NO_AUTH)
+		return true;
+	log_err(c->env.log, "VPN: the server asks for no login");
+	vpn_call_end(c, R_VPN_METHOD, "no login");
+	return false;
+}
+
 static bool
 plan(struct vpn_call *c, struct ppp_network *network)
 {
@@ -127,4 +138,4 @@ write_packet(struct vpn_call *c, uint8_t *packet, size_t n)
 	vpn_port_write(&c->port, packet, n);
 }
 
-const struct vpn_end vpn_client_end = { NULL, plan, enter, run, leave, write_packet };
+const struct vpn_end vpn_client_end = { NULL, meet, plan, enter, run, leave, write_packet };

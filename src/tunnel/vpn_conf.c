@@ -258,6 +258,28 @@ const struct option vpn_options[] = {
 		   "networks, and set that back at the end, if the rights to do so are still "
 		   "there then (see setuid). Address translation and filters are the "
 		   "administrator's." },
+	{ .name = "vpnTimeout",
+	    .parse = option_secs,
+	    .offset = AT(timeout_ms),
+	    .scope = OPTION_SERVICE,
+	    .def = "60",
+	    .min = 1,
+	    .max = 3600,
+	    .arg = "SECONDS",
+	    .doc = "How long a call may take to be set up, once for each of its halves: until the "
+		   "other side has agreed to it, and from there until somebody has logged in." },
+	{ .name = "vpnKeepalive",
+	    .parse = option_secs,
+	    .offset = AT(keepalive_ms),
+	    .scope = OPTION_SERVICE,
+	    .def = "60",
+	    .min = 1,
+	    .max = 3600,
+	    .arg = "SECONDS",
+	    .doc =
+		"After so long without a sign of life the other side is asked for one, and after "
+		"as long again the call is over. (PPP asks, too, twice as often.) Where "
+		"something on the way forgets connections early, write less." },
 	{ .name = "vpnUsername",
 	    .parse = option_text,
 	    .offset = AT(username),

@@ -23,6 +23,7 @@ struct vpn_servers {
 struct vpn_conf {
 	const char *device; /* a name of at most IFNAMSIZ - 1 bytes, with or without a %d */
 	int mtu;
+	int timeout_ms, keepalive_ms;
 	struct vpn_methods methods;
 	bool setup;
 	const char *up, *down; /* programs; NULL: none */

@@ -335,4 +335,4 @@ write_packet(struct vpn_call *c, uint8_t *packet, size_t n)
 	}
 }
 
-const struct vpn_end vpn_server_end = { ask, plan, enter, run, leave, write_packet };
+const struct vpn_end vpn_server_end = { ask, NULL, plan, enter, run, leave, write_packet };

@@ -88,17 +88,22 @@ class Call:
         head, self.received = self.received.split(b"\r\n\r\n", 1)
         return head.decode("latin-1").split("\r\n")
 
-    def read_packet(self):
-        """(is control, body)"""
+    def next_packet(self):
+        """A packet of SSTP, header and all."""
         while True:
             if len(self.received) >= 4:
                 version, flags, size = struct.unpack(">BBH", self.received[:4])
                 if version != 0x10 or flags > 1 or not 4 <= size <= 4095:
                     raise Wrong(f"a header of {self.received[:4].hex()}")
                 if len(self.received) >= size:
-                    body, self.received = self.received[4:size], self.received[size:]
-                    return bool(flags), body
+                    packet, self.received = self.received[:size], self.received[size:]
+                    return packet
             self.fill()
+
+    def read_packet(self):
+        """(is control, body)"""
+        packet = self.next_packet()
+        return packet[1] == 1, packet[4:]
 
     def read_control(self):
         """The next control message; frames in between are kept."""

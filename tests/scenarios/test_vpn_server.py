@@ -7,31 +7,11 @@ import subprocess
 import pytest
 
 from lib import sstp
-from lib.netns import machines
 from lib.peer import greeter
 
 pytestmark = pytest.mark.root
 
 POOL = "10.66.0.0/24"
-
-
-@pytest.fixture
-def machine(scene):
-    """A machine of the test's own: the device and its routes are nobody else's."""
-    try:
-        context = machines(1)
-        made = context.__enter__()[0]
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"NOT TESTED: no network namespaces here: {error}")
-    made.__enter__()
-    scene.closers.callback(lambda: context.__exit__(None, None, None))
-    scene.closers.callback(lambda: made.__exit__(None, None, None))
-    try:
-        with open("/dev/net/tun", "rb"):
-            pass
-    except OSError as error:
-        pytest.skip(f"NOT TESTED: no tun devices here: {error}")
-    return made
 
 
 def users(scene, text="alice:secret\nbob:hunter2:10.66.0.77\n"):
