@@ -244,11 +244,11 @@ class Bench:
         try:
             self._run_load(peer, tunnel, 0.02)
             procs.await_quiet(tunnel.pids())
-            before = procs.pss_bytes(tunnel.pids())
+            before = procs.settled_pss_bytes(tunnel.pids())
             load = self._load(peer, tunnel, 1)  # fewer would weigh what all share
             load.await_open()
             share = procs.await_quiet(tunnel.pids())
-            held = procs.pss_bytes(tunnel.pids()) - before
+            held = procs.settled_pss_bytes(tunnel.pids()) - before
             load.go()
             result = load.results()
             load.end()

@@ -105,6 +105,18 @@ def pss_bytes(pids):
     return kilobytes * 1024
 
 
+def settled_pss_bytes(pids, settled=1.0, patience=5):
+    """The same once it has stayed within 1 % for so long: what is given back soon after does not count."""
+    now = time.monotonic()
+    since, deadline, held = now, now + patience, pss_bytes(pids)
+    while now - since < settled and now < deadline:
+        time.sleep(settled / 4)
+        now, again = time.monotonic(), pss_bytes(pids)
+        if abs(again - held) > held / 100:
+            since, held = now, again
+    return pss_bytes(pids)
+
+
 def await_quiet(pids, window=0.2, patience=5):
     """Until the processes have used next to no CPU for a moment; returns their share of a core."""
     deadline = time.monotonic() + patience

@@ -5,7 +5,19 @@
 
 #include "base/log.h"
 
+#include <openssl/err.h>
 #include <stddef.h>
+
+/*
+ * The queue must be empty before a call of the library whose failure SSL_get_error(3) is to
+ * explain.  It nearly always is, and ERR_clear_error() goes through all its places to make sure.
+ */
+static inline void
+errors_forget(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
 
 /*
  * The cause of the last failure, for an operator: "bad decrypt", "no cipher match".  Empties the

@@ -21,7 +21,6 @@
 
 #include <errno.h>
 #include <openssl/ec.h>
-#include <openssl/err.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -239,7 +238,7 @@ log_temporary_key(const struct stream *s, const struct tls_stream *t)
 		    OBJ_nid2sn(EVP_PKEY_get_base_id(key)), EVP_PKEY_get_bits(key));
 	}
 	EVP_PKEY_free(key);
-	ERR_clear_error();
+	errors_forget();
 }
 
 static void
@@ -340,7 +339,7 @@ shake_hands(struct stream *s, struct tls_stream *t)
 	int ret;
 
 	t->budget = READ_BUDGET;
-	ERR_clear_error();
+	errors_forget();
 	if ((ret = SSL_do_handshake(t->ssl)) != 1)
 		return handshake_stopped(s, t, ret);
 	t->silent = 0;
@@ -421,7 +420,7 @@ tls_read(struct stream *s, struct buf *to, size_t max)
 		if (room == 0)
 			break;
 		t->must_write = false;
-		ERR_clear_error();
+		errors_forget();
 		if ((n = SSL_read(t->ssl, tail, (int)room)) > 0) {
 			buf_added(to, (size_t)n);
 			total += (size_t)n;
@@ -456,7 +455,7 @@ tls_write(struct stream *s, struct buf *from)
 
 		if (s->cut != NULL && len < buf_len(from))
 			len = s->cut(buf_head(from), len);
-		ERR_clear_error();
+		errors_forget();
 		if ((n = SSL_write(t->ssl, buf_head(from), (int)len)) <= 0)
 			return outcome(s, t, n, "SSL_write");
 		buf_eat(from, s->pool, (size_t)n);
@@ -471,7 +470,7 @@ tls_end(struct stream *s)
 
 	if (t->broken)
 		return stream_fail(s, FAULT_TLS, 0);
-	ERR_clear_error();
+	errors_forget();
 	/* 0: our close_notify is out, the peer's is still to come, and is read like all its
 	 * records. */
 	if (SSL_shutdown(t->ssl) >= 0) {
@@ -577,11 +576,11 @@ state_new(struct stream *s, const struct tls_context *tc, struct resolver *resol
 		return NULL;
 	t->tc = tc;
 	t->resolver = resolver;
-	ERR_clear_error();
+	errors_forget();
 	log_info(s->log, "Peer certificate %srequired", tc->conf->verify.require ? "" : "not ");
 	if (make_ssl(t, s))
 		return t;
-	ERR_clear_error();
+	errors_forget();
 	ocsp_check_free(t->check);
 	SSL_free(t->ssl);
 	OBJ_FREE(t);
@@ -593,7 +592,7 @@ static bool
 put_on(struct stream *s, struct tls_stream *t, bool ready)
 {
 	if (!ready) {
-		ERR_clear_error();
+		errors_forget();
 		ocsp_check_free(t->check);
 		SSL_free(t->ssl);
 		OBJ_FREE(t);
@@ -704,7 +703,7 @@ tls_stream_peer_names(const struct stream *s, char *subject, char *issuer, size_
 		     whole_name(X509_get_issuer_name(cert), issuer, size);
 
 	X509_free(cert);
-	ERR_clear_error();
+	errors_forget();
 	return whole;
 }
 
@@ -717,7 +716,7 @@ tls_stream_peer_id(const struct stream *s)
 	struct peer_id *id = cert != NULL ? peer_id_new(cert) : NULL;
 
 	X509_free(cert);
-	ERR_clear_error();
+	errors_forget();
 	return id;
 }
 
