@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The protocols of mail and news, between real clients and real servers, with ginnel as either side of STARTTLS.
 import collections
+import contextlib
 import imaplib
 import poplib
 import re
@@ -11,12 +12,13 @@ import warnings
 
 import pytest
 
+from interop import inn
 from interop.dovecot import Dovecot
 from interop.host import HERE, free_port, public_folder
 from interop.postfix import DOMAIN, Postfix
-from lib.peer import TlsPeer
+from lib.wait import DEADLINE
 
-pytestmark = pytest.mark.root  # Postfix and Dovecot start as root
+pytestmark = pytest.mark.root  # Postfix, Dovecot and INN start as root
 
 PASSWORD = "correct-horse"
 NAMES = ["imap", "pop3", "lmtp", "sieve"]  # Dovecot's
@@ -202,59 +204,80 @@ def test_the_recipe_for_a_smarthost(mail, scene, pki, machine):
     mail.postfix.await_message("alice", token)
 
 
-# --- news, with a scripted server: Debian's inn2 wants a host name of its own
+# --- news
+
+News = collections.namedtuple("News", "plain secure")
 
 
-def news(peer):
-    """A server of NNTP that knows a group."""
-    peer.send(b"201 news.test\r\n")
-    answers = {b"CAPABILITIES": b"101 list\r\nVERSION 2\r\nREADER\r\n.\r\n", b"GROUP": b"211 3 1 3 test.group\r\n",
-               b"MODE": b"201 reader\r\n", b"QUIT": b"205 bye\r\n"}
-    word = line = b""
-    while word != b"QUIT" and (some := peer.some(1)):
-        line += some
-        if some == b"\n":
-            word, line = line.split()[0].upper(), b""
-            peer.send(answers.get(word, b"500 what\r\n"))
+@pytest.fixture(scope="module")
+def news(pki):
+    """INN twice: plain, and with STARTTLS of its own for a ginnel client."""
+    if not inn.is_here():
+        pytest.skip("NOT TESTED: no INN in build/debian; ./dev test puts it there")
+    with public_folder() as folder, contextlib.ExitStack() as servers:
+        plain, secure = (servers.enter_context(contextlib.closing(inn.Inn(folder / name, free_port(), tls=tls)))
+                         for name, tls in (("plain", None), ("secure", pki.server)))
+        yield News(plain, secure)
 
 
-def secure_news(context):
-    """The same behind STARTTLS of its own."""
-
-    def script(peer):
-        peer.send(b"201 news.test\r\n")
-        assert peer.recv(10) == b"STARTTLS\r\n"
-        peer.send(b"382 go\r\n")
-        tls = TlsPeer(peer.sock, context, server=True)
-        while line := tls.some():
-            tls.send(b"211 3 1 3 test.group\r\n" if line.startswith(b"GROUP") else b"500 what\r\n")
-
-    return script
-
-
-def test_nntplib_reads_news(scene, pki):
+@contextlib.contextmanager
+def reader(port):
+    """Python's own reader of news."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a child of its time
         import nntplib
-    port = server(scene, "nntp", scene.server(news).port)
-    reader = nntplib.NNTP("localhost", port)
-    assert "STARTTLS" in reader.getcapabilities()
-    reader.starttls(context(pki))
-    assert "READER" in reader.getcapabilities()
-    assert reader.group("test.group")[1] == 3
-    reader.quit()
+    with nntplib.NNTP("localhost", port, timeout=DEADLINE) as session:
+        yield session
 
 
-def test_openssl_reads_news(scene, pki):
-    port = server(scene, "nntp", scene.server(news).port)
+def post_and_read(session):
+    """The usual business of a reader; the article is asked for by its name, which nobody could guess."""
+    token = uuid.uuid4().hex
+    session.post("\r\n".join([
+        "From: bob@client.test", f"Newsgroups: {inn.GROUP}", "Subject: x", f"Message-ID: <{token}@client.test>", "",
+        ".a dot first", token, ""]).encode())
+    lines = session.article(f"<{token}@client.test>")[1].lines
+    assert lines[-2:] == [b".a dot first", token.encode()]
+    assert session.group(inn.GROUP)[4] == inn.GROUP
+    assert inn.GROUP in [group.group for group in session.list()[1]]
+
+
+def test_inn_is_read_through_a_server(news, scene, pki):
+    with reader(server(scene, "nntp", news.plain.port)) as session:
+        assert set(session.getcapabilities()) == {"VERSION", "STARTTLS"}  # nothing else before TLS
+        session.starttls(context(pki))
+        assert {"READER", "POST", "OVER"} <= set(session.getcapabilities())
+        post_and_read(session)
+
+
+def test_openssl_reads_news(news, scene, pki):
+    port = server(scene, "nntp", news.plain.port)
     done = HERE.run("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-starttls", "nntp", "-CAfile",
-                    pki.ca.path, "-verify_return_error", "-quiet", stdin="GROUP test.group\r\nQUIT\r\n")
-    assert "211 3 1 3 test.group" in done.stdout, done.stdout + done.stderr
+                    pki.ca.path, "-verify_return_error", "-quiet",
+                    stdin=f"MODE READER\r\nLIST ACTIVE {inn.GROUP}\r\nQUIT\r\n")
+    assert "200 news.test" in done.stdout and f"\n{inn.GROUP} " in done.stdout, done.stdout + done.stderr
 
 
-def test_a_client_reads_news(scene, pki):
-    far = scene.server(secure_news(pki.server_context()))
-    near = scene.connect(client(scene, pki, "nntp", far.port))
-    assert near.recv(15) == b"201 news.test\r\n"
-    near.send(b"GROUP test.group\r\n")
-    assert near.recv(22) == b"211 3 1 3 test.group\r\n"
+def test_nobody_reads_news_in_clear(news, scene):
+    daemon = scene.server_mode(f"127.0.0.1:{news.plain.port}", "protocol = nntp", name="nntp")
+    near = scene.connect(daemon.port("nntp"))
+    near.send(b"MODE READER\r\nLIST\r\n")
+    greeting, *answers = near.rest()[0].splitlines()
+    assert greeting.startswith(b"200 news.test ")
+    assert [answer[:4] for answer in answers] == [b"483 ", b"483 "]
+    daemon.wait_end(end="no_starttls")
+
+
+@pytest.mark.parametrize("way", ["client", "both"])
+def test_inn_is_read_through_a_client(way, news, scene, pki):
+    """The reader knows no TLS; the INN of the first way lets nobody read without it."""
+    far = news.secure.port if way == "client" else server(scene, "nntp", news.plain.port)
+    with reader(client(scene, pki, "nntp", far)) as session:
+        post_and_read(session)
+
+
+def test_inn_wants_tls(news):
+    """Or the test before this one would show nothing."""
+    with reader(news.secure.port) as session:
+        with pytest.raises(Exception, match="^(480|483|502) "):
+            session.group(inn.GROUP)
