@@ -112,25 +112,13 @@ open_configuration(struct files *files, const char *path, int flags)
 static bool
 read_configuration(struct files *files, const char *path, struct file *out)
 {
-	int fd = open_configuration(files, path, FLAGS_FILE), error;
-	bool done;
-
-	*out = (struct file){ 0 };
-	if (fd == -1)
-		return false;
-	done = file_read_descriptor(fd, out);
-	error = errno;
-	close(fd);
-	errno = error;
-	return done;
+	return files_read_descriptor(open_configuration(files, path, FLAGS_FILE), out);
 }
 
 static char **
 list_configuration(struct files *files, const char *path)
 {
-	int fd = open_configuration(files, path, FLAGS_DIRECTORY);
-
-	return fd == -1 ? NULL : files_list_descriptor(fd);
+	return files_list_descriptor(open_configuration(files, path, FLAGS_DIRECTORY));
 }
 
 /* ---- what can be asked for ---- */

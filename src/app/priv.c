@@ -127,17 +127,8 @@ files_of(struct files *files)
 static bool
 read_file(struct files *files, const char *path, struct file *out)
 {
-	int fd = ask_for(files_of(files)->priv, ASK_FILE, path, NULL, NULL), error;
-	bool done;
-
-	*out = (struct file){ 0 };
-	if (fd == -1)
-		return false;
-	done = file_read_descriptor(fd, out);
-	error = errno;
-	close(fd);
-	errno = error;
-	return done;
+	return files_read_descriptor(
+	    ask_for(files_of(files)->priv, ASK_FILE, path, NULL, NULL), out);
 }
 
 /* Texts with a NUL behind each as a list, as files->list gives it. */
@@ -163,19 +154,14 @@ split_names(const struct file *f)
 static char **
 list_files(struct files *files, const char *path)
 {
-	int fd = ask_for(files_of(files)->priv, ASK_DIRECTORY, path, NULL, NULL), error;
-	char **names = NULL;
+	int fd = ask_for(files_of(files)->priv, ASK_DIRECTORY, path, NULL, NULL);
+	char **names;
 	struct file f;
 
-	if (fd == -1)
+	if (!files_read_descriptor(fd, &f))
 		return NULL;
-	if (file_read_descriptor(fd, &f)) {
-		names = split_names(&f);
-		file_done(&f);
-	}
-	error = errno;
-	close(fd);
-	errno = error;
+	names = split_names(&f);
+	file_done(&f);
 	return names;
 }
 

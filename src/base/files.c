@@ -92,35 +92,30 @@ read_fd(int fd, struct file *out)
 }
 
 bool
-file_read_descriptor(int fd, struct file *out)
+files_read_descriptor(int fd, struct file *out)
 {
 	int error;
+	bool ok;
 
 	*out = (struct file){ 0 };
-	if (read_fd(fd, out))
-		return true;
+	if (fd == -1)
+		return false;
+	ok = read_fd(fd, out);
 	error = errno;
-	file_done(out);
+	if (!ok)
+		file_done(out);
+	close(fd);
 	errno = error;
-	return false;
+	return ok;
 }
 
 static bool
 system_read(struct files *files, const char *path, struct file *out)
 {
-	struct system *s = system_of(files);
-	int fd, error;
-	bool ok;
-
-	*out = (struct file){ 0 };
 	/* O_NONBLOCK: the open of a FIFO that nobody writes to must not wait. */
-	if ((fd = openat(s->dir, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) == -1)
-		return false;
-	ok = file_read_descriptor(fd, out);
-	error = errno;
-	close(fd);
-	errno = error;
-	return ok;
+	int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+
+	return files_read_descriptor(openat(system_of(files)->dir, path, flags), out);
 }
 
 static int
@@ -169,6 +164,8 @@ files_list_descriptor(int fd)
 	int error;
 	bool ok;
 
+	if (fd == -1)
+		return NULL;
 	if ((dir = fdopendir(fd)) == NULL) {
 		error = errno;
 		close(fd);
@@ -190,10 +187,9 @@ files_list_descriptor(int fd)
 static char **
 system_list(struct files *files, const char *path)
 {
-	struct system *s = system_of(files);
-	int fd = openat(s->dir, path, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+	int flags = O_RDONLY | O_CLOEXEC | O_DIRECTORY;
 
-	return fd == -1 ? NULL : files_list_descriptor(fd);
+	return files_list_descriptor(openat(system_of(files)->dir, path, flags));
 }
 
 struct files *

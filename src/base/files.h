@@ -37,10 +37,11 @@ void files_system_free(struct files *);
 /* Largest file that is read: no certificate, key or configuration is longer. */
 enum { FILE_MAX_SIZE = 64 << 20 };
 
-/* All that is in an open descriptor, and what fstat() says of it.  False with errno set, nothing to
- * free.  The descriptor stays open. */
-bool file_read_descriptor(int fd, struct file *out);
-/* The names in an open directory, as ->list gives them; closes `fd`. */
+/*
+ * What ->read and ->list give, from an open descriptor, which is closed.  It may be -1 from a
+ * failed open, whose errno then stays.
+ */
+bool files_read_descriptor(int fd, struct file *out);
 char **files_list_descriptor(int fd);
 
 void file_done(struct file *); /* wipes and frees the bytes (they may be a key) */
