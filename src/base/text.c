@@ -2,11 +2,11 @@
 /* base/text.c -- escaping, counting, comparing. */
 #include "base/text.h"
 
-#include "base/check.h"
-
 #include <ctype.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool
@@ -239,4 +239,15 @@ text_port(const char *s, unsigned short *out)
 		return false;
 	*out = (unsigned short)port;
 	return true;
+}
+
+bool
+text_refuse(char *why, size_t size, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(why, size, fmt, ap);
+	va_end(ap);
+	return false;
 }

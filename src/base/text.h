@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* base/text.h -- text from outside made safe, and names that were nearly right. */
+/* base/text.h -- text from outside made safe, read, and refused. */
 #ifndef GINNEL_BASE_TEXT_H
 #define GINNEL_BASE_TEXT_H
+
+#include "base/check.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,5 +33,8 @@ bool text_number(const char *s, long min, long max, long *out);
 
 /* A TCP port: 1 to 5 digits, 1..65535. */
 bool text_port(const char *s, unsigned short *out);
+
+/* Say what is wrong with a text, and be its reader's answer, false: `return text_refuse(...);`. */
+bool text_refuse(char *why, size_t size, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 #endif

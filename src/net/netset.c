@@ -5,7 +5,6 @@
 #include "base/text.h"
 
 #include <arpa/inet.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,19 +13,6 @@ enum {
 	V6_BITS = 128,
 	MAPPED_BITS = V6_BITS - V4_BITS, /* ::ffff:0:0/96, RFC 4291 2.5.5.2 */
 };
-
-static bool refuse(char *why, size_t size, const char *fmt, ...) PRINTF_LIKE(3, 4);
-
-static bool
-refuse(char *why, size_t size, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(why, size, fmt, ap);
-	va_end(ap);
-	return false;
-}
 
 /* ---- text ---- */
 
@@ -100,18 +86,18 @@ network_parse(const char *from, size_t n, struct network *out, char *why, size_t
 		*slash = '\0';
 	if (strlen(text) + (slash != NULL ? 1 + strlen(slash + 1) : 0) != n ||
 	    !read_address(text, out))
-		return refuse(why, size,
+		return text_refuse(why, size,
 		    "\"%s\" is not a network; write it such as 192.0.2.0/24, 2001:db8::/32, "
 		    "192.0.2.1, or unix for clients on UNIX sockets",
 		    safe);
 	if (slash != NULL && !text_number(slash + 1, 0, (long)out->prefix, &prefix))
-		return refuse(why, size, "\"%s\": behind the / stands a number from 0 to %u", safe,
-		    out->prefix);
+		return text_refuse(why, size, "\"%s\": behind the / stands a number from 0 to %u",
+		    safe, out->prefix);
 	if (slash != NULL)
 		out->prefix = (unsigned)prefix;
 	unmap(out);
 	if (!mask(out))
-		return refuse(why, size,
+		return text_refuse(why, size,
 		    "\"%s\" is an address within a network; write the network as %s/%u, or the "
 		    "address without a prefix",
 		    safe, inet_ntop(out->family, out->bits, masked, sizeof(masked)), out->prefix);

@@ -4,25 +4,10 @@
 
 #include "base/text.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 /* ---- text ---- */
-
-static bool refuse(char *why, size_t size, const char *fmt, ...) PRINTF_LIKE(3, 4);
-
-static bool
-refuse(char *why, size_t size, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(why, size, fmt, ap);
-	va_end(ap);
-	return false;
-}
 
 static int
 hex_digit(char c)
@@ -70,7 +55,7 @@ who_parse(struct arena *arena, const char *from, size_t n, struct who *out, char
 
 	*out = (struct who){ .kind = WHO_ANYONE };
 	if (text == NULL)
-		return refuse(why, size, "out of memory");
+		return text_refuse(why, size, "out of memory");
 	if (strcmp(text, "*") == 0)
 		return true;
 	for (size_t i = 0; i < COUNT_OF(kinds) && rest == NULL; i++)
@@ -79,7 +64,7 @@ who_parse(struct arena *arena, const char *from, size_t n, struct who *out, char
 			rest = text + strlen(kinds[i].word);
 		}
 	if (rest == NULL || *rest == '\0')
-		return refuse(why, size,
+		return text_refuse(why, size,
 		    "\"%s\" names nobody; write *, user:NAME, cn:PATTERN, san:PATTERN, spki:HASH "
 		    "or from:NETWORK",
 		    text_safe(text, n, safe, sizeof(safe)));
@@ -87,7 +72,7 @@ who_parse(struct arena *arena, const char *from, size_t n, struct who *out, char
 	if (out->kind == WHO_FROM)
 		return network_parse(rest, strlen(rest), &out->from, why, size);
 	if (out->kind == WHO_SPKI && !read_hash(rest, out->spki))
-		return refuse(why, size,
+		return text_refuse(why, size,
 		    "\"%s\" is not the SHA-256 hash of a public key; write its 64 hexadecimal "
 		    "digits: openssl x509 -in CERT -pubkey -noout | openssl pkey -pubin -outform "
 		    "DER | sha256sum",
