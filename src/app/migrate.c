@@ -258,19 +258,10 @@ on_option(void *owner, struct where where, const char *name, const char *value)
 }
 
 static void
-on_problem(void *owner, struct where where, bool fatal, const char *option, const char *text)
-{
-	(void)owner;
-	(void)where;
-	(void)fatal;
-	(void)option;
-	(void)text; /* load() tells of it */
-}
-
-static void
 read_lines(struct review *r, const struct source *source, struct files *files)
 {
-	static const struct parse_events events = { NULL, on_section, on_option, on_problem };
+	/* load() has told of every problem */
+	static const struct parse_events events = { .section = on_section, .option = on_option };
 	struct reading reading = { .review = r };
 
 	reading.parse = (struct parse){

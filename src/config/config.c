@@ -503,7 +503,12 @@ struct config *
 config_read(struct files *files, const char *path, const char *text,
     const struct option_set *global_sets, size_t globals_size)
 {
-	static const struct parse_events events = { on_file, on_section, on_option, on_problem };
+	static const struct parse_events events = {
+		.file = on_file,
+		.section = on_section,
+		.option = on_option,
+		.problem = on_problem,
+	};
 	struct config *c;
 	struct reader r;
 

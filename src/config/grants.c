@@ -146,16 +146,6 @@ on_section(void *owner, struct where where, const char *name)
 	g->current = l;
 }
 
-static void
-on_problem(void *owner, struct where where, bool fatal, const char *option, const char *text)
-{
-	(void)owner;
-	(void)where;
-	(void)fatal;
-	(void)option;
-	(void)text;
-}
-
 /* The global part, with the tables' defaults. */
 static bool
 begin(struct reader *r)
@@ -187,7 +177,7 @@ struct grants *
 grants_read(
     struct files *files, const char *path, const char *text, const struct option_set *global_sets)
 {
-	static const struct parse_events events = { NULL, on_section, on_option, on_problem };
+	static const struct parse_events events = { .section = on_section, .option = on_option };
 	struct reader r = { .global_sets = global_sets };
 
 	if (OBJ_NEW(r.grants, GRANTS_MAGIC) == NULL)

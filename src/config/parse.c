@@ -20,6 +20,8 @@ complain(struct parse *p, bool fatal, const char *option, const char *fmt, ...)
 	char text[1024];
 	va_list ap;
 
+	if (p->events->problem == NULL)
+		return;
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);

@@ -33,7 +33,7 @@ struct parse_events {
 	void (*file)(void *owner, bool marked);
 	void (*section)(void *owner, struct where, const char *name);
 	void (*option)(void *owner, struct where, const char *name, const char *value);
-	/* `option` may be NULL. */
+	/* `option` may be NULL.  So may this, where another reading of the same text tells. */
 	void (*problem)(
 	    void *owner, struct where, bool fatal, const char *option, const char *text);
 };
