@@ -13,6 +13,7 @@ struct dial {
 	unsigned magic;
 	const struct dial_plan *plan;
 	unsigned target; /* number of the one that is tried */
+	int64_t since;	 /* ... from when on */
 	unsigned left;	 /* targets not yet looked at, after this one */
 	unsigned turn;	 /* at which of its addresses a target begins, going round */
 	unsigned next;	 /* of lookup.addrs */
@@ -47,6 +48,7 @@ dial_new(const struct dial_plan *plan, unsigned first, struct resolver *resolver
 	d->target = first % plan->count;
 	d->turn = first / plan->count;
 	d->left = plan->count - 1;
+	d->since = loop_now(loop);
 	d->resolver = resolver;
 	d->loop = loop;
 	d->pool = pool;
@@ -161,6 +163,7 @@ next_target(struct dial *d)
 		return false;
 	d->left--;
 	d->target = (d->target + 1) % d->plan->count;
+	d->since = loop_now(d->loop);
 	d->lookup.count = 0;
 	d->lookup.done = d->looked_up = false;
 	return true;
@@ -309,7 +312,7 @@ dial_step(struct dial *d)
 			if ((got = run_race(d)) != IO_FAILED)
 				return got == IO_OK ? reached(d) : got;
 		} else if (d->connecting) {
-			got = stream_connected(d->out);
+			got = stream_connected(d->out, d->tried);
 			if (got == IO_AGAIN && !d->timer.fired)
 				return IO_AGAIN;
 			if (got == IO_OK)
@@ -358,6 +361,12 @@ unsigned
 dial_target(const struct dial *d)
 {
 	return d->target;
+}
+
+int64_t
+dial_since(const struct dial *d)
+{
+	return d->since;
 }
 
 const struct addr *

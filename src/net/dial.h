@@ -38,6 +38,7 @@ int dial_errnum(const struct dial *);	      /* ... of the last address that was 
 /* The first address of that family (AF_UNSPEC: any) that the target has; NULL: none. */
 const struct addr *dial_found(const struct dial *, int family);
 unsigned dial_target(const struct dial *);	      /* the number of the one that it is at */
+int64_t dial_since(const struct dial *);	      /* ... since when; loop_now() */
 const struct addr *dial_address(const struct dial *); /* that *out is connected to */
 bool dial_had_choice(const struct dial *);	      /* of targets, or of addresses of one */
 void dial_free(struct dial *);			      /* does not close *out; NULL is fine */

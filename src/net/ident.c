@@ -141,7 +141,7 @@ static enum io
 reach(struct ident *i)
 {
 	enum io got = stream_is_open(&i->stream)
-			  ? stream_connected(&i->stream)
+			  ? stream_connected(&i->stream, &i->server)
 			  : stream_connect(&i->stream, i->loop, i->pool, i->log, &i->server,
 				&i->from, false, i->timer.task);
 

@@ -165,7 +165,7 @@ race_step(struct race *r, struct stream *out, const struct addr **winner)
 
 		if (!stream_is_open(&who->stream))
 			continue;
-		got = stream_connected(&who->stream);
+		got = stream_connected(&who->stream, who->to);
 		if (got == IO_OK && hand_over(r, who, out)) {
 			*winner = who->to;
 			stop(r);

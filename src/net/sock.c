@@ -629,3 +629,12 @@ sock_original_destination(int fd, struct addr *out)
 	errno = EAFNOSUPPORT;
 	return false;
 }
+
+bool
+sock_is_named(int fd, const struct addr *name)
+{
+	struct addr own = { .len = sizeof(own.un) };
+
+	return !addr_is_unix(name) && getsockname(fd, &own.sa, &own.len) == 0 &&
+	       addr_equal(&own, name);
+}

@@ -87,6 +87,9 @@ bool sock_bind_source(int fd, const struct addr *local) MUST_CHECK;
  */
 bool sock_original_destination(int fd, struct addr *out) MUST_CHECK;
 
+/* Is that the address of our end? */
+bool sock_is_named(int fd, const struct addr *);
+
 /* shutdown-by-reset: the peer of a TCP socket will see RST when it is closed. */
 void sock_reset_on_close(int fd);
 

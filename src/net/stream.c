@@ -127,7 +127,7 @@ fail:
 }
 
 enum io
-stream_connected(struct stream *s)
+stream_connected(struct stream *s, const struct addr *to)
 {
 	int error = 0;
 	socklen_t size = sizeof(error);
@@ -137,6 +137,12 @@ stream_connected(struct stream *s)
 	/* Writable and not hung says enough; only otherwise is the system asked for the cause. */
 	if (s->watch.hung && getsockopt(s->watch.fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1)
 		error = errno;
+	/*
+	 * Nobody listens on that port of this machine, and connect() drew it for our own end: the
+	 * two SYNs crossed (RFC 9293 3.5), and all that is sent would come back.
+	 */
+	if (error == 0 && sock_is_named(s->watch.fd, to))
+		error = ECONNREFUSED;
 	if (error == 0)
 		return IO_OK;
 	return stream_fail(s, FAULT_OS, error);

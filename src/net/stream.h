@@ -115,8 +115,8 @@ stream_has_room(const struct stream *s)
  * IO_AGAIN, IO_FAILED (closed). */
 enum io stream_connect(struct stream *, struct loop *, struct pool *, const struct log_ctx *,
     const struct addr *to, const struct addr *local, bool foreign, struct task *) MUST_CHECK;
-/* Has it connected?  IO_OK, IO_AGAIN, IO_FAILED. */
-enum io stream_connected(struct stream *) MUST_CHECK;
+/* Has it connected to that, and not to itself?  IO_OK, IO_AGAIN, IO_FAILED. */
+enum io stream_connected(struct stream *, const struct addr *to) MUST_CHECK;
 
 /* Is there something left that the last call did not take?  Then it wants another turn. */
 static inline bool

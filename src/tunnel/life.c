@@ -460,14 +460,31 @@ life_fault(const struct session *s, const struct stream *at)
 	return near ? R_IO_NEAR : R_IO_FAR;
 }
 
-/* The deadline for everything before the first relayed byte has passed. */
-static void
+/* So long may it take to tell a client that time is up. */
+enum { SORRY_MS = 1000 };
+
+/* The deadline for everything before the first relayed byte has passed.  False: it is gone. */
+static bool
 setup_timeout(struct session *s)
 {
 	bool queued = seat_waits(&s->seat);
 
+	if (step_far_is_owed(s)) {
+		log_info(&s->log, "TIMEOUTbusy exceeded");
+		step_far_leave(s, true);
+		loop_timer(s->worker->loop, &s->timer, SORRY_MS);
+		return step_far_unreachable(s, R_SETUP_TIMEOUT) != END;
+	}
 	log_info(&s->log, "ssl_start: s_poll_wait: TIMEOUTbusy exceeded: sending reset");
 	life_end(s, queued ? R_QUEUE_TIMEOUT : R_SETUP_TIMEOUT);
+	return false;
+}
+
+/* Once it stands, is a call, or is at its end, time is the step's. */
+static bool
+is_late(const struct session *s)
+{
+	return s->relayed == 0 && s->call == NULL && s->step != STEP_LINGER && s->timer.fired;
 }
 
 void
@@ -476,11 +493,8 @@ life_run(void *session)
 	struct session *s = session;
 
 	CHECK_OBJ(s, SESSION_MAGIC);
-	/* Once it stands, or is a call, time is the step's. */
-	if (s->relayed == 0 && s->call == NULL && s->timer.fired) {
-		setup_timeout(s);
+	if (is_late(s) && !setup_timeout(s))
 		return;
-	}
 	if (s->via != NULL && via_fault(s->via) != R_NONE) {
 		life_end(s, via_fault(s->via));
 		return;

@@ -98,7 +98,8 @@ struct session {
 	int64_t spin_since;
 	uint64_t spin_received;
 	unsigned spins;
-	size_t dropped; /* in STEP_LINGER */
+	int64_t lingers; /* in STEP_LINGER: since, ms */
+	size_t dropped;	 /* ... and what has come */
 };
 
 /* The first step of the service's order that it wants. */

@@ -67,11 +67,23 @@ choose(struct session *s)
 	return pick_step(s->pick);
 }
 
+/*
+ * The time for all of it is up while a target is tried.  Most of it may have been spent by the
+ * client; a target that had less than half of it is not to blame.
+ */
+static bool
+had_its_time(const struct session *s)
+{
+	int64_t tried = loop_now(s->worker->loop) - dial_since(s->dial);
+
+	return s->connected == 0 && tried >= s->service->conf->busy_ms / 2;
+}
+
 void
 step_far_leave(struct session *s, bool late)
 {
 	if (s->pick != NULL && s->dial != NULL)
-		pick_failed(s->pick, dial_target(s->dial) + (late && s->connected == 0));
+		pick_failed(s->pick, dial_target(s->dial) + (late && had_its_time(s)));
 	if (s->pick != NULL && s->connected != 0)
 		s->load = pick_settle(s->pick);
 	dial_free(s->dial);
@@ -216,6 +228,13 @@ step_far_unreachable(struct session *s, enum reason reason)
 	return life_go(s, STEP_SORRY);
 }
 
+bool
+step_far_is_owed(const struct session *s)
+{
+	return (s->step == STEP_CONNECT || s->step == STEP_INTRODUCE || s->step == STEP_UPGRADE) &&
+	       life_wants(s, STEP_SORRY);
+}
+
 /* Is a connection ready?  Then there is no more to do for the far side. */
 static bool
 take_spare(struct session *s)
@@ -332,9 +351,9 @@ step_far_upgrade(struct session *s)
 		return stream_was_reset(&s->near) ? life_finish(s, R_RESET_NEAR) : WAIT;
 	case IO_EOF:
 	case IO_CUT:
-		return life_finish(s, R_TLS_CONNECT);
+		return step_far_unreachable(s, R_TLS_CONNECT);
 	case IO_FAILED:
 		break;
 	}
-	return life_finish(s, life_fault(s, &s->far));
+	return step_far_unreachable(s, life_fault(s, &s->far));
 }

@@ -52,6 +52,8 @@ step_talk_failed(struct session *s)
 {
 	enum reason reason = talk_reason(s->talk);
 
+	if (talk_took_leave(s->talk))
+		return step_linger_begin(s);
 	if (reason != R_NONE)
 		return life_finish(s, reason);
 	return life_finish(s, life_fault(s, s->near.fault != FAULT_NONE ? &s->near : &s->far));

@@ -21,6 +21,8 @@ enum next step_exec(struct session *);	      /* start a program, for either side
 enum next step_far_connect(struct session *); /* reach the target */
 /* No target for it: the client is told why where there is a word for it, and the tunnel ends. */
 enum next step_far_unreachable(struct session *, enum reason);
+/* Is it on the way to its target, and the client waits for a word of ours about that? */
+bool step_far_is_owed(const struct session *);
 enum next step_introduce(struct session *);   /* a PROXY header of ours */
 enum next step_far_upgrade(struct session *); /* the handshake with it */
 /* The target is reached, or the tunnel ends; `late`: the time for all of it is up. */
@@ -33,7 +35,8 @@ enum next step_inner(struct session *);		    /* whom TLS in the tunnel asks for 
 enum io step_talk_run(struct session *) MUST_CHECK; /* as talk_run() */
 enum next step_talk_failed(struct session *);	    /* after IO_FAILED */
 enum next step_relay(struct session *);
-enum next step_linger_begin(struct session *); /* one flow ended because its receiver had left */
+/* One flow ended because its receiver had left, or the client was answered, and nothing follows. */
+enum next step_linger_begin(struct session *);
 enum next step_linger(struct session *);
 enum next step_stay(struct session *); /* a dialogue that takes the place of relaying */
 

@@ -349,6 +349,13 @@ fetch(struct talk *t, const struct talk_side sides[2])
 	return got;
 }
 
+/* The target, about which the client is told that it cannot be reached. */
+static bool
+is_lost(const struct talk *t, enum proto_side side)
+{
+	return t->point == PROTO_SORRY && side == PROTO_FAR;
+}
+
 /*
  * Send what was said, and the end of a handshake that waited for something to leave with.  IO_OK:
  * all of it was taken.
@@ -361,7 +368,7 @@ deliver(struct talk *t, const struct talk_side sides[2])
 		size_t before = buf_len(out);
 		enum io got = IO_OK;
 
-		if (!stream_is_open(sides[i].stream))
+		if (!stream_is_open(sides[i].stream) || is_lost(t, i))
 			continue;
 		if (buf_len(out) > 0)
 			got = stream_write(sides[i].stream, out);
@@ -407,7 +414,8 @@ take_leave(struct talk *t, const struct talk_side sides[2])
 		struct stream *s = sides[i].stream;
 		bool told = t->leaving || reason_info(t->d.reason)->clean;
 
-		if (!stream_is_open(s) || !told || stream_end(s, END_LAST) == IO_FAILED)
+		if (!stream_is_open(s) || is_lost(t, i) || !told ||
+		    stream_end(s, END_LAST) == IO_FAILED)
 			continue;
 		/* A socket that is closed with bytes unread sends a reset after all. */
 		if (s->filter == NULL && buf_len(&s->in) < IN_MAX)

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from lib.daemon import NotStarted
-from lib.peer import greeter
+from lib.peer import RESET, TlsPeer, greeter
 
 PLAIN = ("acceptTLS = no", "connectTLS = no")
 
@@ -44,6 +44,25 @@ def visit(scene, daemon, **how):
 
 def visits(scene, daemon, count, **how):
     return [visit(scene, daemon, **how) for _ in range(count)]
+
+
+@pytest.mark.parametrize("stalls", [True, False], ids=["stalls", "prompt"])
+def test_a_client_that_stalls_does_no_harm_to_a_targets_name(scene, pki, stalls):
+    """TIMEOUTbusy is for both: a target that had little of it did not fail."""
+    mute, good = scene.backend(backlog=0), scene.server(greeter(b"1"))
+    scene.connect(mute.port)  # its queue is full, and it answers nobody
+    daemon = scene.daemon(
+        "\n".join(["[tls]", "accept = 127.0.0.1:0", f"connect = {mute.address}", f"connect = {good.address}",
+                   "balance = prio", f"cert = {pki.server.bundle}", "TIMEOUTbusy = 2", ""]), "workers = 1\n")
+    near = scene.connect(daemon.port("tls"))
+    assert not stalls or near.quiet(1.3)
+    near = TlsPeer(near.sock, pki.client_context(), name="localhost")
+    daemon.wait_log(f"connecting {mute.address}")
+    assert near.ended() == RESET
+    daemon.wait_end(end="setup_timeout")
+    scene.tls(daemon.port("tls"))
+    daemon.wait_log(f"connecting {(mute if stalls else good).address}", count=2 if stalls else 1)
+    assert ("could not be reached: it is tried last" in daemon.log()) == (not stalls)
 
 
 @pytest.mark.sanitize

@@ -171,6 +171,66 @@ def test_dead_and_unknown_targets(scene):
     daemon.wait_end(end="resolve")
 
 
+@pytest.fixture
+def names(scene):
+    return scene.keep(NameServer())
+
+
+def mute_names(scene, names):
+    names.mute = True
+    return "mute.test:80", (), f"nameServers = {names.address}"
+
+
+def mute_target(scene, names):
+    """It takes the connection, and never says a word of TLS."""
+    return scene.backend().address, ("connectTLS = yes",), ""
+
+
+@pytest.mark.parametrize("target", [mute_names, mute_target])
+def test_a_target_that_takes_too_long(scene, names, target):
+    """When the time for all of it is up, the client is told that it is."""
+    host, lines, options = target(scene, names)
+    daemon = scene.daemon("\n".join([
+        "[proxy]", "accept = 127.0.0.1:0", "protocol = connect", "TIMEOUTbusy = 1", *PLAIN, *lines, "allow = * -> *!",
+        "[socks]", "accept = 127.0.0.1:0", "protocol = socks", "TIMEOUTbusy = 1", *PLAIN, *lines, "allow = * -> *!", ""]),
+        options + "\n")
+    near = scene.connect(daemon.port("proxy"))
+    ask(near, host)
+    assert answer(near)[:2] == (504, "connection_timeout")
+    daemon.wait_end(end="setup_timeout", service="proxy")
+    near = scene.connect(daemon.port("socks"))
+    name, _, port = host.partition(":")
+    near.send(b"\5\1\0")
+    assert near.recv(2) == b"\5\0"
+    near.send(b"\5\1\0\3" + bytes([len(name)]) + name.encode() + int(port).to_bytes(2, "big"))
+    got, how = near.rest()
+    assert (got[:2], how) == (b"\5\4", END)
+    daemon.wait_end(end="setup_timeout", service="socks")
+
+
+def test_a_target_that_swallows_its_clients(scene):
+    """A queue that is full drops what comes: TIMEOUTconnect is for each address, and its end is told, too."""
+    full = scene.backend(backlog=0)
+    scene.connect(full.port)
+    daemon = proxy(scene, *PLAIN, "allow = * -> *!", "TIMEOUTconnect = 1")
+    near = scene.connect(daemon.port("proxy"))
+    ask(near, full.address)
+    assert answer(near)[:2] == (504, "connection_timeout")
+    daemon.wait_end(end="connect")
+
+
+def test_tls_with_the_target_that_fails(scene, pki):
+    wrong = scene.server(greeter(b""), pki.server_context())
+    clear = scene.server(lambda peer: peer.some() and peer.send(b"here is no TLS"))
+    leaving = scene.server(lambda peer: peer.reset())
+    daemon = proxy(scene, *PLAIN, "allow = * -> *!", "connectTLS = yes", f"CAfile = {pki.other_ca.path}", "verifyChain = yes")
+    for target, cause in (wrong, "tls_certificate_error"), (clear, "tls_protocol_error"), (
+            leaving, "connection_terminated"):
+        near = scene.connect(daemon.port("proxy"))
+        ask(near, target.address)
+        assert answer(near)[:2] == (502, cause)
+
+
 def test_a_target_that_is_this_proxy(scene):
     daemon = proxy(scene, *PLAIN, "allow = * -> *!")
     port = daemon.port("proxy")
@@ -195,11 +255,6 @@ def test_no_form_of_an_address_reaches_loopback(scene, host):
     assert answer(near)[:2] == (403, "destination_ip_prohibited")
     daemon.wait_end(end="target_refused")
     assert target.unvisited()
-
-
-@pytest.fixture
-def names(scene):
-    return scene.keep(NameServer())
 
 
 def test_of_a_names_addresses_only_those_that_rules_allow_are_tried(scene, names):
