@@ -88,10 +88,8 @@ adopt(struct worker *w, struct plan *plan, struct gate **gates)
 
 	w->plan = plan_hold(plan);
 	gates_adopt(w, plan, gates);
-	if (w->number == 0) {
-		starter_stop_all(old);
-		starter_begin_all(w, plan);
-	}
+	if (w->number == 0)
+		starter_adopt(w, plan, old);
 	stapler_stop(&w->staplers);
 	for (unsigned i = 0; w->number == 0 && i < plan->service_count; i++)
 		stapler_start(&w->staplers, plan->services[i].near, w->loop, w->pool, w->resolver);

@@ -93,19 +93,19 @@ session_start(struct worker *w, const struct client *c)
 	begin(s);
 }
 
-bool
+struct session *
 session_start_program(struct worker *w, struct service *service, const struct log_ctx *log,
     void (*ended)(void *owner, enum reason), void *owner)
 {
 	struct session *s = session_new(w, service);
 
 	if (s == NULL)
-		return false;
+		return NULL;
 	s->log = *log;
 	s->ended = ended;
 	s->owner = owner;
 	begin(s);
-	return true;
+	return s;
 }
 
 struct session *
@@ -132,6 +132,12 @@ void
 session_forget(struct session *s)
 {
 	s->ended = NULL;
+}
+
+void
+session_hand_over(struct session *s, void *owner)
+{
+	s->owner = owner;
 }
 
 void
@@ -168,6 +174,15 @@ const struct addr *
 session_peer(const struct session *s)
 {
 	return &s->peer;
+}
+
+bool
+session_outside(const struct session *s, struct addr *out)
+{
+	if (s->via != NULL)
+		return via_outside(s->via, out);
+	*out = (struct addr){ .len = sizeof(out->un) };
+	return getpeername(s->far.watch.fd, &out->sa, &out->len) == 0;
 }
 
 struct session *

@@ -27,9 +27,9 @@ void session_start(struct worker *, const struct client *);
 
 /*
  * Begin a tunnel whose near side is the program of service->exec.  `log`: the name of the tunnel.
- * `ended` is called when it is over, unless there is no memory for it to begin: false.
+ * `ended` is called when it is over.  NULL: there is no memory for it to begin.
  */
-bool session_start_program(struct worker *, struct service *, const struct log_ctx *log,
+struct session *session_start_program(struct worker *, struct service *, const struct log_ctx *log,
     void (*ended)(void *owner, enum reason), void *owner) MUST_CHECK;
 
 /*
@@ -38,8 +38,10 @@ bool session_start_program(struct worker *, struct service *, const struct log_c
  */
 struct session *session_start_hop(struct worker *, struct service *, const struct log_ctx *log,
     int fd, void (*ended)(void *owner, enum reason), void *owner) MUST_CHECK;
-/* Nobody wants to be told of its end any more. */
+/* Nobody wants to be told of its end any more, */
 void session_forget(struct session *);
+/* ... or somebody else does. */
+void session_hand_over(struct session *, void *owner);
 
 /* No new ones come: a call of a VPN, which would not end by itself, hangs up.  Others go on. */
 void session_ask_to_end(struct session *);
@@ -50,6 +52,8 @@ void session_abort(struct session *, enum reason);
 void session_list_line(const struct session *, unsigned n);
 
 const struct addr *session_peer(const struct session *);
+/* Where its far side's bytes go on the network: its target, or the first proxy on the way. */
+bool session_outside(const struct session *, struct addr *);
 
 /* The neighbour in the worker's list; NULL at the end. */
 struct session *session_next(const struct session *);

@@ -47,8 +47,11 @@ rest(struct starter *t)
 static void
 on_ended(void *arg, enum reason reason)
 {
+	struct starter *t = arg;
+
 	(void)reason;
-	rest(arg);
+	t->run = NULL;
+	rest(t);
 }
 
 /* The incumbent's names: "7", or with retry "7_0", "7_1" and so on. */
@@ -76,7 +79,8 @@ starter_run(void *arg)
 		return;
 	t->begun = loop_now(t->worker->loop);
 	name_run(t);
-	if (session_start_program(t->worker, t->service, &t->log, on_ended, t))
+	t->run = session_start_program(t->worker, t->service, &t->log, on_ended, t);
+	if (t->run != NULL)
 		return;
 	log_err(&t->log, "Cannot start the program: out of memory");
 	rest(t);
@@ -93,15 +97,54 @@ begin(struct worker *w, struct service *s)
 		.task = { .run = starter_run, .owner = t, .lane = LANE_SETUP },
 		.seq = atomic_fetch_add_explicit(&w->common->seq, 1, memory_order_relaxed) };
 	t->timer.task = &t->task;
-	loop_queue(w->loop, &t->task);
+}
+
+/* The call of a VPN that stands, or is on its way, is this one's from now on. */
+static bool
+inherit(struct starter *t, struct plan *old)
+{
+	for (unsigned i = 0; old != NULL && i < old->service_count; i++) {
+		struct starter *before = &old->services[i].starter;
+
+		if (before->run == NULL || before->service->vpn == NULL ||
+		    strcmp(before->service->conf->name, t->service->conf->name) != 0)
+			continue;
+		t->run = before->run;
+		t->begun = before->begun;
+		t->log = before->log;
+		before->run = NULL;
+		session_hand_over(t->run, t);
+		return true;
+	}
+	return false;
+}
+
+/* Calls that nobody has inherited. */
+static void
+hang_up(const struct plan *old)
+{
+	for (unsigned i = 0; old != NULL && i < old->service_count; i++) {
+		const struct starter *t = &old->services[i].starter;
+
+		if (t->run != NULL && t->service->vpn != NULL)
+			session_ask_to_end(t->run);
+	}
 }
 
 void
-starter_begin_all(struct worker *w, struct plan *p)
+starter_adopt(struct worker *w, struct plan *p, struct plan *old)
 {
-	for (unsigned i = 0; i < p->service_count; i++)
-		if (service_starts_itself(p->services[i].conf))
-			begin(w, &p->services[i]);
+	starter_stop_all(old);
+	for (unsigned i = 0; i < p->service_count; i++) {
+		struct service *s = &p->services[i];
+
+		if (!service_starts_itself(s->conf))
+			continue;
+		begin(w, s);
+		if (s->vpn == NULL || !inherit(&s->starter, old))
+			loop_queue(w->loop, &s->starter.task);
+	}
+	hang_up(old);
 }
 
 void

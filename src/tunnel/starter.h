@@ -3,7 +3,9 @@
  * tunnel/starter.h -- services without a client: exec and connect, or a VPN's client.
  *
  * Their program is started as soon as a plan is in force, and with `retry` again whenever it has
- * ended.  The first worker does it.
+ * ended.  The first worker does it.  A VPN's call outlives the plan that it began with: where the
+ * next one has a service of that name it is that one's, and the call after it goes by the new
+ * configuration; else it hangs up.
  */
 #ifndef GINNEL_TUNNEL_STARTER_H
 #define GINNEL_TUNNEL_STARTER_H
@@ -15,6 +17,7 @@
 
 struct plan;
 struct service;
+struct session;
 struct worker;
 
 /* Embedded in each service; the first worker's alone. */
@@ -22,8 +25,9 @@ struct starter {
 	struct service *service;
 	struct worker *worker; /* NULL: not begun */
 	struct task task;
-	struct timer timer; /* until the next run */
-	uint64_t seq;	    /* one number for all runs */
+	struct timer timer;  /* until the next run */
+	struct session *run; /* the current one; NULL: none */
+	uint64_t seq;	     /* one number for all runs */
 	unsigned runs;
 	struct log_ctx log; /* of the current run, */
 	int64_t begun;	    /* and when it began */
@@ -31,8 +35,10 @@ struct starter {
 	bool stopped;
 };
 
-/* In the first worker's thread, or before it runs. */
-void starter_begin_all(struct worker *, struct plan *);
+/* In the first worker's thread, or before it runs: `plan` is in force in place of `old` (NULL:
+ * none).
+ */
+void starter_adopt(struct worker *, struct plan *, struct plan *old);
 /* What runs goes on to its end, and nothing is started any more.  NULL is fine. */
 void starter_stop_all(struct plan *);
 

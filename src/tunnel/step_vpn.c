@@ -31,13 +31,12 @@ begin_call(struct session *s)
 		.received = client ? &s->down.bytes : &s->up.bytes,
 		.log = &s->log,
 		.task = &s->task,
-		.peer = client && s->dial != NULL ? dial_address(s->dial) : &s->peer,
+		.peer = &s->peer,
 	};
 	struct sstp_cert cert;
 
 	if (client)
-		s->peer = *env.peer; /* the dial goes; the line of the end names it */
-	env.peer = &s->peer;
+		(void)session_outside(s, &s->peer); /* the line of the end names it, too */
 	talk_free(s->talk);
 	s->talk = NULL;
 	dial_free(s->dial);

@@ -59,6 +59,12 @@ via_new(struct worker *w, struct service *hop, const struct log_ctx *log, struct
 	return v;
 }
 
+bool
+via_outside(const struct via *v, struct addr *out)
+{
+	return v->hop != NULL && session_outside(v->hop, out);
+}
+
 enum reason
 via_fault(const struct via *v)
 {

@@ -19,6 +19,8 @@ struct via;
  */
 struct via *via_new(struct worker *, struct service *hop, const struct log_ctx *,
     struct stream *far, struct task *task);
+/* The address of the first proxy, where all bytes go; false: it is not known (any more). */
+bool via_outside(const struct via *, struct addr *);
 /* Why the hop has ended, unless it was an end that it could pass on; else R_NONE. */
 enum reason via_fault(const struct via *);
 /* The tunnel has ended; `reset`: what it sent must not look complete.  NULL is fine. */

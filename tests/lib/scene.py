@@ -35,6 +35,11 @@ class Scene:
             path.write_text(text, encoding="utf-8")
         return str(path)
 
+    def read(self, name):
+        """What a file of ours has by now; "" if there is none."""
+        path = self.folder / name
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
     # --- the usual services
 
     def server_mode(self, backend, *lines, head="", name="tls", **how):

@@ -12,6 +12,7 @@ A test accepts a call and leads it step by step; what a rule forbids raises Wron
 import hashlib
 import os
 import re
+import select
 import socket
 import ssl
 import struct
@@ -48,6 +49,9 @@ class Listener:
         self.socket.close()
         for call in self.calls:
             call.sock.close()
+
+    def somebody_waits(self):
+        return bool(select.select([self.socket], [], [], 0)[0])
 
     def accept(self):
         plain, _ = self.socket.accept()

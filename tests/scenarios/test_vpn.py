@@ -154,6 +154,50 @@ def test_the_default_route(scene, two):
     assert show(two[1], "ip route") == before
 
 
+def test_the_default_route_through_a_proxy(scene, two):
+    """Then it is the way to the proxy that must not lead into the VPN."""
+    two[0].run("ip addr add 203.0.113.5/32 dev lo", "ip addr add 203.0.113.7/32 dev lo")
+    two[1].run(f"ip route add default via {OUTSIDE_SERVER}")
+    before = show(two[1], "ip route")
+    server = serve(scene, two[0])
+    with two[0]:
+        proxies = [scene.daemon("\n".join([
+            "[proxy]", "accept = 203.0.113.7:0", "protocol = connect", "acceptTLS = no",
+            f"allow = * -> {OUTSIDE_SERVER}\nallow = * -> 203.0.113.7",
+        ]), name=name) for name in ("first", "second")]
+    client = dial(scene, two[1], server.port("vpn"), "vpnRoutes = default",
+                  *(f"proxyVia = http://203.0.113.7:{proxy.port('proxy')}" for proxy in proxies))
+    _, device = await_call(client)
+    assert "dev wire" in show(two[1], "ip route get 203.0.113.7")
+    assert ping(two[1], "203.0.113.5").returncode == 0
+    client.stop()
+    assert show(two[1], "ip route") == before and device not in show(two[1], "ip -o link")
+
+
+def test_a_server_that_is_killed(scene, two):
+    """All is set back as soon as its connection is gone, and set up again with the next call."""
+    two[1].run(f"ip route add default via {OUTSIDE_SERVER}")
+    before = show(two[1], "ip route")
+    hook = scene.file("hook", "#!/bin/sh\n[ -n \"$VPN_DNS\" ] && echo \"$0 $VPN_ADDRESS\" >> \"${0%/*}/told\"\n")
+    os.chmod(hook, 0o755)
+    down = scene.file("down", "#!/bin/sh\necho down >> \"${0%/*}/told\"\n")
+    os.chmod(down, 0o755)
+    server = serve(scene, two[0])
+    port = server.port("vpn")
+    client = dial(scene, two[1], port, "vpnRoutes = default", f"vpnUp = {hook}", f"vpnDown = {down}")
+    _, device = await_call(client)
+    server.kill()
+    client.wait_end(end="vpn_lost")
+    until(lambda: show(two[1], "ip route") == before, "the routes are as before")
+    until(lambda: scene.read("told").endswith("down\n"), "the program of the end has run")
+    serve(scene, two[0], port=port)
+    client.wait_log(r"VPN: (\S+) on (\S+), by", count=2)
+    assert ping(two[1], "10.66.0.1").returncode == 0
+    client.stop()
+    assert show(two[1], "ip route") == before and device not in show(two[1], "ip -o link")
+    assert scene.read("told") == f"{hook} 10.66.0.2\ndown\n" * 2
+
+
 def test_a_killed_client_leaves_no_device(scene, two):
     server = serve(scene, two[0])
     client = dial(scene, two[1], server.port("vpn"), "vpnRoutes = 10.66.0.0/24")

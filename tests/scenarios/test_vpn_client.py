@@ -445,3 +445,132 @@ def test_who_says_nothing_more_is_left_in_time(scene, listener, what, waits):
     assert call.read_to_end() == [], "in its last moments it answers nothing"
     assert waits - 0.5 < time.monotonic() - began < waits + DEADLINE
     calls_again(client)
+
+
+# --- a call that stands
+
+def test_a_storm_of_echoes_is_answered_in_part(scene, listener):
+    client = dial(scene, listener)
+    call = stands(listener.accept())
+    standing(client)
+    call.send(*[sstp.control(sstp.ECHO_REQUEST)] * 500)
+    call.send_ppp(sstp.LCP, 9, 77, bytes(4))
+    answers = 0
+    while not call.frames or call.frames[-1][4:6] != b"\x0a\x4d":
+        packet = call.next_packet()
+        if packet[1] == 1:
+            answers += packet[5] == sstp.ECHO_RESPONSE
+        else:
+            call.frames.append(packet[4:])
+    assert 0 < answers <= 8
+
+
+def test_packets_that_are_none_are_dropped(scene, listener):
+    client = dial(scene, listener, "vpnRoutes = 10.66.0.0/24")
+    call = stands(listener.accept())
+    standing(client)
+    good = sstp.echo_request("10.66.0.1", "10.66.0.2")
+    for bad in (b"", good[:19], b"\x45" + bytes(3), good[:2] + b"\xff\xff" + good[4:], b"\x44" + good[1:], b"\x65" + good[1:]):
+        call.send_frame(sstp.IPV4, bad)
+    call.send(sstp.data(b""), sstp.data(b"\xff"), sstp.data(b"\xff\x03"), sstp.data(b"\xff\x03\0"))
+    call.send_frame(0x003D, b"multilink")
+    call.send_frame(sstp.IPV4, good)
+    while True:
+        *_, packet = call.next_ppp(sstp.IPV4)
+        if packet[9] == 1 and packet[20] == 0:
+            break
+    assert client.alive
+
+
+# --- call after call
+
+def test_it_waits_longer_and_longer(scene, listener):
+    client = dial(scene, listener)
+    for wait in (1, 2, 4):
+        listener.accept().http(b"HTTP/1.1 503 Busy\r\n\r\n").sock.close()
+        client.wait_log(f"Calling again in {wait}000 ms")
+        began = time.monotonic()
+    listener.accept()
+    assert time.monotonic() - began > 3.5
+
+
+def test_each_call_is_bound_to_its_own_certificate(scene, listener):
+    """A renewed one is as good; one of another CA gets not even a request."""
+    client = dial(scene, listener)
+    for identity in (scene.pki.server, scene.pki.ca.issue("server.test", sans=["server.test"], label="renewed")):
+        listener.identity = identity
+        call = stands(listener.accept())
+        call.send(sstp.control(sstp.DISCONNECT, sstp.status(0, 0)))
+        call.expect(sstp.DISCONNECT_ACK)
+        call.sock.close()
+    client.wait_end(end="done", count=2)
+    listener.identity = scene.pki.other_ca.issue("server.test", sans=["server.test"], label="another-ca")
+    with pytest.raises((ssl.SSLError, sstp.Ended, ConnectionError)):
+        listener.accept().take_http()
+    client.wait_end(end="cert_rejected")
+    calls_again(client)
+
+
+def test_through_an_http_proxy(scene, listener):
+    proxy = scene.daemon("[proxy]\naccept = 127.0.0.1:0\nprotocol = connect\nacceptTLS = no\nallow = * -> localhost\n",
+                         name="proxy")
+    client = dial(scene, listener, f"proxyVia = http://127.0.0.1:{proxy.port('proxy')}", host="localhost")
+    call = listener.accept().call().lcp("mschapv2").log_in("mschapv2").take_binding().ipcp()
+    assert (call.host, call.sni) == (f"localhost:{listener.port}", "localhost")
+    standing(client)
+    client.signal(signal.SIGTERM)
+    assert call.end() == []
+    call.sock.close()
+    client.wait_exit()
+    proxy.wait_end(end="done")
+
+
+def test_a_reload_leaves_the_call_alone(scene, listener):
+    """The next call is by the new configuration."""
+    client = dial(scene, listener)
+    call = stands(listener.accept())
+    standing(client)
+    with open(client.path, encoding="utf-8") as file:
+        text = file.read()
+    client.write(whole=text.replace("vpnUsername = alice", "vpnUsername = bob"))
+    client.reload()
+    client.reload()
+    call.send(sstp.control(sstp.ECHO_REQUEST))
+    call.expect(sstp.ECHO_RESPONSE)
+    assert not listener.somebody_waits()
+    call.send(sstp.control(sstp.DISCONNECT, sstp.status(0, 0)))
+    call.expect(sstp.DISCONNECT_ACK)
+    call.sock.close()
+    second = listener.accept()
+    second.user = "bob"
+    second.serve("mschapv2")
+    standing(client, 2)
+
+
+def test_a_reload_without_the_section_hangs_up(scene, listener):
+    client = dial(scene, listener)
+    call = stands(listener.accept())
+    _, device, _ = standing(client)
+    client.write(f"[other]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:{listener.port}\nclient = yes\n")
+    client.reload()
+    assert call.end() == []
+    client.wait_end(end="done")
+    assert device not in links() and "Calling again" not in client.log()
+
+
+def test_a_reload_calls_at_once(scene, listener):
+    """Somebody has mended what was wrong, and need not wait for the next attempt."""
+    client = dial(scene, listener, "vpnUsername = bob")
+    for _ in range(2):
+        call = listener.accept()
+        call.user = "bob"
+        call.call().lcp("mschapv2").log_in("mschapv2", refuse=b"E=691 R=0 C=00 V=3")
+        hangs_up_on_us(call)
+    client.wait_log("Calling again in 2000 ms")
+    with open(client.path, encoding="utf-8") as file:
+        text = file.read()
+    client.write(whole=text.replace("vpnUsername = bob", ""))
+    mark = client.mark()
+    client.reload()
+    stands(listener.accept())
+    client.wait_log("VPN: 10.66.0.2", after=mark)
