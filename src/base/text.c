@@ -86,6 +86,21 @@ is_treacherous(uint32_t c)
 	return false;
 }
 
+/*
+ * Are these eight bytes all from 0x20 to 0x7e?  One that is not has its top bit set, or gets it
+ * from
+ * + 1, or loses it to - 0x20; as long as none has, no sum carries into the next byte.
+ */
+static bool
+is_all_ascii(const uint8_t *p)
+{
+	static const uint64_t ones = 0x0101010101010101;
+	uint64_t w;
+
+	memcpy(&w, p, sizeof(w));
+	return ((w | (w + ones) | ~((w | 0x80 * ones) - 0x20 * ones)) & 0x80 * ones) == 0;
+}
+
 void
 text_dot(char *line, size_t n)
 {
@@ -93,8 +108,11 @@ text_dot(char *line, size_t n)
 	size_t len;
 
 	for (size_t i = 0; i < n; i += len) {
-		len = 1;
+		len = 8;
 		/* Nearly all of nearly every line. */
+		if (n - i >= len && is_all_ascii(p + i))
+			continue;
+		len = 1;
 		if (p[i] >= 0x20 && p[i] < 0x7f)
 			continue;
 		if (is_treacherous(utf8_at(p + i, n - i, &len)))

@@ -54,6 +54,7 @@ forms_that_are_read(void **state)
 		{ "https", NULL, NULL, NULL, 443 },
 		{ "127.0.0.1:25", "127.0.0.1", NULL, "127.0.0.1:25", 25 },
 		{ "0.0.0.0:0", "0.0.0.0", NULL, "0.0.0.0:0", 0 },
+		{ "255.10.9.100:65535", "255.10.9.100", NULL, "255.10.9.100:65535", 65535 },
 		{ "localhost:imaps", "localhost", NULL, NULL, 993 },
 		{ "mail.example.org:smtp", "mail.example.org", NULL, NULL, 25 },
 		{ "under_score-1.test.:25", "under_score-1.test.", NULL, NULL, 25 },

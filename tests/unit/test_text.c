@@ -185,6 +185,26 @@ what_hides_other_text_becomes_dots(void **state)
 	}
 }
 
+/* Whichever way a byte is looked at, alone or with its neighbours. */
+static void
+what_hides_becomes_a_dot_wherever_it_stands(void **state)
+{
+	enum { LENGTH = 21 };
+	char line[LENGTH + 1];
+
+	(void)state;
+	for (unsigned at = 0; at < LENGTH; at++)
+		for (unsigned c = 1; c < 256; c++) {
+			memset(line, c & 1 ? '~' : ' ', LENGTH);
+			line[LENGTH] = '\0';
+			line[at] = (char)c;
+			text_dot(line, LENGTH);
+			assert_int_equal(line[at], c >= 0x20 && c < 0x7f ? (int)c : '.');
+			line[at] = c & 1 ? '~' : ' ';
+			assert_int_equal(strspn(line, c & 1 ? "~" : " "), LENGTH);
+		}
+}
+
 int
 main(void)
 {
@@ -192,6 +212,7 @@ main(void)
 		cmocka_unit_test(what_is_not_plain_is_escaped),
 		cmocka_unit_test(long_text_is_cut),
 		cmocka_unit_test(what_hides_other_text_becomes_dots),
+		cmocka_unit_test(what_hides_becomes_a_dot_wherever_it_stands),
 		cmocka_unit_test(distances),
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(ports),
