@@ -132,17 +132,23 @@ sstp_take_frame(void *owner, uint8_t *frame, size_t n)
 static void
 try_to_enter(struct vpn_call *c)
 {
-	bool any = false;
+	bool any = false, news[PPP_FAMILIES];
 
-	for (int i = 0; i < PPP_FAMILIES; i++) {
-		c->guest.open[i] = sstp_stands(&c->sstp) && ppp_is_up(c->ppp, (enum ppp_family)i);
-		any |= c->guest.open[i];
+	for (enum ppp_family i = 0; i < PPP_FAMILIES; i++) {
+		bool open = sstp_stands(&c->sstp) && ppp_is_up(c->ppp, i);
+
+		news[i] = open && !c->guest.open[i];
+		c->guest.open[i] = open;
+		any |= open;
 	}
 	c->guest.mru = ppp_peer_mru(c->ppp);
-	if (!any || c->entered)
-		return;
-	c->entered = true;
-	c->end->enter(c);
+	if (any && !c->entered) {
+		c->entered = true;
+		c->end->enter(c);
+	}
+	for (enum ppp_family i = 0; i < PPP_FAMILIES; i++)
+		if (news[i] && c->entered && c->end->open != NULL)
+			c->end->open(c, i);
 }
 
 static void
@@ -316,6 +322,21 @@ lose_network(struct vpn_guest *guest)
 	loop_queue(c->env.worker->loop, c->env.task);
 }
 
+void
+vpn_call_send(struct vpn_call *c, enum ppp_family family, const uint8_t *packet, size_t n)
+{
+	uint8_t whole[SSTP_PACKET_MAX];
+
+	if (!c->guest.open[family] || n > sizeof(whole) - VPN_HEADERS)
+		return;
+	sstp_packet_data_header(PPP_HEADER + n, whole);
+	ppp_put_header(whole + SSTP_HEADER, family);
+	memcpy(whole + VPN_HEADERS, packet, n);
+	if (!buf_append(&c->data, c->env.worker->pool, whole, VPN_HEADERS + n))
+		c->guest.dropped++;
+	loop_queue(c->env.worker->loop, c->env.task);
+}
+
 /* ---- moving ---- */
 
 /* Records end between packets: a client of old cannot read a header that is cut in two. */
@@ -440,6 +461,8 @@ vpn_call_deadline(const struct vpn_call *c)
 		a = c->limits.until;
 	if (c->limits.still != 0 && c->moved + c->limits.still < a)
 		a = c->moved + c->limits.still;
+	if (c->router.due < a)
+		a = c->router.due;
 	if (vpn_radius_deadline(c->radius.asker) < a)
 		a = vpn_radius_deadline(c->radius.asker);
 	return a < b ? a : b;
@@ -459,6 +482,7 @@ vpn_call_new(const struct vpn_call_env *env, const struct sstp_cert *cert)
 	c->eap = (struct vpn_eap){ env->vpn->eap, env->log };
 	conf.tls_arg = &c->eap;
 	c->end = env->vpn->client ? &vpn_client_end : &vpn_server_end;
+	c->router.due = INT64_MAX;
 	c->guest.take = take_packets;
 	c->guest.lost = lose_network;
 	c->ppp = ppp_new(&conf, &ppp_events, c, env->log);
@@ -510,9 +534,10 @@ vpn_call_note(const struct vpn_call *c, char out[VPN_CALL_NOTE])
 	if (theirs->s_addr != 0)
 		(void)inet_ntop(AF_INET, theirs, address, sizeof(address));
 	(void)snprintf(out, VPN_CALL_NOTE,
-	    " user=%s address=%s method=%s dropped=%llu foreign=%llu early=%llu",
+	    " user=%s address=%s%s%s method=%s dropped=%llu foreign=%llu early=%llu",
 	    c->user[0] != '\0' ? text_safe(c->user, strlen(c->user), user, sizeof(user)) : "-",
-	    address, auth_method_name(c->method),
+	    address, c->address6[0] != '\0' ? " address6=" : "", c->address6,
+	    auth_method_name(c->method),
 	    (unsigned long long)(c->guest.dropped + c->guest.too_large + c->counts.malformed +
 				 c->counts.to_peers),
 	    (unsigned long long)c->counts.foreign, (unsigned long long)c->sstp.counts.early);

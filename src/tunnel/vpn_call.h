@@ -47,7 +47,7 @@ const char *vpn_call_note(const struct vpn_call *, char out[VPN_CALL_NOTE]);
 
 /* ---- for its ends ---- */
 
-enum { VPN_CALL_SESSION = 17 };
+enum { VPN_CALL_SESSION = 17, VPN_CALL_ADDRESS6 = INET6_ADDRSTRLEN + 4 };
 
 struct vpn_end {
 	/* Server: who is it?  NULL for a client. */
@@ -59,6 +59,8 @@ struct vpn_end {
 	bool (*plan)(struct vpn_call *, struct ppp_network *);
 	/* The call stands, and ->network is agreed on: packets of ->guest.open may pass. */
 	void (*enter)(struct vpn_call *);
+	/* From now on packets of this family may pass, too; behind .enter.  NULL: nothing to do. */
+	void (*open)(struct vpn_call *, enum ppp_family);
 	void (*run)(struct vpn_call *);	  /* with the call's task; NULL: nothing to do */
 	void (*leave)(struct vpn_call *); /* also if it was never entered */
 	void (*write)(struct vpn_call *, uint8_t *packet, size_t n);
@@ -104,11 +106,21 @@ struct vpn_call {
 		int64_t until;		/* ms: its last */
 		int64_t still;		/* ms without a packet */
 	} limits;
-	int64_t moved;	       /* ms: the last packet, in either direction */
+	int64_t moved;			  /* ms: the last packet, in either direction */
+	char address6[VPN_CALL_ADDRESS6]; /* server: the client's /64; client: its address; "": none
+					   */
+	struct {			  /* what routers and hosts tell one another on this link */
+		int64_t due;		  /* ms: our next message; INT64_MAX: none */
+		int64_t said;		  /* ... the last one */
+		unsigned tries;		  /* client: how often it has asked */
+	} router;
 	uint32_t number;       /* server: of the address; 0: none */
 	struct vpn_port port;  /* client: of its own device; ->watch.task NULL: not open */
 	struct vpn_link *link; /* what was set up for the call; NULL: nothing */
 };
+
+/* To the peer, behind what waits already; what has no room is dropped. */
+void vpn_call_send(struct vpn_call *, enum ppp_family, const uint8_t *packet, size_t n);
 
 /* The end begins for this reason: PPP says goodbye, then SSTP does. */
 void vpn_call_end(struct vpn_call *, enum reason, const char *detail);

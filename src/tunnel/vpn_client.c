@@ -138,4 +138,11 @@ write_packet(struct vpn_call *c, uint8_t *packet, size_t n)
 	vpn_port_write(&c->port, packet, n);
 }
 
-const struct vpn_end vpn_client_end = { NULL, meet, plan, enter, run, leave, write_packet };
+const struct vpn_end vpn_client_end = {
+	.meet = meet,
+	.plan = plan,
+	.enter = enter,
+	.run = run,
+	.leave = leave,
+	.write = write_packet,
+};

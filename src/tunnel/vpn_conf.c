@@ -11,7 +11,12 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MTU_MIN = 576, MTU_DEFAULT = 1400, MTU_MAX = 4087 /* 4095 less 8 bytes of headers */ };
+enum {
+	MTU_MIN = 576,
+	MTU_MIN6 = 1280, /* RFC 8200 5 */
+	MTU_MAX = 4087,	 /* 4095 less 8 bytes of headers */
+	POOL6_PREFIX_MIN = 16,
+};
 
 /* The next word of a list with commas or blanks; false: there is none. */
 static bool
@@ -62,17 +67,25 @@ parse_dns(struct option_ctx *ctx, const struct option *o, void *field, const cha
 {
 	struct vpn_servers *s = field;
 	const char *word;
-	char text[INET_ADDRSTRLEN];
+	char text[INET6_ADDRSTRLEN];
 	size_t n;
 
 	(void)o;
 	while (next_word(&value, &word, &n)) {
-		if (s->n == VPN_DNS_MAX)
-			return option_refuse(ctx, "PPP has room for two DNS servers");
+		struct in6_addr v6;
+		struct in_addr v4;
+		bool is_v6;
+
 		(void)snprintf(text, sizeof(text), "%.*s", (int)n, word);
-		if (n >= sizeof(text) || inet_pton(AF_INET, text, &s->v[s->n]) != 1)
-			return option_refuse(ctx, "write one or two IPv4 addresses");
-		s->n++;
+		is_v6 = inet_pton(AF_INET6, text, &v6) == 1;
+		if (n >= sizeof(text) || (!is_v6 && inet_pton(AF_INET, text, &v4) != 1))
+			return option_refuse(ctx, "write one or two addresses of IPv4, or of IPv6");
+		if ((is_v6 ? s->n6 : s->n) == VPN_DNS_MAX)
+			return option_refuse(ctx, "there is room for two DNS servers of a kind");
+		if (is_v6)
+			s->v6[s->n6++] = v6;
+		else
+			s->v[s->n++] = v4;
 	}
 	return true;
 }
@@ -91,6 +104,21 @@ parse_pool(struct option_ctx *ctx, const struct option *o, void *field, const ch
 	if (n.prefix < VPN_POOL_PREFIX_MIN || n.prefix > VPN_POOL_PREFIX_MAX)
 		return option_refuse(ctx, "its prefix must be from /%d to /%d", VPN_POOL_PREFIX_MIN,
 		    VPN_POOL_PREFIX_MAX);
+	*(struct network *)field = n;
+	return true;
+}
+
+/* Field: struct network.  Each client gets a /64; vpn_check() sees whether it is large enough. */
+static bool
+parse_pool6(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	struct network n;
+
+	(void)o;
+	if (!network_parse(value, strlen(value), &n, ctx->why, sizeof(ctx->why)))
+		return false;
+	if (n.family != AF_INET6 || n.prefix < POOL6_PREFIX_MIN)
+		return option_refuse(ctx, "write a network such as fd66::/48");
 	*(struct network *)field = n;
 	return true;
 }
@@ -185,12 +213,22 @@ const struct option vpn_options[] = {
 	    .arg = "NETWORK",
 	    .doc = "Server: the addresses of the VPN, such as 10.66.0.0/24. The first one is the "
 		   "server's own; the others are lent to clients." },
+	{ .name = "vpnPool6",
+	    .parse = parse_pool6,
+	    .offset = AT(pool6),
+	    .scope = OPTION_SERVICE,
+	    .arg = "NETWORK",
+	    .doc = "Server: the IPv6 addresses of the VPN, such as fd66::/48. Each client gets a "
+		   "/64 of it, by router advertisement, of the same number as its IPv4 address: a "
+		   "user who has a fixed address has a fixed /64, too. The server is the address "
+		   "1 in the /64 of number 1, fd66:0:0:1::1." },
 	{ .name = "vpnDNS",
 	    .parse = parse_dns,
 	    .offset = AT(dns),
 	    .scope = OPTION_SERVICE,
-	    .arg = "ADDRESS[,ADDRESS]",
-	    .doc = "Server: the DNS servers that clients are told to use." },
+	    .arg = "ADDRESS[,ADDRESS...]",
+	    .doc = "Server: the DNS servers that clients are told to use, two of IPv4 (by IPCP) "
+		   "and, with vpnPool6, two of IPv6 (by router advertisement)." },
 	{ .name = "vpnPeers",
 	    .parse = option_yesno,
 	    .offset = AT(peers),
@@ -254,9 +292,11 @@ const struct option vpn_options[] = {
 	    .scope = OPTION_SERVICE,
 	    .def = "no",
 	    .arg = "yes|no",
-	    .doc = "Server: let the kernel forward IPv4 packets between the VPN and other "
-		   "networks, and set that back at the end, if the rights to do so are still "
-		   "there then (see setuid). Address translation and filters are the "
+	    .doc = "Server: let the kernel forward packets between the VPN and other networks, "
+		   "and set that back at the end, if the rights to do so are still there then "
+		   "(see setuid). A kernel that forwards IPv6 believes no router advertisements "
+		   "on an interface whose accept_ra is 1; where this machine has its own address "
+		   "from one, set it to 2 first. Address translation and filters are the "
 		   "administrator's." },
 	{ .name = "vpnTimeout",
 	    .parse = option_secs,
@@ -355,6 +395,22 @@ check_radius(const struct vpn_conf *conf, struct sink *sink)
 }
 
 static void
+check_pool6(const struct vpn_conf *conf, struct sink *sink)
+{
+	unsigned most = 64 - (32 - conf->pool.prefix);
+
+	if (conf->pool6.family != 0 && conf->pool.family != 0 && conf->pool6.prefix > most)
+		sink_error(sink, "vpnPool6",
+		    "it has not a /64 for each address of vpnPool; write a /%u, or a larger one",
+		    most);
+	if (conf->pool6.family != 0 && conf->mtu < MTU_MIN6)
+		sink_error(sink, "vpnMTU", "IPv6 needs at least %d bytes", MTU_MIN6);
+	if (conf->pool6.family == 0 && conf->dns.n6 > 0)
+		sink_warn(sink, "vpnDNS",
+		    "without vpnPool6 no client is told of the servers with addresses of IPv6");
+}
+
+static void
 check_server(const struct vpn_conf *conf, struct sink *sink)
 {
 	if (conf->users_path == NULL && conf->radius == NULL)
@@ -370,6 +426,7 @@ check_server(const struct vpn_conf *conf, struct sink *sink)
 	if (conf->pool.family == 0)
 		sink_error(sink, NULL,
 		    "the VPN has no addresses; write vpnPool = NETWORK, such as 10.66.0.0/24");
+	check_pool6(conf, sink);
 	if (conf->username != NULL)
 		sink_warn(sink, "vpnUsername", "is for a client; a server has vpnUsers");
 }

@@ -17,7 +17,8 @@ struct vpn_methods {
 
 struct vpn_servers {
 	struct in_addr v[VPN_DNS_MAX];
-	unsigned n;
+	struct in6_addr v6[VPN_DNS_MAX];
+	unsigned n, n6;
 };
 
 struct vpn_conf {
@@ -33,7 +34,7 @@ struct vpn_conf {
 	const char *radius, *radius_secret_path; /* NULL: only users_path */
 	const char *accounting;			 /* NULL: nobody is told */
 	int idle_limit, session_limit;		 /* seconds; 0: none */
-	struct network pool;			 /* .family 0: not set */
+	struct network pool, pool6;		 /* .family 0: not set */
 	struct vpn_servers dns;
 	bool peers; /* may clients reach one another? */
 	/* client */

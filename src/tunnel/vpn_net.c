@@ -4,13 +4,13 @@
 
 #include "net/netlink.h"
 #include "net/tun.h"
+#include "proto/icmp6.h"
 #include "proto/sstp_packet.h"
+#include "tunnel/vpn_forward.h"
 #include "tunnel/worker.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,7 +30,7 @@ struct parcel {
 };
 
 struct parcel_head {
-	uint32_t number;
+	uint32_t number, ticket; /* whose it was when it came */
 	uint16_t size;
 	uint16_t family;
 };
@@ -52,13 +52,14 @@ struct vpn_net {
 	_Atomic unsigned refs;
 	char *service;
 	char device[IFNAMSIZ];
-	struct network pool;
+	struct network pool, pool6;
 	unsigned mtu;
 	bool peers;
-	bool forwards; /* it has asked the kernel to forward packets */
+	bool forwards[PPP_FAMILIES]; /* it has asked the kernel to forward packets */
 	uint32_t base, size;
+	uint64_t base6; /* the first /64 of ->pool6; each number has one */
 	struct vpn_pool *numbers;
-	_Atomic uint16_t *home; /* by number: its worker's number and 1; 0: nobody */
+	_Atomic uint32_t *home; /* by number: see ticket_of() */
 	unsigned branch_count;
 	struct branch *branch;
 };
@@ -95,16 +96,55 @@ vpn_net_address(const struct vpn_net *v, uint32_t number)
 	return (struct in_addr){ htonl(v->base + number) };
 }
 
+static uint64_t
+load_prefix(const uint8_t *at)
+{
+	uint64_t v = 0;
+
+	for (int i = 0; i < 8; i++)
+		v = v << 8 | at[i];
+	return v;
+}
+
+bool
+vpn_net_prefix6(const struct vpn_net *v, uint32_t number, uint8_t out[8])
+{
+	uint64_t prefix = v->base6 + number;
+
+	for (int i = 0; i < 8; i++)
+		out[i] = (uint8_t)(prefix >> (56 - 8 * i));
+	return v->pool6.family != 0;
+}
+
 /* The number that an address stands for; 0: it is none of this network's. */
 static uint32_t
 number_at(const struct vpn_net *v, enum ppp_family family, const uint8_t *address)
 {
+	uint64_t offset;
 	uint32_t n;
 
-	if (family != PPP_IPV4)
-		return 0;
-	memcpy(&n, address, sizeof(n));
-	return number_of(v, ntohl(n));
+	if (family == PPP_IPV4) {
+		memcpy(&n, address, sizeof(n));
+		return number_of(v, ntohl(n));
+	}
+	offset = load_prefix(address) - v->base6;
+	return v->pool6.family != 0 && offset < v->size ? (uint32_t)offset : 0;
+}
+
+/*
+ * Whose a number is at the moment: the worker's number and 1 (0: nobody's), and above these 16 bits
+ * how often it has been lent.  So what was meant for one guest does not reach the next.
+ */
+static uint32_t
+ticket_of(const struct vpn_net *v, uint32_t number)
+{
+	return atomic_load_explicit(&v->home[number], memory_order_relaxed);
+}
+
+static unsigned
+worker_of(uint32_t ticket)
+{
+	return ticket & 0xffff;
 }
 
 /* ---- packets between workers ---- */
@@ -123,7 +163,7 @@ take_parcel(struct message *m, void *receiver)
 
 		memcpy(&head, parcel->bytes + i, sizeof(head));
 		i += sizeof(head);
-		if (b->guest[head.number] != NULL) {
+		if (b->guest[head.number] != NULL && ticket_of(v, head.number) == head.ticket) {
 			memcpy(at + VPN_HEADERS, parcel->bytes + i, head.size);
 			vpn_port_give(&b->port, b->guest[head.number], (enum ppp_family)head.family,
 			    at, head.size);
@@ -170,11 +210,11 @@ parcel_for(struct branch *b, unsigned to, size_t more)
 }
 
 static void
-pass_on(struct branch *b, unsigned to, uint32_t number, enum ppp_family family,
+pass_on(struct branch *b, uint32_t number, uint32_t ticket, enum ppp_family family,
     const uint8_t *packet, size_t n)
 {
-	struct parcel_head head = { number, (uint16_t)n, (uint16_t)family };
-	struct parcel *parcel = parcel_for(b, to, sizeof(head) + n);
+	struct parcel_head head = { number, ticket, (uint16_t)n, (uint16_t)family };
+	struct parcel *parcel = parcel_for(b, worker_of(ticket) - 1, sizeof(head) + n);
 
 	if (parcel == NULL) {
 		b->port.dropped++;
@@ -192,15 +232,15 @@ find_guest(void *branch, const struct vpn_ip *ip, uint8_t *packet, size_t n)
 {
 	struct branch *b = branch;
 	uint32_t number = number_at(b->net, ip->family, ip->to);
-	unsigned home;
+	uint32_t ticket;
 
 	if (number == 0)
 		return NULL;
 	if (b->guest[number] != NULL)
 		return b->guest[number];
-	home = atomic_load_explicit(&b->net->home[number], memory_order_relaxed);
-	if (home != 0 && home - 1 != b->worker->number)
-		pass_on(b, home - 1, number, ip->family, packet, n);
+	ticket = ticket_of(b->net, number);
+	if (worker_of(ticket) != 0 && worker_of(ticket) - 1 != b->worker->number)
+		pass_on(b, number, ticket, ip->family, packet, n);
 	return NULL;
 }
 
@@ -272,7 +312,8 @@ vpn_net_join(struct vpn_net *v, struct worker *w, uint32_t number, struct vpn_gu
 	MUST(b->guest[number] == NULL);
 	b->guest[number] = guest;
 	b->guests++;
-	atomic_store_explicit(&v->home[number], (uint16_t)(w->number + 1), memory_order_relaxed);
+	atomic_store_explicit(&v->home[number],
+	    ((ticket_of(v, number) >> 16) + 1) << 16 | (w->number + 1), memory_order_relaxed);
 	return true;
 }
 
@@ -283,10 +324,21 @@ vpn_net_leave(struct vpn_net *v, struct worker *w, uint32_t number)
 
 	MUST(b->guest[number] != NULL);
 	vpn_port_forget(&b->port, b->guest[number]);
-	atomic_store_explicit(&v->home[number], 0, memory_order_relaxed);
+	atomic_store_explicit(
+	    &v->home[number], ticket_of(v, number) & ~UINT32_C(0xffff), memory_order_relaxed);
 	b->guest[number] = NULL;
 	if (--b->guests == 0)
 		rest(b);
+}
+
+/* Of this link alone: link-local, "no address yet", and groups of the link (RFC 4291 2.5, 2.7). */
+static bool
+is_of_link(const uint8_t *a)
+{
+	static const uint8_t none[16];
+
+	return icmp6_is_link_local(a) || memcmp(a, none, sizeof(none)) == 0 ||
+	       (a[0] == 0xff && (a[1] & 0x0f) <= 2);
 }
 
 enum vpn_pass
@@ -299,7 +351,9 @@ vpn_net_write(struct vpn_net *v, struct worker *w, uint32_t number, uint8_t *pac
 	if (!vpn_ip_read(packet, n, &ip))
 		return VPN_MALFORMED;
 	if (number_at(v, ip.family, ip.from) != number)
-		return VPN_FOREIGN;
+		return ip.family == PPP_IPV6 && is_of_link(ip.from) ? VPN_OF_LINK : VPN_FOREIGN;
+	if (ip.family == PPP_IPV6 && is_of_link(ip.to))
+		return VPN_OF_LINK;
 	to = number_at(v, ip.family, ip.to);
 	if (to > VPN_POOL_SERVER && !v->peers)
 		return VPN_TO_PEER;
@@ -310,58 +364,26 @@ vpn_net_write(struct vpn_net *v, struct worker *w, uint32_t number, uint8_t *pac
 
 /* ---- forwarding ---- */
 
-#define FORWARDING "/proc/sys/net/ipv4/ip_forward"
-
-/* Networks that want it; the first one switches it on if it was off, the last one off again. */
-static struct {
-	pthread_mutex_t lock;
-	unsigned users;
-	bool was_off;
-} forwarding = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-/* The setting as it was, or '\0' with errno set. */
-static char
-set_forwarding(char to)
-{
-	int fd = open(FORWARDING, O_RDWR | O_CLOEXEC), error;
-	char was = '\0';
-
-	if (fd == -1)
-		return '\0';
-	if (pread(fd, &was, 1, 0) != 1 || (was != to && pwrite(fd, &to, 1, 0) != 1))
-		was = '\0';
-	error = errno;
-	close(fd);
-	errno = error;
-	return was;
-}
-
 static bool
 begin_forwarding(struct vpn_net *v)
 {
-	char was = '1';
-
-	pthread_mutex_lock(&forwarding.lock);
-	if (forwarding.users == 0) {
-		was = set_forwarding('1');
-		forwarding.was_off = was == '0';
+	for (enum ppp_family i = 0; i < PPP_FAMILIES; i++) {
+		if (i == PPP_IPV6 && v->pool6.family == 0)
+			continue;
+		if (!vpn_forward_begin(i))
+			return false;
+		v->forwards[i] = true;
 	}
-	v->forwards = was != '\0';
-	forwarding.users += v->forwards;
-	pthread_mutex_unlock(&forwarding.lock);
-	return v->forwards;
+	return true;
 }
 
 static void
 end_forwarding(struct vpn_net *v)
 {
-	if (!v->forwards)
-		return;
-	pthread_mutex_lock(&forwarding.lock);
-	if (--forwarding.users == 0 && forwarding.was_off && set_forwarding('0') == '\0')
-		log_warn(&log_main, "Service [%s]: cannot set %s back to 0: %s (%d)", v->service,
-		    FORWARDING, strerror(errno), errno);
-	pthread_mutex_unlock(&forwarding.lock);
+	for (enum ppp_family i = 0; i < PPP_FAMILIES; i++)
+		if (v->forwards[i] && !vpn_forward_end(i))
+			log_warn(&log_main, "Service [%s]: cannot set %s back to 0: %s (%d)",
+			    v->service, vpn_forward_file(i), strerror(errno), errno);
 }
 
 /* ---- the device ---- */
@@ -374,7 +396,13 @@ set_up_device(struct vpn_net *v)
 	struct network a = v->pool;
 
 	memcpy(a.bits, &own, sizeof(own));
-	return device != 0 && netlink_up(device, v->mtu) && netlink_add_address(device, &a, NULL);
+	if (device == 0 || !netlink_up(device, v->mtu) || !netlink_add_address(device, &a, NULL))
+		return false;
+	a = v->pool6;
+	if (!vpn_net_prefix6(v, VPN_POOL_SERVER, a.bits))
+		return true;
+	a.bits[15] = 1;
+	return netlink_add_address(device, &a, NULL);
 }
 
 static bool
@@ -437,6 +465,8 @@ vpn_net_open(const char *service, const struct vpn_conf *conf, unsigned workers)
 		goto failed;
 	v->refs = 1;
 	v->pool = conf->pool;
+	v->pool6 = conf->pool6;
+	v->base6 = load_prefix(conf->pool6.bits);
 	v->mtu = (unsigned)conf->mtu;
 	v->peers = conf->peers;
 	memcpy(&base, conf->pool.bits, sizeof(base));
@@ -462,8 +492,9 @@ vpn_net_serves(const struct vpn_net *v, const char *service, const struct vpn_co
 {
 	return strcmp(v->service, service) == 0 &&
 	       memcmp(&v->pool, &conf->pool, sizeof(v->pool)) == 0 &&
+	       memcmp(&v->pool6, &conf->pool6, sizeof(v->pool6)) == 0 &&
 	       v->mtu == (unsigned)conf->mtu && v->peers == conf->peers &&
-	       v->forwards == conf->setup;
+	       v->forwards[PPP_IPV4] == conf->setup;
 }
 
 struct vpn_net *

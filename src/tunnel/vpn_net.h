@@ -35,6 +35,8 @@ struct vpn_pool *vpn_net_pool(const struct vpn_net *);
 /* The number of an address; 0: it is not of this network. */
 uint32_t vpn_net_number(const struct vpn_net *, struct in_addr);
 struct in_addr vpn_net_address(const struct vpn_net *, uint32_t number);
+/* The /64 of a number.  False: there is no IPv6 here. */
+bool vpn_net_prefix6(const struct vpn_net *, uint32_t number, uint8_t out[8]);
 
 /* In the worker's thread: packets for that number go to this guest.  False: logged. */
 bool vpn_net_join(
@@ -47,6 +49,7 @@ enum vpn_pass {
 	VPN_MALFORMED,
 	VPN_FOREIGN, /* it bears somebody else's address */
 	VPN_TO_PEER,
+	VPN_OF_LINK, /* of IPv6, from or for an address of the link: the guest's and ours alone */
 };
 
 /* From the guest of that number, who has joined. */

@@ -2,6 +2,7 @@
 /* tunnel/vpn_server.c -- a server's end of a call: who it is, and which address it gets. */
 #include "base/digest.h"
 #include "base/text.h"
+#include "proto/icmp6.h"
 #include "tunnel/vpn_account.h"
 #include "tunnel/vpn_call.h"
 #include "tunnel/vpn_link.h"
@@ -10,6 +11,14 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+
+enum {
+	IPV6_FROM = 8,
+	/* RFC 4861 6.2.1: the address lives as long as the session; this only keeps it fresh. */
+	ADVERTISE_MS = 600 * 1000,
+	ROUTER_LIFETIME = 1800,
+	ANSWER_MS = 200, /* between two answers */
+};
 
 /* Windows may put its domain before the name; a name with an @ stays whole (RFC 2759 4). */
 static const char *
@@ -119,34 +128,10 @@ keep_limits(struct vpn_call *c)
 		vpn_call_end(c, R_VPN_IDLE, "nothing has moved");
 }
 
-static void
-run(struct vpn_call *c)
-{
-	struct radius_answer answer;
-	unsigned number;
-
-	keep_limits(c);
-	if (c->radius.asker == NULL)
-		return;
-	switch (vpn_radius_run(c->radius.asker, c->now, &answer, &number)) {
-	case VPN_RADIUS_ANSWER:
-		if (answer.verdict.answer == PPP_GRANTED) {
-			obey(c, &answer);
-			vpn_radius_asker_free(c->radius.asker);
-			c->radius.asker = NULL;
-		}
-		decide(c, number, &answer.verdict);
-		explicit_bzero(&answer, sizeof(answer));
-		break;
-	case VPN_RADIUS_SILENT:
-		vpn_call_end(c, R_VPN_RADIUS, "nobody answers");
-		break;
-	case VPN_RADIUS_IDLE:
-		break;
-	}
-}
-
 /* ---- addresses ---- */
+
+/* Our end of the link is fe80::1. */
+static const uint8_t router_id[ICMP6_ID] = { [ICMP6_ID - 1] = 1 };
 
 static bool
 is_reserved(const void *owner, uint32_t number)
@@ -182,6 +167,8 @@ plan(struct vpn_call *c, struct ppp_network *network)
 		return false;
 	}
 	network->family[PPP_IPV4] = true;
+	network->family[PPP_IPV6] = v->conf->pool6.family != 0;
+	memcpy(network->local_id, router_id, sizeof(router_id));
 	network->local = vpn_net_address(v->net, VPN_POOL_SERVER);
 	network->peer = vpn_net_address(v->net, c->number);
 	for (unsigned i = 0; i < v->conf->dns.n; i++)
@@ -189,6 +176,71 @@ plan(struct vpn_call *c, struct ppp_network *network)
 	if (c->radius.dns[0].s_addr != 0)
 		memcpy(network->dns, c->radius.dns, sizeof(network->dns));
 	return true;
+}
+
+/* ---- router advertisements: how a client gets its IPv6 address ---- */
+
+static void
+name_prefix(struct vpn_call *c)
+{
+	struct in6_addr prefix = { .s6_addr = { 0 } };
+	size_t n;
+
+	if (!vpn_net_prefix6(c->env.vpn->net, c->number, prefix.s6_addr))
+		return;
+	(void)inet_ntop(AF_INET6, &prefix, c->address6, sizeof(c->address6));
+	n = strlen(c->address6);
+	(void)snprintf(c->address6 + n, sizeof(c->address6) - n, "/64");
+}
+
+static void
+advertise(struct vpn_call *c)
+{
+	const struct vpn_conf *conf = c->env.vpn->conf;
+	struct icmp6_router router = {
+		.lifetime = ROUTER_LIFETIME, .mtu = (uint32_t)conf->mtu, .dns_count = conf->dns.n6
+	};
+	uint8_t packet[ICMP6_MAX];
+
+	router.has_prefix = vpn_net_prefix6(c->env.vpn->net, c->number, router.prefix);
+	for (unsigned i = 0; i < conf->dns.n6; i++)
+		router.dns[i] = conf->dns.v6[i];
+	vpn_call_send(c, PPP_IPV6, packet, icmp6_advertise(packet, router_id, &router));
+	c->router.said = c->now;
+	c->router.due = c->now + ADVERTISE_MS;
+}
+
+static void
+now_open(struct vpn_call *c, enum ppp_family family)
+{
+	if (family == PPP_IPV6)
+		advertise(c);
+}
+
+static void
+drop_foreign(struct vpn_call *c)
+{
+	if (c->counts.foreign++ == 0)
+		log_warn(c->env.log, "VPN: a packet with a source address that is not the "
+				     "client's was dropped; "
+				     "more of them are only counted");
+}
+
+/* Of the link alone: it goes no further than here, where solicitations are answered. */
+static void
+take_of_link(struct vpn_call *c, const uint8_t *packet, size_t n)
+{
+	const uint8_t *from = packet + IPV6_FROM;
+
+	if (from[0] == 0xff || (icmp6_is_link_local(from) &&
+				   memcmp(from + ICMP6_ID, c->network.peer_id, ICMP6_ID) != 0)) {
+		drop_foreign(c);
+		return;
+	}
+	if (!icmp6_is_solicitation(packet, n))
+		return;
+	/* Whoever asks again and again gets one answer for many questions. */
+	c->router.due = c->now - c->router.said < ANSWER_MS ? c->router.said + ANSWER_MS : c->now;
 }
 
 /* ---- the network ---- */
@@ -269,6 +321,7 @@ enter(struct vpn_call *c)
 		return;
 	}
 	(void)inet_ntop(AF_INET, &c->network.peer, address, sizeof(address));
+	name_prefix(c);
 	log_notice(c->env.log, "VPN: %s has %s on %s, by %s",
 	    text_safe(c->user, strlen(c->user), safe, sizeof(safe)), address,
 	    vpn_net_device(c->env.vpn->net), auth_method_name(c->method));
@@ -301,6 +354,7 @@ static void
 leave(struct vpn_call *c)
 {
 	memset(&c->limits, 0, sizeof(c->limits));
+	c->router.due = INT64_MAX;
 	vpn_account_end(c->radius.account, cause_of(c));
 	c->radius.account = NULL;
 	if (c->entered)
@@ -317,10 +371,10 @@ write_packet(struct vpn_call *c, uint8_t *packet, size_t n)
 {
 	switch (vpn_net_write(c->env.vpn->net, c->env.worker, c->number, packet, n)) {
 	case VPN_FOREIGN:
-		if (c->counts.foreign++ == 0)
-			log_warn(c->env.log, "VPN: a packet with a source address that is not the "
-					     "client's was dropped; "
-					     "more of them are only counted");
+		drop_foreign(c);
+		break;
+	case VPN_OF_LINK:
+		take_of_link(c, packet, n);
 		break;
 	case VPN_TO_PEER:
 		c->counts.to_peers++;
@@ -335,4 +389,41 @@ write_packet(struct vpn_call *c, uint8_t *packet, size_t n)
 	}
 }
 
-const struct vpn_end vpn_server_end = { ask, NULL, plan, enter, run, leave, write_packet };
+static void
+run(struct vpn_call *c)
+{
+	struct radius_answer answer;
+	unsigned number;
+
+	keep_limits(c);
+	if (c->now >= c->router.due)
+		advertise(c);
+	if (c->radius.asker == NULL)
+		return;
+	switch (vpn_radius_run(c->radius.asker, c->now, &answer, &number)) {
+	case VPN_RADIUS_ANSWER:
+		if (answer.verdict.answer == PPP_GRANTED) {
+			obey(c, &answer);
+			vpn_radius_asker_free(c->radius.asker);
+			c->radius.asker = NULL;
+		}
+		decide(c, number, &answer.verdict);
+		explicit_bzero(&answer, sizeof(answer));
+		break;
+	case VPN_RADIUS_SILENT:
+		vpn_call_end(c, R_VPN_RADIUS, "nobody answers");
+		break;
+	case VPN_RADIUS_IDLE:
+		break;
+	}
+}
+
+const struct vpn_end vpn_server_end = {
+	.ask = ask,
+	.plan = plan,
+	.enter = enter,
+	.open = now_open,
+	.run = run,
+	.leave = leave,
+	.write = write_packet,
+};

@@ -67,6 +67,7 @@ class Call:
         self.sock.settimeout(DEADLINE)
         self.received = b""
         self.frames = []  # PPP frames that came and nobody has asked for yet
+        self.later = []  # what IPV6CP said while another protocol was awaited
         self.identifier = 0
         self.options = {}
         self.address = self.peer = None
@@ -167,7 +168,13 @@ class Call:
     def next_ppp(self, *wanted):
         """(protocol, code, id, payload) of the next one of these protocols; LCP echoes are answered."""
         while True:
-            protocol, packet = self.next_frame()
+            if IPV6CP in wanted and self.later:
+                protocol, packet = self.later.pop(0)
+            else:
+                protocol, packet = self.next_frame()
+            if protocol == IPV6CP and protocol not in wanted:
+                self.later.append((protocol, packet))
+                continue
             if protocol in (IPV4, IPV6):
                 if protocol in wanted:
                     return protocol, None, None, packet
@@ -310,6 +317,34 @@ class Client(Call):
         self.address = socket.inet_ntoa(ours[3])
         return self.address
 
+    def ipv6cp(self, identifier=bytes.fromhex("0011223344556677")):
+        """Returns the server's identifier; ours may be changed by it."""
+        ours = {1: identifier}
+        theirs = self.negotiate(IPV6CP, ours, lambda options: (2, options))
+        self.interface = ours[1]
+        return theirs[1]
+
+    def router(self):
+        """The next advertisement, as (prefix, MTU, name servers); its checksum and its other rules are checked."""
+        *_, packet = self.next_ppp(IPV6)
+        source, message = packet[8:24], packet[40:]
+        if packet[6:8] != b"\x3a\xff" or source[:8] != LINK_LOCAL or checksum6(packet) != 0:
+            raise Wrong(f"an advertisement in {packet.hex()}")
+        if message[:2] != b"\x86\0":
+            raise Wrong(f"no advertisement: {message.hex()}")
+        prefix, mtu, servers, at = None, None, [], 16
+        while at < len(message):
+            kind, size = message[at], 8 * message[at + 1]
+            value = message[at + 2:at + size]
+            if kind == 3 and value[0] == 64 and value[1] & 0x40:
+                prefix = socket.inet_ntop(socket.AF_INET6, value[14:30])
+            elif kind == 5:
+                mtu = struct.unpack(">I", value[2:6])[0]
+            elif kind == 25:
+                servers = [socket.inet_ntop(socket.AF_INET6, value[i:i + 16]) for i in range(6, len(value), 16)]
+            at += size
+        return prefix, mtu, servers
+
     def dial(self, **how):
         """All of it."""
         self.call()
@@ -346,6 +381,30 @@ def ip_packet(source, target, protocol, payload):
     head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 0, 0, 64, protocol, 0,
                        socket.inet_aton(source), socket.inet_aton(target))
     return head[:10] + struct.pack(">H", checksum(head)) + head[12:] + payload
+
+
+LINK_LOCAL = bytes.fromhex("fe80000000000000")
+
+
+def checksum6(packet):
+    """Over the pseudo header and what is behind the header; 0 if the checksum in it is right."""
+    return checksum(packet[8:40] + struct.pack(">II", len(packet) - 40, packet[6]) + packet[40:])
+
+
+def icmp6_packet(source, target, message, hops=255):
+    def address(a):
+        return a if isinstance(a, bytes) else socket.inet_pton(socket.AF_INET6, a)
+
+    packet = struct.pack(">IHBB", 6 << 28, len(message), 58, hops) + address(source) + address(target) + message
+    return packet[:42] + struct.pack(">H", checksum6(packet)) + packet[44:]
+
+
+def solicitation(source):
+    return icmp6_packet(source, "ff02::2", b"\x85" + bytes(7))
+
+
+def echo_request6(source, target, identifier=7, size=32):
+    return icmp6_packet(source, target, struct.pack(">BBHHH", 128, 0, 0, identifier, 1) + bytes(size), 64)
 
 
 def echo_request(source, target, identifier=7, size=32):
