@@ -2,11 +2,17 @@
 /* net/resolve.c -- c-ares on our loop, and the answers that it gave. */
 #include "net/resolve.h"
 
+#include "base/hash.h"
+
 #include <ares.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+
+/* Clients of a proxy choose names: without a secret key they could all share a bucket. */
+static struct hash_key secret;
+#define HASH_FUNCTION(key, len, hash) ((hash) = (unsigned)hash_bytes(&secret, key, len))
 /* Without this, a hash table that finds no memory ends the process. */
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
@@ -26,8 +32,9 @@ enum {
 	TRY_MS = 2000,
 	TRIES = 3,
 
-	/* Names may come from clients one day; what is kept of them must not grow without end. */
+	/* Names come from clients, too; what is kept of them, and asked for, has an end. */
 	NAMES_MAX = 1024,
+	ASKED_MAX = 4096, /* c-ares cannot forget a question */
 };
 
 static const char *use_servers; /* nameServers; NULL: those of resolv.conf */
@@ -44,6 +51,7 @@ struct name {
 	unsigned count;
 	const char *error; /* of the last question that ended; NULL: it was answered */
 	struct lookup *waiting;
+	struct name *prev, *next; /* in ->resolver->known */
 };
 
 /* A socket of c-ares. */
@@ -62,6 +70,8 @@ struct resolver {
 	struct timer timer; /* c-ares' next try */
 	struct task task;   /* the timer's */
 	struct name *names;
+	struct name *known; /* those not being asked for; who was not wanted for longest is first */
+	unsigned asked;	    /* the others */
 };
 
 /* After every call into c-ares: it may have sent, received or given up. */
@@ -218,6 +228,7 @@ static void
 start_library(void)
 {
 	(void)ares_library_init(ARES_LIB_INIT_ALL); /* on Unix it only sets up memory functions */
+	secret = hash_random_key();
 }
 
 static bool
@@ -275,6 +286,8 @@ static void
 name_free(struct name *n)
 {
 	HASH_DEL(n->resolver->names, n);
+	if (!n->asking)
+		DL_DELETE(n->resolver->known, n);
 	free(n->host);
 	OBJ_FREE(n);
 }
@@ -370,6 +383,8 @@ on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *answer)
 		keep = take_answer(n, answer);
 	}
 	n->asking = false;
+	n->resolver->asked--;
+	DL_APPEND(n->resolver->known, n);
 	n->until = now + keep;
 	if (answer != NULL)
 		ares_freeaddrinfo(answer);
@@ -383,24 +398,19 @@ ask(struct name *n)
 		.ai_socktype = SOCK_STREAM };
 
 	n->asking = true;
+	n->resolver->asked++;
+	DL_DELETE(n->resolver->known, n);
 	ares_getaddrinfo(n->resolver->channel, n->host, NULL, &hints, on_answer, n);
 	set_timer(n->resolver);
 }
 
-/* The table keeps the order of insertion: the oldest that nobody waits for goes. */
-static void
+/* The one that was not wanted for longest goes.  False: too many are being asked for. */
+static bool
 make_room(struct resolver *r)
 {
-	struct name *n, *next;
-
-	if (HASH_COUNT(r->names) < NAMES_MAX)
-		return;
-	HASH_ITER (hh, r->names, n, next) {
-		if (!n->asking) {
-			name_free(n);
-			return;
-		}
-	}
+	if (r->known != NULL && HASH_COUNT(r->names) >= NAMES_MAX)
+		name_free(r->known);
+	return r->asked < ASKED_MAX;
 }
 
 static struct name *
@@ -408,14 +418,15 @@ name_new(struct resolver *r, const char *host)
 {
 	struct name *n;
 
-	make_room(r);
-	if (OBJ_NEW(n, NAME_MAGIC) == NULL)
+	if (!make_room(r) || OBJ_NEW(n, NAME_MAGIC) == NULL)
 		return NULL;
 	n->resolver = r;
 	if ((n->host = strdup(host)) != NULL)
 		HASH_ADD_KEYPTR(hh, r->names, n->host, strlen(n->host), n);
-	if (n->hh.tbl != NULL) /* it is in the table */
+	if (n->hh.tbl != NULL) { /* it is in the table */
+		DL_APPEND(r->known, n);
 		return n;
+	}
 	free(n->host);
 	OBJ_FREE(n);
 	return NULL;
@@ -427,7 +438,13 @@ name_find(struct resolver *r, const char *host)
 	struct name *n;
 
 	HASH_FIND_STR(r->names, host, n);
-	return n != NULL ? n : name_new(r, host);
+	if (n == NULL)
+		return name_new(r, host);
+	if (!n->asking) {
+		DL_DELETE(r->known, n);
+		DL_APPEND(r->known, n);
+	}
+	return n;
 }
 
 enum io
@@ -442,7 +459,8 @@ resolve(struct resolver *r, struct lookup *l, const char *host, uint16_t port, b
 	l->port = port;
 	if ((n = name_find(r, host)) == NULL) {
 		l->done = true;
-		l->error = "out of memory";
+		l->error =
+		    r->asked < ASKED_MAX ? "out of memory" : "too many names are being asked for";
 		return IO_FAILED;
 	}
 	/* A failure is kept for the impatient too, or each of their connections would ask again. */

@@ -29,6 +29,7 @@ struct spare {
 	struct pick *pick;
 	struct dial *dial;
 	struct standing *load;
+	struct home home; /* where it leads, once it is ready */
 	struct stream stream;
 	struct buf early; /* what the server has said; nothing is hoped for */
 	bool connected, ready;
@@ -134,6 +135,9 @@ begin_to_wait(struct spare *s)
 	s->ready = true;
 	s->all->retry_ms = 0;
 	s->load = pick_settle(s->pick);
+	s->home =
+	    (struct home){ backend_hash(pick_plan(s->pick)->targets[dial_target(s->dial)].text),
+		    *dial_address(s->dial) };
 	dial_free(s->dial);
 	pick_free(s->pick);
 	s->dial = NULL;
@@ -345,7 +349,7 @@ spares_of(struct spares *list, const struct service *service)
 
 bool
 spares_take(struct spares *list, const struct service *service, struct stream *to,
-    const struct log_ctx *log, struct task *task, struct standing **load)
+    const struct log_ctx *log, struct task *task, struct home *home, struct standing **load)
 {
 	struct spares *all = spares_of(list, service);
 	struct spare *s;
@@ -361,6 +365,7 @@ spares_take(struct spares *list, const struct service *service, struct stream *t
 		drop(s);
 		return false;
 	}
+	*home = s->home;
 	*load = s->load;
 	s->load = NULL;
 	drop(s);

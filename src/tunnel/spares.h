@@ -10,6 +10,7 @@
 
 #include "net/stream.h"
 #include "tunnel/backend.h"
+#include "tunnel/homes.h"
 
 struct plan;
 struct service;
@@ -27,10 +28,10 @@ void spares_start(struct spares **, struct worker *, struct service *);
 void spares_stop(struct spares **); /* all; none is left */
 
 /*
- * A ready connection for a tunnel of `service`: an open stream with TLS, and what it owes to
- * leastconn.  False: there is none, and *to is as it was.
+ * A ready connection for a tunnel of `service`: an open stream with TLS, where it leads, and what
+ * it owes to leastconn.  False: there is none, and *to is as it was.
  */
 bool spares_take(struct spares *, const struct service *, struct stream *to, const struct log_ctx *,
-    struct task *, struct standing **load) MUST_CHECK;
+    struct task *, struct home *, struct standing **load) MUST_CHECK;
 
 #endif

@@ -147,20 +147,39 @@ find_home(struct session *s, const struct dial_plan *plan, unsigned *first, stru
 	return false;
 }
 
+/* Has it been here before, and may come from a target to which it should go back? */
+static bool
+has_home(const struct session *s)
+{
+	bool resumed = false;
+	uint64_t visitor = visitor_of(s, &resumed);
+	struct home home;
+
+	return visitor != 0 && resumed && homes_find(s->worker->common->homes, visitor, &home);
+}
+
 /* ... and for its next visit. */
 static void
-note_home(struct session *s)
+note_home(struct session *s, const struct home *home)
 {
-	const struct target *target = &dialled_plan(s)->targets[dial_target(s->dial)];
 	bool resumed = false;
-	uint64_t visitor = dial_had_choice(s->dial) ? visitor_of(s, &resumed) : 0;
+	uint64_t visitor = visitor_of(s, &resumed);
 	char text[ADDR_TEXT];
 
 	if (visitor == 0)
 		return;
-	homes_note(s->worker->common->homes, visitor,
-	    &(struct home){ backend_hash(target->text), *dial_address(s->dial) });
-	log_info(&s->log, "persistence: %s cached", addr_text(dial_address(s->dial), text));
+	homes_note(s->worker->common->homes, visitor, home);
+	log_info(&s->log, "persistence: %s cached", addr_text(&home->addr, text));
+}
+
+/* The dial has found it. */
+static void
+note_dialled(struct session *s)
+{
+	const struct target *target = &dialled_plan(s)->targets[dial_target(s->dial)];
+
+	if (dial_had_choice(s->dial))
+		note_home(s, &(struct home){ backend_hash(target->text), *dial_address(s->dial) });
 }
 
 static bool
@@ -239,16 +258,19 @@ step_far_is_owed(const struct session *s)
 static bool
 take_spare(struct session *s)
 {
-	struct addr to = { .len = sizeof(to.un) };
+	struct home home;
 	char text[ADDR_TEXT];
 
-	if (s->pick != NULL || s->dial != NULL || s->redirected ||
-	    !spares_take(s->worker->spares, s->service, &s->far, &s->log, &s->task, &s->load))
+	/* Who goes back to the target of its last visit, rather waits for a connection to that. */
+	if (s->pick != NULL || s->dial != NULL || s->redirected || s->worker->spares == NULL ||
+	    has_home(s) ||
+	    !spares_take(
+		s->worker->spares, s->service, &s->far, &s->log, &s->task, &home, &s->load))
 		return false;
 	s->connected = s->secured = loop_now(s->worker->loop);
-	if (getpeername(s->far.watch.fd, &to.sa, &to.len) == 0)
-		log_notice(&s->log, "s_connect: connected %s", addr_text(&to, text));
+	log_notice(&s->log, "s_connect: connected %s", addr_text(&home.addr, text));
 	log_info(&s->log, "The connection was ready, TLS included");
+	note_home(s, &home);
 	greet_far(s);
 	return true;
 }
@@ -305,7 +327,7 @@ step_far_connect(struct session *s)
 		return step_far_unreachable(s, why);
 	}
 	s->connected = loop_now(s->worker->loop);
-	note_home(s);
+	note_dialled(s);
 	greet_far(s);
 	if (wants_kin(s) && (s->kin = kin_new(s, dial_address(s->dial))) == NULL)
 		return life_finish(s, R_NO_MEMORY);

@@ -17,11 +17,12 @@ CHOICES = ["failover = rr", "balance = rr", "balance = leastconn"]
 class Client:
     """One that keeps its session; visit() is the word of the greeter that it is led to."""
 
-    def __init__(self, pki, kind="1.3"):
-        self.context, self.session = pki.client_context(**KINDS[kind]), None
+    def __init__(self, pki, kind="1.3", asks=b""):
+        self.context, self.session, self.asks = pki.client_context(**KINDS[kind]), None, asks
 
     def visit(self, port, resumes=True):
         with connect_tls(port, self.context, session=self.session) as near:
+            near.send(self.asks)
             word = near.recv(1)
             near.shut()
             near.rest()
@@ -121,6 +122,34 @@ def test_the_way_back_leads_to_one_address_of_a_target(scene, pki, at_once):
     assert sorted(homes) == [b"4", b"6"]
     for _ in range(2):
         assert [client.visit(port) for client in clients[::-1]] == homes[::-1]
+
+
+@pytest.mark.sanitize
+def test_the_way_back_goes_past_connections_that_are_ready(scene, pki):
+    """spareConnections lead anywhere: they are for those who come for the first time."""
+    def teller(number):
+        def script(peer):
+            peer.recv(1)
+            peer.send(b"%d" % number)
+        return script
+
+    servers = [scene.server(teller(n), pki.server_context()) for n in range(2)]
+    daemon = scene.server_mode(
+        servers[0], *targets(servers), "balance = rr", "connectTLS = yes", "spareConnections = 2", head="workers = 1\n")
+    ready = "LOG7\\[spare\\]: Service \\[tls\\]: a connection is ready"
+    clients = [Client(pki, asks=b"?") for _ in range(2)]
+    homes = []
+    for n, client in enumerate(clients):
+        daemon.wait_log(ready, count=2 + n)
+        homes.append(client.visit(daemon.port("tls")))
+    assert sorted(homes) == [b"0", b"1"]
+    daemon.wait_log("The connection was ready", count=2)
+    daemon.wait_log(ready, count=4)
+    for _ in range(3):
+        assert [client.visit(daemon.port("tls")) for client in clients] == homes
+    daemon.wait_log("persistence: .* reused", count=6)
+    daemon.wait_end(end="done", count=8)
+    assert daemon.log().count("The connection was ready") == 2
 
 
 def test_who_is_redirected_has_no_way_back(scene, pki, two):

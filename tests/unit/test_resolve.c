@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -567,6 +568,54 @@ what_is_kept_has_a_limit(void **state)
 	assert_true(server.questions > asked);
 }
 
+/* One that is asked for now and then does not go for those that were asked for once. */
+static void
+what_is_wanted_is_kept(void **state)
+{
+	struct lookup l;
+	unsigned asked;
+
+	(void)state;
+	server.v4 = 1;
+	for (unsigned i = 0; i < 3000; i++) {
+		char host[32];
+
+		snprintf(host, sizeof(host), "n%u.test", i);
+		assert_int_equal(ask(&l, host, false), IO_OK);
+		if (i % 1000 == 0)
+			assert_int_equal(ask(&l, "wanted.test", false), IO_OK);
+	}
+	asked = server.questions;
+	assert_int_equal(ask(&l, "wanted.test", false), IO_OK);
+	assert_int_equal(server.questions, asked);
+}
+
+/* A name server that is silent: so many questions are open, and then no more are. */
+static void
+what_is_asked_for_has_a_limit(void **state)
+{
+	enum { ASKED_MAX = 4096, TOO_MANY = 100 * 1000 };
+	static struct lookup l[ASKED_MAX + 1];
+	struct task task = { .run = stop };
+	char host[32];
+
+	(void)state;
+	server.lose = UINT_MAX;
+	for (unsigned i = 0; i < TOO_MANY; i++) {
+		struct lookup *one = &l[i < ASKED_MAX ? i : ASKED_MAX];
+		bool fits = i < ASKED_MAX;
+
+		snprintf(host, sizeof(host), "n%u.test", i);
+		*one = (struct lookup){ .task = &task };
+		assert_int_equal(
+		    resolve(resolver, one, host, 1, false), fits ? IO_AGAIN : IO_FAILED);
+		assert_int_equal(one->done, !fits);
+	}
+	assert_string_equal(l[ASKED_MAX].error, "too many names are being asked for");
+	for (unsigned i = 0; i < ASKED_MAX; i++)
+		resolve_cancel(&l[i]);
+}
+
 int
 main(void)
 {
@@ -588,6 +637,8 @@ main(void)
 		CASE(a_cancelled_question_wakes_nobody),
 		CASE(an_unanswered_question_does_not_outlive_the_resolver),
 		CASE(what_is_kept_has_a_limit),
+		CASE(what_is_wanted_is_kept),
+		CASE(what_is_asked_for_has_a_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
