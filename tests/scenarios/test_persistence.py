@@ -148,7 +148,7 @@ def test_the_way_back_goes_past_connections_that_are_ready(scene, pki):
     for _ in range(3):
         assert [client.visit(daemon.port("tls")) for client in clients] == homes
     daemon.wait_log("persistence: .* reused", count=6)
-    daemon.wait_end(end="done", count=8)
+    daemon.wait_log(r"Service \[tls\] finished", count=8)
     assert daemon.log().count("The connection was ready") == 2
 
 
