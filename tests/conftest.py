@@ -2,13 +2,11 @@
 # Fixtures of all black-box tests.
 import os
 import shutil
-import subprocess
 
 import pytest
 
 from lib import wait
 from lib.daemon import GINNEL
-from lib.netns import machines
 from lib.pki import Pki
 from lib.scene import Scene
 
@@ -45,17 +43,7 @@ def scene(tmp_path, pki):
 @pytest.fixture
 def machine(scene):
     """A network of the test's own, which it is in, and where it may make network devices and routes."""
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        pytest.skip("NOT TESTED: no tun devices here")
-    try:
-        context = machines(1)
-        made = context.__enter__()[0]
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"NOT TESTED: no network namespaces here: {error}")
-    made.__enter__()
-    scene.closers.callback(lambda: context.__exit__(None, None, None))
-    scene.closers.callback(lambda: made.__exit__(None, None, None))
-    return made
+    return scene.closers.enter_context(scene.machines(1, devices=["/dev/net/tun"])[0])
 
 
 @pytest.fixture

@@ -267,8 +267,7 @@ def test_every_case_agrees_or_deviates_for_a_reason(both):
 @pytest.mark.parametrize("key, passes", [("5e" * 32, True), ("77" * 32, False)], ids=["good", "bad"])
 @pytest.mark.parametrize("who", ["ginnel", "stunnel"])
 def test_pre_shared_keys(scene, stunnel, who, key, passes, version):
-    secrets = scene.file("secrets", f"other:{'11' * 16}\nalice:{'5e' * 32}\n")
-    os.chmod(secrets, 0o600)
+    secrets = scene.secret("secrets", f"other:{'11' * 16}\nalice:{'5e' * 32}\n")
     daemon = (scene.daemon if who == "ginnel" else stunnel)(scene.section(
         "tunnel", scene.server(greeter(GREETING)), f"PSKsecrets = {secrets}", "ciphers = PSK",
         f"sslVersion = {version}"))

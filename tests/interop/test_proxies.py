@@ -10,7 +10,6 @@ from interop.host import HERE, free_port
 from interop.recipes import RECIPES
 from interop.test_peers import client_section, mutual
 from interop.web import WebServer
-from lib.netns import cable, machines
 from lib.peer import END, echo, own_address, pattern
 
 MIB = 1 << 20
@@ -77,13 +76,7 @@ def nat(machine, *commands):
 @pytest.fixture
 def laptop_and_office(scene):
     """Two machines; behind the office lies 10.20.0.0/16, to which the laptop has a way for the form only."""
-    context = machines(2)
-    try:
-        laptop, office = context.__enter__()
-    except OSError as error:
-        pytest.skip(f"NOT TESTED: no network namespaces here: {error}")
-    scene.closers.callback(lambda: context.__exit__(None, None, None))
-    cable(laptop, "wire", ["192.0.2.2/24"], office, "wire", ["192.0.2.1/24"])
+    laptop, office = scene.neighbours("192.0.2.2/24", "192.0.2.1/24")
     office.run("ip addr add 10.20.0.5/32 dev lo")
     laptop.run("ip route add 10.20.0.0/16 via 192.0.2.1 dev wire")
     return laptop, office

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # Pre-shared keys with stunnel and with openssl at the other end.
-import os
 import select
 import subprocess
 
@@ -18,9 +17,7 @@ KEY = "5e" * 32
 @pytest.fixture
 def secrets(scene):
     def write(name, *lines):
-        path = scene.file(name, "".join(line + "\n" for line in lines))
-        os.chmod(path, 0o600)
-        return path
+        return scene.secret(name, "".join(line + "\n" for line in lines))
 
     return write
 

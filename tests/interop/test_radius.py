@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # A VPN whose users are known to FreeRADIUS.
-import os
 import subprocess
 
 import pytest
 
 from interop.freeradius import ACCOUNTING, PORT, SECRET, FreeRadius
-from lib.netns import cable, machines
 from lib.wait import until
 
 pytestmark = pytest.mark.root
@@ -28,16 +26,7 @@ carol Cleartext-Password := "elsewhere"
 @pytest.fixture
 def two(scene):
     """A server and a client with a cable between them."""
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        pytest.skip("NOT TESTED: no tun devices here")
-    try:
-        context = machines(2)
-        server, client = context.__enter__()
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"NOT TESTED: no network namespaces here: {error}")
-    scene.closers.callback(lambda: context.__exit__(None, None, None))
-    cable(server, "wire", [f"{SERVER}/24"], client, "wire", [f"{CLIENT}/24"])
-    return server, client
+    return scene.neighbours(f"{SERVER}/24", f"{CLIENT}/24", devices=["/dev/net/tun"])
 
 
 @pytest.fixture
@@ -52,18 +41,12 @@ def radius(scene, two):
     return start
 
 
-def private(scene, name, text):
-    path = scene.file(name, text)
-    os.chmod(path, 0o600)
-    return path
-
-
 def serve(scene, machine, methods, *lines):
     with machine:
         return scene.daemon("\n".join([
             "[vpn]", f"accept = {SERVER}:0", f"cert = {scene.pki.server.bundle}", "protocol = sstp",
             "vpnPool = 10.66.0.0/24", f"vpnAuth = {methods}", f"vpnRadius = 127.0.0.1:{PORT}",
-            f"vpnRadiusSecretFile = {private(scene, 'radius-secret', SECRET + chr(10))}", *lines, "",
+            f"vpnRadiusSecretFile = {scene.secret('radius-secret', SECRET + chr(10))}", *lines, "",
         ]), name="server")
 
 
@@ -72,7 +55,7 @@ def dial(scene, machine, port, method, user="alice", password="secret"):
         return scene.daemon("\n".join([
             "[office]", "client = yes", "protocol = sstp", f"connect = {SERVER}:{port}",
             f"CAfile = {scene.pki.ca.path}", "checkHost = server.test", f"vpnUsername = {user}",
-            f"vpnPasswordFile = {private(scene, 'password', password + chr(10))}", f"vpnAuth = {method}",
+            f"vpnPasswordFile = {scene.secret('password', password + chr(10))}", f"vpnAuth = {method}",
             "vpnRoutes = 10.66.0.0/24", "",
         ]), name="client")
 
@@ -144,7 +127,7 @@ def test_an_address_that_is_not_ours_to_give(scene, two, radius):
 
 def test_users_of_the_file_come_first(scene, two, radius):
     radius()
-    server = serve(scene, two[0], "mschapv2", f"vpnUsers = {private(scene, 'users', 'alice:of the file' + chr(10))}")
+    server = serve(scene, two[0], "mschapv2", f"vpnUsers = {scene.secret('users', 'alice:of the file' + chr(10))}")
     client = dial(scene, two[1], server.port("vpn"), "mschapv2", password="of the file")
     assert client.wait_log(r"VPN: (\S+) on (\S+), by (\S+)$")[1] == "10.66.0.2"
 

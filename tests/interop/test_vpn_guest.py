@@ -8,7 +8,6 @@ import subprocess
 import pytest
 
 from lib.daemon import ROOT, SANITIZED
-from lib.netns import machines
 from lib.wait import until
 
 pytestmark = pytest.mark.root
@@ -34,22 +33,11 @@ def guest():
 
 @pytest.fixture
 def machine(scene):
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        pytest.skip("NOT TESTED: no tun devices here")
-    try:
-        context = machines(1)
-        made = context.__enter__()[0]
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"NOT TESTED: no network namespaces here: {error}")
-    made.__enter__()
-    scene.closers.callback(lambda: context.__exit__(None, None, None))
-    scene.closers.callback(lambda: made.__exit__(None, None, None))
-    return made
+    return scene.closers.enter_context(scene.machines(1, devices=["/dev/net/tun"])[0])
 
 
 def test_sstpc_and_pppd_call(scene, guest, machine):
-    path = scene.file("users", "alice:secret\n")
-    os.chmod(path, 0o600)
+    path = scene.secret("users", "alice:secret\n")
     daemon = scene.daemon("\n".join([
         "[vpn]", "accept = 127.0.0.1:0", f"cert = {scene.pki.server.bundle}", "protocol = sstp",
         f"vpnUsers = {path}", "vpnPool = 10.66.0.0/24", "",

@@ -2,8 +2,11 @@
 # One test's stage: everything that is opened on it is closed with it, peers before daemons.
 import contextlib
 import os
+import subprocess
 
-from lib import peer
+import pytest
+
+from lib import netns, peer
 from lib.daemon import Daemon, run
 
 
@@ -40,6 +43,12 @@ class Scene:
         path = self.folder / name
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
+    def secret(self, name, text):
+        """A file that nobody else may read."""
+        path = self.file(name, text)
+        os.chmod(path, 0o600)
+        return path
+
     # --- the usual services
 
     def server_mode(self, backend, *lines, head="", name="tls", **how):
@@ -54,6 +63,24 @@ class Scene:
     def section(name, backend, *lines):
         target = getattr(backend, "address", backend)
         return "\n".join([f"[{name}]", "accept = 127.0.0.1:0", f"connect = {target}", *lines, ""])
+
+    # --- networks
+
+    def machines(self, count, *, devices=()):
+        """Machines for this test; where they, or these devices, cannot be, it is skipped."""
+        for device in devices:
+            if not os.access(device, os.R_OK | os.W_OK):
+                pytest.skip(f"NOT TESTED: no {device} here")
+        try:
+            return self.closers.enter_context(netns.machines(count))
+        except (OSError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"NOT TESTED: no network namespaces here: {error}")
+
+    def neighbours(self, *addresses, **how):
+        """Two machines with a cable between them, called "wire" at both ends, and these addresses."""
+        a, b = self.machines(2, **how)
+        netns.cable(a, "wire", [addresses[0]], b, "wire", [addresses[1]])
+        return a, b
 
     # --- peers
 

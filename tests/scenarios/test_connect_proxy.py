@@ -429,9 +429,7 @@ dave:$5$p1xQ9vTz$5miu5SebfUVm/XRkNfo7R9gTrk6UPLARnjU2EARsGc5
 
 @pytest.fixture
 def users(scene):
-    path = scene.file("users", USERS)
-    os.chmod(path, 0o600)
-    return path
+    return scene.secret("users", USERS)
 
 
 def basic(user, password):

@@ -7,7 +7,6 @@ import subprocess
 import pytest
 
 from lib.daemon import GINNEL, Daemon
-from lib.netns import Machine
 from lib.peer import RESET, Backend, echo, greeter
 from lib.wait import until
 
@@ -16,12 +15,7 @@ from lib.wait import until
 
 @pytest.fixture
 def machine(scene):
-    try:
-        machine = scene.keep(Machine())
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"NOT TESTED: no network namespaces here: {error}")
-    with machine:
-        yield machine
+    return scene.closers.enter_context(scene.machines(1)[0])
 
 
 class IdentServer(Backend):

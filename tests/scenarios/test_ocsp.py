@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # Revocation by OCSP: who is asked, what counts, and that nobody else has to wait for it.
-import os
 import re
 import select
 import ssl
@@ -488,8 +487,7 @@ def test_a_server_staples_an_answer_about_itself(scene, pki, openssl):
 def test_beside_pre_shared_keys_nothing_is_stapled_unless_demanded(scene, pki, openssl, demanded):
     responder = scene.keep(Responder(lambda peer, request: peer.send(http(answer(pki.ca, mine)))))
     mine = pki.ca.issue("keyed.test", sans=["localhost"], responder=responder.url, must_staple=demanded, label="keyed")
-    keys = scene.file("keys", "alice:" + "0a" * 16 + "\n")
-    os.chmod(keys, 0o600)
+    keys = scene.secret("keys", "alice:" + "0a" * 16 + "\n")
     daemon = scene.daemon(
         scene.section("tls", scene.server(echo), f"cert = {mine.bundle}", f"CAfile = {pki.ca.path}", f"PSKsecrets = {keys}"))
     if demanded:

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # Clients that may not pass are connected to another target; nothing of the real one is ever theirs.
-import os
 import re
 import ssl
 import subprocess
@@ -184,8 +183,7 @@ def test_a_revoked_client_is_redirected_and_stays_so(scene, pki, openssl, kind):
 
 @pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
 def test_a_key_is_no_certificate(scene, pki, version):
-    path = scene.file("psk", "alice:" + "0a" * 16 + "\n")
-    os.chmod(path, 0o600)
+    path = scene.secret("psk", "alice:" + "0a" * 16 + "\n")
     stage = Stage(scene, pki, f"CAfile = {pki.ca.path}", "verifyChain = yes", f"PSKsecrets = {path}",
                   f"sslVersion = {version}")
     client = subprocess.run(

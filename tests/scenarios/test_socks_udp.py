@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # SOCKS: datagrams (UDP ASSOCIATE), users, and rules.
-import os
 import socket
 import struct
 
@@ -152,9 +151,7 @@ def test_silence_ends_it(scene, pki):
 
 @pytest.fixture
 def users(scene):
-    path = scene.file("users", USERS)
-    os.chmod(path, 0o600)
-    return path
+    return scene.secret("users", USERS)
 
 
 def test_users(scene, pki, users):

@@ -9,7 +9,6 @@ import threading
 import pytest
 
 from lib.daemon import SANITIZED
-from lib.netns import cable, machines
 from lib.wait import DEADLINE, until
 
 pytestmark = pytest.mark.root
@@ -23,29 +22,14 @@ BULK_MIB = int(os.environ.get("GINNEL_VPN_MIB", "8" if SANITIZED else "64"))
 @pytest.fixture
 def two(scene):
     """A server and a client with a cable between them."""
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        pytest.skip("NOT TESTED: no tun devices here")
-    try:
-        context = machines(2)
-        server, client = context.__enter__()
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"NOT TESTED: no network namespaces here: {error}")
-    scene.closers.callback(lambda: context.__exit__(None, None, None))
-    cable(server, "wire", [f"{OUTSIDE_SERVER}/24"], client, "wire", [f"{OUTSIDE_CLIENT}/24"])
-    return server, client
-
-
-def private(scene, name, text):
-    path = scene.file(name, text)
-    os.chmod(path, 0o600)
-    return path
+    return scene.neighbours(f"{OUTSIDE_SERVER}/24", f"{OUTSIDE_CLIENT}/24", devices=["/dev/net/tun"])
 
 
 def serve(scene, machine, *lines, users="alice:secret\nbob:hunter2:10.66.0.77\n", port=0):
     with machine:
         return scene.daemon("\n".join([
             "[vpn]", f"accept = {OUTSIDE_SERVER}:{port}", f"cert = {scene.pki.server.bundle}", "protocol = sstp",
-            f"vpnUsers = {private(scene, 'users', users)}", "vpnPool = 10.66.0.0/24", "vpnDNS = 10.66.0.1", *lines, "",
+            f"vpnUsers = {scene.secret('users', users)}", "vpnPool = 10.66.0.0/24", "vpnDNS = 10.66.0.1", *lines, "",
         ]), name="server")
 
 
@@ -54,7 +38,7 @@ def dial(scene, machine, port, *lines, user="alice", password="secret", check="c
         return scene.daemon("\n".join([
             "[office]", "client = yes", "protocol = sstp", f"connect = {OUTSIDE_SERVER}:{port}",
             f"CAfile = {scene.pki.ca.path}", check, f"vpnUsername = {user}",
-            f"vpnPasswordFile = {private(scene, 'password', password + chr(10))}", *lines, "",
+            f"vpnPasswordFile = {scene.secret('password', password + chr(10))}", *lines, "",
         ]), name=name)
 
 

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # protocol = sstp with vpnAuth = eap-tls: users who log in by certificate.
-import os
 import subprocess
 
 import pytest
 
-from lib.netns import cable, machines
 
 pytestmark = pytest.mark.root
 
@@ -15,29 +13,14 @@ SERVER, CLIENT = "192.0.2.1", "192.0.2.2"
 @pytest.fixture
 def two(scene):
     """A server and a client with a cable between them."""
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        pytest.skip("NOT TESTED: no tun devices here")
-    try:
-        context = machines(2)
-        server, client = context.__enter__()
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"NOT TESTED: no network namespaces here: {error}")
-    scene.closers.callback(lambda: context.__exit__(None, None, None))
-    cable(server, "wire", [f"{SERVER}/24"], client, "wire", [f"{CLIENT}/24"])
-    return server, client
-
-
-def private(scene, name, text):
-    path = scene.file(name, text)
-    os.chmod(path, 0o600)
-    return path
+    return scene.neighbours(f"{SERVER}/24", f"{CLIENT}/24", devices=["/dev/net/tun"])
 
 
 def serve(scene, machine, *lines, users="client@mail.test:$cert$:10.66.0.77\nalice:secret\n", ca=None):
     with machine:
         return scene.daemon("\n".join([
             "[vpn]", f"accept = {SERVER}:0", f"cert = {scene.pki.server.bundle}", "protocol = sstp",
-            f"vpnUsers = {private(scene, 'users', users)}", "vpnPool = 10.66.0.0/24",
+            f"vpnUsers = {scene.secret('users', users)}", "vpnPool = 10.66.0.0/24",
             f"vpnCAfile = {(ca or scene.pki.ca).path}", *lines, "",
         ]), name="server")
 
@@ -68,7 +51,7 @@ def test_a_user_by_certificate(scene, two, version):
 
 def test_a_client_with_both_is_asked_for_what_the_server_prefers(scene, two):
     server = serve(scene, two[0], "vpnAuth = eap-tls, mschapv2")
-    client = dial(scene, two[1], server.port("vpn"), None, f"vpnPasswordFile = {private(scene, 'p', 'secret' + chr(10))}",
+    client = dial(scene, two[1], server.port("vpn"), None, f"vpnPasswordFile = {scene.secret('p', 'secret' + chr(10))}",
                   "vpnUsername = alice", auth="mschapv2")
     client.wait_log(r"VPN: (\S+) on (\S+), by mschapv2$")
 
@@ -88,7 +71,7 @@ def test_a_certificate_that_may_not_pass(scene, two, identity):
 
 def test_no_password_is_that_of_a_user_by_certificate(scene, two):
     server = serve(scene, two[0], "vpnAuth = pap, eap-tls")
-    dial(scene, two[1], server.port("vpn"), None, f"vpnPasswordFile = {private(scene, 'p', '$cert$' + chr(10))}",
+    dial(scene, two[1], server.port("vpn"), None, f"vpnPasswordFile = {scene.secret('p', '$cert$' + chr(10))}",
          "vpnUsername = client@mail.test", auth="pap")
     server.wait_end(end="vpn_auth")
 
@@ -102,7 +85,7 @@ def test_no_password_is_that_of_a_user_by_certificate(scene, two):
     ("vpnAuth = mschap\nvpnUsers = {users}", 'there is no method "mschap"'),
 ])
 def test_a_configuration_that_cannot_work(scene, lines, complaint):
-    users = private(scene, "users", "alice:secret\n")
+    users = scene.secret("users", "alice:secret\n")
     text = "\n".join(["[vpn]", "accept = 127.0.0.1:0", f"cert = {scene.pki.server.bundle}", "protocol = sstp",
                       "vpnPool = 10.66.0.0/24", lines.format(users=users), ""])
     done = scene.run("check", scene.file("bad.conf", text))

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # protocol = sstp as client, before a strict server of the tests' own, which looks at each byte and misbehaves on request.
 import contextlib
-import os
 import signal
 import ssl
 import struct
@@ -27,8 +26,7 @@ def listener(scene, machine):
 
 def dial(scene, listener, *lines, auth="mschapv2", host="127.0.0.1", name="client", head=""):
     """The client calls at once."""
-    password = scene.file("password", "secret\n")
-    os.chmod(password, 0o600)
+    password = scene.secret("password", "secret\n")
     own = [f"cert = {scene.pki.client.path}", f"key = {scene.pki.client.key}"] if "eap-tls" in auth else []
     return scene.daemon("\n".join([
         "[office]", "client = yes", "protocol = sstp", f"connect = {host}:{listener.port}",

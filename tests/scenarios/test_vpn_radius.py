@@ -1,45 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 # A VPN whose users a RADIUS server knows, and that is told of their sessions: vpnRadius, vpnAccounting, and time limits.
-import os
 import socket
-import subprocess
 
 import pytest
 
 from lib import radius, sstp
-from lib.netns import machines
 
 pytestmark = pytest.mark.root
 
 
 @pytest.fixture
-def known(scene):
+def known(scene, machine):
     """Start a RADIUS server in a machine that is this test's."""
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        pytest.skip("NOT TESTED: no tun devices here")
-    try:
-        context = machines(1)
-        machine = context.__enter__()[0]
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"NOT TESTED: no network namespaces here: {error}")
-    machine.__enter__()
-    scene.closers.callback(lambda: context.__exit__(None, None, None))
-    scene.closers.callback(lambda: machine.__exit__(None, None, None))
     return lambda **how: scene.keep(radius.Server({"alice": "secret"}, **how))
 
 
-def private(scene, name, text):
-    path = scene.file(name, text)
-    os.chmod(path, 0o600)
-    return path
-
-
 def secret(scene):
-    return private(scene, "radius-secret", radius.SECRET + "\n")
+    return scene.secret("radius-secret", radius.SECRET + "\n")
 
 
 def users(scene):
-    return private(scene, "users", "alice:secret\n")
+    return scene.secret("users", "alice:secret\n")
 
 
 def hang_up(call):

@@ -15,9 +15,7 @@ POOL = "10.66.0.0/24"
 
 
 def users(scene, text="alice:secret\nbob:hunter2:10.66.0.77\n"):
-    path = scene.file("users", text)
-    subprocess.run(["chmod", "600", path], check=True)
-    return path
+    return scene.secret("users", text)
 
 
 def serve(scene, *lines, head="", pool=POOL, auth="mschapv2, pap, chap", who="alice:secret\nbob:hunter2:10.66.0.77\n"):
