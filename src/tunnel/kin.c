@@ -189,12 +189,12 @@ turn_away(struct kin *k, int fd, const struct addr *peer)
 {
 	char text[ADDR_TEXT];
 
+	if (++k->strangers >= STRANGERS_MAX)
+		await_nobody(k);
 	log_warn(&k->elder->log, "A connection from %s is not from our client, and refused",
 	    addr_text(peer, text));
 	sock_reset_on_close(fd);
 	close(fd);
-	if (++k->strangers >= STRANGERS_MAX)
-		await_nobody(k);
 }
 
 static void
@@ -226,8 +226,8 @@ somebody(void *arg)
 
 	CHECK_OBJ(k, KIN_MAGIC);
 	if (k->timer.fired) {
-		log_info(&k->elder->log, "Nobody came to be led to port %u", k->port);
 		await_nobody(k);
+		log_info(&k->elder->log, "Nobody came to be led to port %u", k->port);
 		return;
 	}
 	fd = accept4(k->watch.fd, &peer.sa, &peer.len, SOCK_CLOEXEC | SOCK_NONBLOCK);

@@ -316,19 +316,17 @@ life_peer_word(const struct session *s, char out[ADDR_TEXT])
 
 /* One line for each tunnel: what the incumbent says of its end, and what we know beyond. */
 static void
-log_end(struct session *s, enum reason reason, const char *word)
+log_end(struct session *s, enum reason reason, const char *word, const char *note)
 {
 	const struct reason_info *info = reason_info(reason);
 	bool near_is_tls = s->service->near != NULL || s->service->far == NULL;
 	uint64_t to_tls = near_is_tls ? s->down.bytes : s->up.bytes;
 	uint64_t to_socket = near_is_tls ? s->up.bytes : s->down.bytes;
 	int64_t now = loop_now(s->worker->loop);
-	char peer[ADDR_TEXT], note[VPN_CALL_NOTE] = "";
+	char peer[ADDR_TEXT];
 	unsigned swallowed = 0;
 
 	s->log.level = s->service->conf->log_level;
-	if (s->call != NULL)
-		(void)vpn_call_note(s->call, note);
 	/* Whoever stood has its line: that cost the peer a handshake and us a target; failures are
 	 * cheap. */
 	if (s->relayed == 0 && !log_brake(&s->worker->brakes[reason], now, &swallowed)) {
@@ -388,11 +386,10 @@ life_end(struct session *s, enum reason reason)
 	bool near_reset = may_reset && !has_alert(&s->near) && !talk_took_leave(s->talk) &&
 			  (!clean || is_owed(&s->near, &s->down));
 	bool far_reset = may_reset && !has_alert(&s->far) && (!clean || is_owed(&s->far, &s->up));
+	char note[VPN_CALL_NOTE] = "";
 
-	log_end(s, reason, closing_word(near_reset, far_reset));
-	log_debug(&s->log, "Service [%s] finished (%u left)", s->service->conf->name,
-	    worker_total_load(w->common) - 1);
-	w->counters.ended[reason]++;
+	if (s->call != NULL)
+		(void)vpn_call_note(s->call, note);
 	life_leave_list(s);
 	loop_untimer(w->loop, &s->timer);
 	loop_untimer(w->loop, &s->pause);
@@ -415,9 +412,14 @@ life_end(struct session *s, enum reason reason)
 	via_free(s->via, far_reset);
 	stream_close(&s->near, near_reset);
 	loop_cancel(w->loop, &s->task);
+	seat_leave(&s->seat);
+	/* Whoever reads of the end may count on it: what others could have is free already. */
+	log_end(s, reason, closing_word(near_reset, far_reset), note);
+	log_debug(&s->log, "Service [%s] finished (%u left)", s->service->conf->name,
+	    worker_total_load(w->common) - 1);
+	w->counters.ended[reason]++;
 	if (s->ended != NULL)
 		s->ended(s->owner, reason); /* which belongs to the plan, or to the tunnel before */
-	seat_leave(&s->seat);
 	plan_release(s->service->plan);
 	OBJ_FREE(s);
 	worker_session_gone(w);
