@@ -5,19 +5,24 @@ import select
 import signal
 import struct
 import subprocess
+import uuid
 
-from lib.wait import DEADLINE
+from lib.wait import DEADLINE, until
 
 _ETHERNET, _IPV4, _TCP = 14, 0x0800, 6
 
+SEND = "import socket, sys; socket.socket(type=socket.SOCK_DGRAM).sendto(sys.argv[2].encode(), (sys.argv[1], 9))"
 RECORD_TYPES = {20: "change_cipher_spec", 21: "alert", 22: "handshake", 23: "application_data"}
 
 
 class Capture:
-    """Runs from its making until stop(); then `raw` has every byte and streams() the TCP payloads."""
+    """
+    Runs from its making until stop(); then `raw` has every byte and streams() the TCP payloads.  `beyond` is an address
+    at the other end of the cable.
+    """
 
-    def __init__(self, host, device, path):
-        self.host, self.path, self.raw = host, str(path), b""
+    def __init__(self, host, device, path, beyond):
+        self.host, self.path, self.beyond, self.raw = host, str(path), beyond, b""
         self.process = host.start(
             "tcpdump", "-i", device, "-s", "0", "-B", "16384", "--immediate-mode", "-U", "-Z", "root", "-w", path,
             stderr=subprocess.PIPE)
@@ -28,12 +33,24 @@ class Capture:
         assert first, "tcpdump did not start"
 
     def stop(self):
+        self._await_what_was_sent()
         self.host.end(self.process, signal.SIGINT)
         said = self.process.stderr.read().decode()
         self.process.stderr.close()
         assert "0 packets dropped by kernel" in said, said
         with open(self.path, "rb") as file:
             self.raw = file.read()
+
+    def _await_what_was_sent(self):
+        """It writes packets in their order, and some time after they went: a last one tells."""
+        last = uuid.uuid4().hex.encode()
+        self.host.run("/usr/bin/python3", "-c", SEND, self.beyond, last.decode())
+
+        def seen():
+            with open(self.path, "rb") as file:
+                return last in file.read()
+
+        until(seen, "the last packet in the capture", every=0.05)
 
     def _packets(self):
         order = "<" if self.raw[:4] == b"\xd4\xc3\xb2\xa1" else ">"

@@ -131,7 +131,7 @@ class FreeRadius:
         """What was told of sessions: {attribute: value}, as the file "detail" has it."""
         try:
             with open(os.path.join(self.folder, "detail"), encoding="ascii") as file:
-                blocks = file.read().split("\n\n")
+                blocks = file.read().split("\n\n")[:-1]  # the last one may not be whole yet
         except FileNotFoundError:
             return []
         return [dict(line.strip().split(" = ", 1) for line in block.splitlines() if " = " in line)

@@ -6,10 +6,10 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 
+from lib.ports import free_port  # noqa: F401 -- for servers that cannot be asked to choose one
 from lib.wait import DEADLINE, exited, until
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -44,7 +44,7 @@ class Host:
             os.close(pidfd)
         return process.wait(DEADLINE)
 
-    def run(self, *command, stdin=None, deadline=DEADLINE, env=None):
+    def run(self, *command, stdin=None, deadline=2 * DEADLINE, env=None):
         """A command to its end; text in and out."""
         return subprocess.run(
             [*map(str, command)], input=stdin, capture_output=True, text=True, errors="replace",
@@ -61,7 +61,7 @@ class Host:
             assert process is None or process.poll() is None, f"server ended: status {process.returncode}"
             return self.listens(port)
 
-        until(asked, f"a listener on port {port}", every=0.05)
+        until(asked, f"a listener on port {port}", 2 * DEADLINE, every=0.05)
 
 
 class Namespace(Host):
@@ -95,13 +95,6 @@ class Namespace(Host):
 
 
 HERE = Host()
-
-
-def free_port():
-    """A port that nobody listens on just now, for servers that cannot be asked to choose one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextlib.contextmanager

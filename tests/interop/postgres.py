@@ -7,6 +7,7 @@ import shutil
 import signal
 
 from interop.host import HERE
+from lib.wait import until
 
 OWNER = pwd.getpwnam("postgres")  # it refuses to run as root
 USER = "alice"
@@ -27,7 +28,7 @@ class Postgres:
         shutil.chown(self.folder, OWNER.pw_uid, OWNER.pw_gid)
         data, secret = os.path.join(self.folder, "data"), self._write("password", password)
         done = self._as_owner(host.run, _program("initdb"), "--no-sync", "-D", data, "-U", USER, "--pwfile", secret,
-                              "-A", "scram-sha-256")
+                              "-A", "scram-sha-256", deadline=120)
         assert done.returncode == 0, done.stdout + done.stderr
         settings = [f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off"]
         if tls:
@@ -38,6 +39,7 @@ class Postgres:
         with open(os.path.join(self.folder, "log"), "wb") as log:
             self.process = self._as_owner(host.start, _program("postgres"), "-D", data, *words, stderr=log)
         host.await_port(port, self.process)
+        until(lambda: "ready to accept connections" in self.log(), "the end of the server's start")
 
     @staticmethod
     def _as_owner(run, *command, **how):

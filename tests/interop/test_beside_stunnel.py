@@ -311,7 +311,9 @@ def replies(greeting, answers, others):
 
 def directory(peer):
     """Script: an LDAP server that answers each message alike."""
-    while peer.some():
+    while some := peer.some(1):
+        peer.recv(peer.recv(1)[0])
+        assert some == b"\x30"
         peer.send(bytes.fromhex("300c02010161070a010004000400"))
 
 

@@ -11,6 +11,7 @@ from interop.recipes import RECIPES, let_nobody_log
 from lib.daemon import INCUMBENT
 from lib.names import A, SRV, NameServer
 from lib.peer import END, connect_tls, echo, greeter
+from lib.ports import Nobody
 
 ALL = sorted(path.name for path in RECIPES.glob("*.conf"))
 EXTRA_FILES = {"smtp-listed.conf": "listed.pem", "smtp-pinned.conf": "pinned.pem"}
@@ -111,8 +112,7 @@ def test_client_side(name, host, prepared, scene, pki):
     identity = pki.ca.issue(f"{host}.example.com", sans=[f"{host}.example.com"], label=host)
     server = scene.server(echo, pki.server_context(identity, client_ca=pki.ca))
     text = prepared.recipe(name)
-    dead = scene.backend()
-    dead.close()
+    dead = Nobody()
     targets = [dead.address, server.address] if "redis" in name else [server.address]
     daemon = scene.daemon(connected_to(on_free_ports(text), *targets))
     say_hello(scene.connect(daemon.port(service(text))))
@@ -121,10 +121,14 @@ def test_client_side(name, host, prepared, scene, pki):
 
 def test_several_web_servers(prepared, scene, pki):
     """Two are dead: the health check finds out, and clients are served all the same."""
-    server = scene.server(lambda peer: peer.send(b"HTTP/1.0 200 OK\r\n\r\n").shut() if peer.some() else None)
-    dead = [scene.backend(), scene.backend()]
-    for backend in dead:
-        backend.close()
+    def page(peer):
+        request = b""
+        while not request.endswith(b"\r\n\r\n"):
+            request += peer.recv(1)
+        peer.send(b"HTTP/1.0 200 OK\r\n\r\n").shut()
+        peer.rest()
+
+    server, dead = scene.server(page), [Nobody(), Nobody()]
     text = on_free_ports(prepared.recipe("farm.conf", ("10.0.0.11:8080 weight=3", dead[0].address),
                                          ("10.0.0.12:8080", f"{server.address} weight=3"),
                                          ("10.0.0.13:8080", dead[1].address)))

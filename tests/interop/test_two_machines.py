@@ -94,7 +94,7 @@ def send_in_clear(office, centre, word):
 def test_mail_and_directory_work_and_nothing_is_in_clear_on_the_cable(two, tunnels, tmp_path):
     """The capture is stopped when each tunnel has ended, so that it holds whole streams."""
     office, centre, secrets, postfix = two
-    capture = Capture(office, "cable", tmp_path / "cable.pcap")
+    capture = Capture(office, "cable", tmp_path / "cable.pcap", CENTRE)
     try:
         send_mail(office, secrets)
         postfix.await_message("alice", secrets.letter)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # The daemon under test: started, watched through its log, signalled, and stopped with a clean bill of health.
 import collections
+import contextlib
 import os
 import re
 import resource
+import select
 import signal
 import subprocess
 
@@ -177,7 +179,9 @@ class Daemon:
             return ""
 
     def log(self):
-        return self._read(self.log_path)
+        """Its whole lines: one looks at any time, also in the middle of a write."""
+        text = self._read(self.log_path)
+        return text[: text.rfind("\n") + 1]
 
     def read_stderr(self):
         return self._read(self.stderr_path)
@@ -293,6 +297,16 @@ class Daemon:
             os.close(self.pidfd)
             self.pidfd = None
 
+    @contextlib.contextmanager
+    def frozen(self):
+        """Everything that happens inside is there at once when the daemon looks again."""
+        self.signal(signal.SIGSTOP)
+        try:
+            until(lambda: set(self._states()) <= set("tT"), "all threads to stop", every=0.001)
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
+
     # --- what the kernel says of it
 
     def descriptors(self):
@@ -302,6 +316,23 @@ class Daemon:
         with open(f"/proc/{self.pid}/stat", encoding="ascii") as file:
             fields = file.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def _states(self):
+        """Of its threads, as in proc(5)."""
+        for thread in os.listdir(f"/proc/{self.pid}/task"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it may have ended just now
+                with open(f"/proc/{self.pid}/task/{thread}/stat", encoding="ascii", errors="replace") as file:
+                    yield file.read().rsplit(")", 1)[1].split()[0]
+
+    def await_rest(self, at_most, seconds=1.0):
+        """Await a time in which it uses no more CPU seconds than this: whoever runs in circles has none."""
+
+        def rested():
+            before = self.cpu_seconds()
+            select.select([], [], [], seconds)  # the measured time
+            return self.cpu_seconds() - before <= at_most
+
+        until(rested, f"{seconds} s in which the daemon rests", every=0)
 
     def resident_kib(self):
         with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as file:

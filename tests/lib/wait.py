@@ -8,7 +8,7 @@ import select
 import time
 
 # Seconds that an event may take before the test fails.  Sanitizer builds and busy machines want more.
-DEADLINE = float(os.environ.get("GINNEL_TEST_DEADLINE", "15"))
+DEADLINE = float(os.environ.get("GINNEL_TEST_DEADLINE", "30"))
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _IN_EVENTS = 0x2 | 0x8 | 0x80 | 0x100 | 0x200  # MODIFY, CLOSE_WRITE, MOVED_TO, CREATE, DELETE

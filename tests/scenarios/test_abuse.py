@@ -14,8 +14,8 @@ from lib.peer import END, RESET, Peer, connect_tls, echo, pattern
 from lib.wait import DEADLINE
 
 
-def honest_times(port, context, rounds=40):
-    """Seconds of whole tunnels (connect, handshake, echo), sorted."""
+def usual_time(port, context, rounds=41):
+    """Seconds of a whole tunnel (connect, handshake, echo): the middle one of many."""
     times = []
     for _ in range(rounds):
         start = time.monotonic()
@@ -23,7 +23,12 @@ def honest_times(port, context, rounds=40):
             near.send(b"ping")
             assert near.recv(4) == b"ping"
         times.append(time.monotonic() - start)
-    return sorted(times)
+    return sorted(times)[rounds // 2]
+
+
+def bearable(usual):
+    """Beside a flood, of what it takes without: machines are fast or slow, and busy."""
+    return 0.2 + 10 * usual
 
 
 @pytest.mark.sanitize
@@ -61,6 +66,7 @@ def test_tiny_records_of_one_peer_do_not_slow_the_others(scene, pki):
         scene.section("sink", server, f"cert = {pki.server.bundle}")
         + scene.section("tls", answering, f"cert = {pki.server.bundle}")
     )
+    most = bearable(usual_time(daemon.port("tls"), pki.client_context()))
     greedy = scene.tls(daemon.port("sink"))
     for _ in range(3000):
         greedy.tls.write(b"x")
@@ -81,7 +87,7 @@ def test_tiny_records_of_one_peer_do_not_slow_the_others(scene, pki):
     thread = threading.Thread(target=flood, daemon=True)
     thread.start()
     try:
-        assert honest_times(daemon.port("tls"), pki.client_context())[37] < 0.25
+        assert usual_time(daemon.port("tls"), pki.client_context()) < most
     finally:
         stop.set()
         thread.join(DEADLINE)
@@ -95,6 +101,7 @@ def test_a_bulk_transfer_does_not_starve_small_ones(scene, pki):
         + scene.section("tls", answering, f"cert = {pki.server.bundle}"),
         head="workers = 1\n",
     )
+    most = bearable(usual_time(daemon.port("tls"), pki.client_context()))
     stop = threading.Event()
     near = scene.tls(daemon.port("bulk"))
 
@@ -108,7 +115,7 @@ def test_a_bulk_transfer_does_not_starve_small_ones(scene, pki):
     thread = threading.Thread(target=swallow, daemon=True)
     thread.start()
     try:
-        assert honest_times(daemon.port("tls"), pki.client_context())[37] < 0.25
+        assert usual_time(daemon.port("tls"), pki.client_context()) < most
     finally:
         stop.set()
         thread.join(DEADLINE)
@@ -119,6 +126,7 @@ def test_a_flood_of_half_handshakes_lets_honest_ones_through(scene, pki):
     server = scene.server(echo)
     daemon = scene.server_mode(server)
     port, stop = daemon.port("tls"), threading.Event()
+    most = bearable(usual_time(port, pki.client_context()))
     hello = scene.tls(port, handshake=False).hello()
 
     def flood():
@@ -134,7 +142,7 @@ def test_a_flood_of_half_handshakes_lets_honest_ones_through(scene, pki):
     for thread in threads:
         thread.start()
     try:
-        assert honest_times(port, pki.client_context())[35] < 0.5
+        assert usual_time(port, pki.client_context()) < most
     finally:
         stop.set()
         for thread in threads:
@@ -148,7 +156,7 @@ def test_key_updates_amid_the_data_change_no_byte(scene, pki, openssl):
     daemon = scene.server_mode(backend)
     client = subprocess.Popen(
         [openssl, "s_client", "-connect", f"127.0.0.1:{daemon.port('tls')}", "-tls1_3", "-CAfile", pki.ca.path],
-        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )
     try:
         far = scene.keep(backend.accept())
@@ -160,6 +168,9 @@ def test_key_updates_amid_the_data_change_no_byte(scene, pki, openssl):
             far.send(line)
             client.stdin.write(b"K\n" if turn % 2 else b"k\n")
             client.stdin.flush()
+            # A command is one for s_client only while nothing stands behind it.
+            while client.stderr.readline() != b"KEYUPDATE\n":
+                assert client.poll() is None
             assert far.quiet(0.2), "the command went through as data"
         client.stdin.write(b"Q\n")
         client.stdin.flush()
@@ -167,6 +178,7 @@ def test_key_updates_amid_the_data_change_no_byte(scene, pki, openssl):
     finally:
         client.kill()
         client.wait()
+        client.stderr.close()
 
 
 @pytest.mark.sanitize

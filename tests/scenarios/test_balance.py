@@ -1,28 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Several targets: which one a connection goes to, and what is remembered of those that fail.
-import socket
-
 import pytest
 
 from lib.daemon import NotStarted
 from lib.peer import RESET, TlsPeer, greeter
+from lib.ports import Nobody
+from lib.wait import until
 
 PLAIN = ("acceptTLS = no", "connectTLS = no")
-
-
-def closed_port():
-    """A port on which nothing listens."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
-class Port:
-    """An address that refuses, until somebody listens there."""
-
-    def __init__(self):
-        self.port = closed_port()
-        self.address = f"127.0.0.1:{self.port}"
 
 
 def service(scene, targets, *lines, head="workers = 1\n"):
@@ -53,9 +38,9 @@ def test_a_client_that_stalls_does_no_harm_to_a_targets_name(scene, pki, stalls)
     scene.connect(mute.port)  # its queue is full, and it answers nobody
     daemon = scene.daemon(
         "\n".join(["[tls]", "accept = 127.0.0.1:0", f"connect = {mute.address}", f"connect = {good.address}",
-                   "balance = prio", f"cert = {pki.server.bundle}", "TIMEOUTbusy = 2", ""]), "workers = 1\n")
+                   "balance = prio", f"cert = {pki.server.bundle}", "TIMEOUTbusy = 3", ""]), "workers = 1\n")
     near = scene.connect(daemon.port("tls"))
-    assert not stalls or near.quiet(1.3)
+    assert not stalls or near.quiet(1.6)
     near = TlsPeer(near.sock, pki.client_context(), name="localhost")
     daemon.wait_log(f"connecting {mute.address}")
     assert near.ended() == RESET
@@ -135,7 +120,7 @@ def test_the_same_source_meets_the_same_target(scene):
 
 @pytest.mark.sanitize
 def test_a_target_that_failed_is_left_alone_and_tried_again(scene):
-    dead = Port()
+    dead = Nobody()
     daemon = service(scene, [dead.address, servers(scene, 1)[0].address], "balance = prio")
     assert visits(scene, daemon, 5) == [0] * 5
     # Tried by the first, and by one more for each second that has passed; not by each.
@@ -143,14 +128,13 @@ def test_a_target_that_failed_is_left_alone_and_tried_again(scene):
     refusals = daemon.log().count(f"s_connect: connect {dead.address}")
     assert refusals < 5
     scene.server(greeter(b"7"), port=dead.port)
-    while visit(scene, daemon) != 7:
-        pass
+    until(lambda: visit(scene, daemon) == 7, "the first target")
     daemon.wait_log(f"Target {dead.address} can be reached again")
     assert visits(scene, daemon, 3) == [7] * 3
 
 
 def test_all_have_failed_and_are_tried_all_the_same(scene):
-    dead = [Port(), Port()]
+    dead = [Nobody(), Nobody()]
     daemon = service(scene, [d.address for d in dead], "balance = rr")
     for n in range(2):
         assert scene.connect(daemon.port("plain")).ended() == "reset"
@@ -163,7 +147,7 @@ def test_all_have_failed_and_are_tried_all_the_same(scene):
 
 def test_failover_remembers_nothing(scene):
     """The incumbent's option keeps its meaning: the first one is tried each time."""
-    dead = Port()
+    dead = Nobody()
     daemon = service(scene, [dead.address, servers(scene, 1)[0].address], "failover = prio")
     visits(scene, daemon, 4)
     assert daemon.log().count(f"s_connect: connect {dead.address}") == 4

@@ -196,7 +196,7 @@ def on_a_terminal(scene, path, answers):
     pid, terminal = pty.fork()
     if pid == 0:
         os.execve(GINNEL, [GINNEL, "check", path], environment(str(scene.folder)))
-    shown, answers = b"", list(answers)
+    shown, answers, answered = b"", list(answers), 0
     try:
         while select.select([terminal], [], [], DEADLINE)[0]:
             try:
@@ -204,7 +204,8 @@ def on_a_terminal(scene, path, answers):
             except OSError:  # EIO: the other end is closed
                 break
             shown += data
-            if answers and b"Enter pass phrase" in data:
+            if answers and shown.count(b"Enter pass phrase") > answered:
+                answered += 1
                 until(lambda: not termios.tcgetattr(terminal)[3] & termios.ECHO, "the echo to be off", every=0.005)
                 os.write(terminal, answers.pop(0) + b"\n")
     finally:

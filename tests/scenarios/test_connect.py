@@ -7,15 +7,10 @@ import stat
 import pytest
 
 from lib.daemon import NotStarted
-from lib.peer import END, RESET, Backend, connect_tls, echo, greeter
+from lib.names import NameServer
+from lib.peer import END, RESET, connect_tls, echo, greeter
+from lib.ports import Nobody, free_port
 from lib.wait import until
-
-
-def closed_port():
-    """A port of loopback where nobody listens."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 def word(scene, daemon, service="tls", size=1):
@@ -31,10 +26,10 @@ def word(scene, daemon, service="tls", size=1):
 @pytest.mark.sanitize
 def test_a_refusing_target_is_passed_over(scene):
     server = scene.server(greeter(b"b"))
-    dead = closed_port()
-    daemon = scene.server_mode(f"127.0.0.1:{dead}", f"connect = {server.address}")
+    dead = Nobody()
+    daemon = scene.server_mode(dead, f"connect = {server.address}")
     assert word(scene, daemon) == b"b"
-    daemon.wait_log(rf"s_connect: connect 127.0.0.1:{dead}: Connection refused \(111\)")
+    daemon.wait_log(rf"s_connect: connect {dead.address}: Connection refused \(111\)")
     daemon.wait_log(f"s_connect: connected {server.address}")
 
 
@@ -56,13 +51,13 @@ def test_round_robin_takes_turns(scene):
 
 def test_round_robin_passes_over_the_dead(scene):
     server = scene.server(greeter(b"x"))
-    daemon = scene.server_mode(server, f"connect = 127.0.0.1:{closed_port()}", "failover = rr")
+    daemon = scene.server_mode(server, f"connect = {Nobody().address}", "failover = rr")
     assert [word(scene, daemon) for _ in range(6)] == [b"x"] * 6
 
 
 @pytest.mark.sanitize
 def test_no_target_left_is_told_to_the_client_by_reset(scene):
-    daemon = scene.server_mode(f"127.0.0.1:{closed_port()}", f"connect = 127.0.0.1:{closed_port()}")
+    daemon = scene.server_mode(Nobody(), f"connect = {Nobody().address}")
     near = scene.tls(daemon.port("tls"))
     assert near.ended() != END
     daemon.wait_log("No more addresses to connect")
@@ -70,26 +65,18 @@ def test_no_target_left_is_told_to_the_client_by_reset(scene):
 
 
 def test_a_plain_client_learns_of_a_dead_target_by_reset(scene):
-    daemon = scene.client_mode(f"127.0.0.1:{closed_port()}")
+    daemon = scene.client_mode(Nobody())
     assert scene.connect(daemon.port("plain")).ended() == RESET
 
 
 def test_a_backend_that_comes_back_is_used_again(scene):
-    backend = Backend()
-    port, address = backend.port, backend.address
-    backend.close()
-    daemon = scene.server_mode(address)
+    gone = Nobody()
+    daemon = scene.server_mode(gone)
     assert scene.tls(daemon.port("tls")).ended() != END
     daemon.wait_end(end="connect")
-    again = socket.socket()
-    again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    again.bind(("127.0.0.1", port))
-    again.listen()
-    scene.keep(again)
+    again = scene.backend(port=gone.port)
     near = scene.tls(daemon.port("tls"))
-    far, _ = again.accept()
-    far.sendall(b"back")
-    far.close()
+    scene.keep(again.accept()).send(b"back")
     assert near.recv(4) == b"back"
 
 
@@ -110,7 +97,8 @@ def test_a_port_alone_means_loopback(scene):
 
 
 def test_an_unknown_name_is_no_fault_of_the_file_and_one_clear_line(scene):
-    daemon = scene.server_mode("no-such-host.invalid:25")
+    names = scene.keep(NameServer())
+    daemon = scene.server_mode("no-such-host.invalid:25", head=f"nameServers = {names.address}\n")
     near = scene.tls(daemon.port("tls"))
     assert near.ended() != END
     daemon.wait_log("no-such-host.invalid")
@@ -118,7 +106,7 @@ def test_an_unknown_name_is_no_fault_of_the_file_and_one_clear_line(scene):
 
 
 def test_a_target_that_is_our_own_listener_is_refused_at_the_start(scene):
-    address = f"127.0.0.1:{closed_port()}"
+    address = Nobody().address
     with pytest.raises(NotStarted) as refused:
         scene.daemon(f"[loop]\nacceptTLS = no\nconnectTLS = no\naccept = {address}\nconnect = {address}\n")
     assert refused.value.status == 78 and "connect" in refused.value.stderr
@@ -127,7 +115,7 @@ def test_a_target_that_is_our_own_listener_is_refused_at_the_start(scene):
 def test_a_target_that_turns_out_to_be_our_own_listener_is_found_out(scene):
     """The port is the kernel's choice, so the file cannot show it."""
     text = "[loop]\nacceptTLS = no\nconnectTLS = no\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:{port}\n"
-    daemon = scene.daemon(text.format(port=closed_port()))
+    daemon = scene.daemon(text.format(port=free_port()))
     daemon.write(text.format(port=daemon.port("loop")))
     daemon.reload()
     assert scene.connect(daemon.port("loop")).ended() == RESET
@@ -227,7 +215,7 @@ def test_socket_options_reach_the_sockets(scene):
 
 
 def test_many_clients_of_a_dead_target_are_all_told(scene, pki):
-    daemon = scene.server_mode(f"127.0.0.1:{closed_port()}")
+    daemon = scene.server_mode(Nobody())
     context = pki.client_context()
     for _ in range(50):
         with connect_tls(daemon.port("tls"), context) as near:

@@ -11,7 +11,8 @@ import pytest
 
 from lib.names import A, NameServer
 from lib.peer import END, RESET, Ended, TlsPeer, greeter, own_address
-from lib.wait import until
+from lib.ports import Nobody
+from lib.wait import DEADLINE, until
 
 pytestmark = pytest.mark.sanitize
 
@@ -57,6 +58,11 @@ def talk(near, far):
     assert near.recv(5) == b"still", "one direction has ended, the other goes on"
     far.shut()
     assert near.ended() == END
+
+
+@pytest.fixture
+def names(scene):
+    return scene.keep(NameServer())
 
 
 # --- where it listens
@@ -157,10 +163,9 @@ def test_refusals(scene, request_, status, cause):
     daemon.wait_log("end=(proto_client|target_refused)")
 
 
-def test_dead_and_unknown_targets(scene):
-    dead = scene.backend()
-    dead.close()
-    daemon = proxy(scene, *PLAIN, "allow = * -> *!")
+def test_dead_and_unknown_targets(scene, names):
+    dead = Nobody()
+    daemon = proxy(scene, *PLAIN, "allow = * -> *!", head=f"nameServers = {names.address}")
     near = scene.connect(daemon.port("proxy"))
     ask(near, dead.address)
     assert answer(near)[:2] == (502, "connection_refused")
@@ -401,17 +406,17 @@ def test_inner_sni_wants_a_name(scene):
 def test_the_total_time_is_limited(scene):
     target = scene.backend()
     daemon = proxy(scene, *PLAIN, "TIMEOUTtotal = 1", "allow = * -> *!")
+    begun = time.monotonic()
     near = scene.connect(daemon.port("proxy"))
     ask(near, target.address)
     far = scene.keep(target.accept())
     head(near)
-    begun = time.monotonic()
     with contextlib.suppress(OSError, Ended):  # a busy tunnel ends all the same
-        while time.monotonic() < begun + 5:
+        while time.monotonic() < begun + DEADLINE:
             near.send(b"x")
             far.recv(1)
             time.sleep(0.02)
-    assert 0.9 < time.monotonic() - begun < 5
+    assert time.monotonic() - begun >= 1
     daemon.wait_end(end="total")
 
 

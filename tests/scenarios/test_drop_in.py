@@ -10,6 +10,7 @@ import pytest
 
 from lib.daemon import GINNEL, Daemon, NotStarted
 from lib.peer import Server, echo, greeter
+from lib.ports import Nobody, free_port
 from lib.wait import DEADLINE
 
 CONFIG = 78
@@ -70,8 +71,7 @@ def test_two_sections_may_have_one_name(scene):
 
 def test_lists_are_appended_to_their_default(scene):
     """The default's target comes first; the section's is tried when that fails."""
-    dead, server = scene.backend(), scene.server(greeter(b"x"))
-    dead.close()
+    dead, server = Nobody(), scene.server(greeter(b"x"))
     daemon = scene.daemon(f"[x]\n{PLAIN}connect = {server.address}\n", f"connect = {dead.address}\n")
     assert scene.connect(daemon.port("x")).recv(1) == b"x"
     daemon.wait_log(f"s_connect: connect {dead.address}: Connection refused")
@@ -112,10 +112,7 @@ def test_a_port_by_its_name(scene):
 
 
 def test_a_port_alone_is_bound_for_everybody(scene):
-    with socket.socket() as probe:
-        probe.bind(("0.0.0.0", 0))
-        port = probe.getsockname()[1]
-    server = scene.server(echo)
+    port, server = free_port(), scene.server(echo)
     daemon = scene.daemon(f"[x]\nacceptTLS = no\nconnectTLS = no\naccept = {port}\nconnect = {server.address}\n")
     daemon.wait_log(rf"Service \[x\] \(FD=\d+\) bound to 0\.0\.0\.0:{port}$")
     assert scene.connect(("127.0.0.2", port)).send(b"ping").recv(4) == b"ping"

@@ -248,7 +248,7 @@ def test_no_port_is_left(serve):
 
 
 def test_nobody_is_waited_for_without_end(serve):
-    stage = serve("TIMEOUTbusy = 1")
+    stage = serve("TIMEOUTbusy = 3")
     port, _ = stage.passive()
     stage.daemon.wait_log("Nobody came to be led to port")
     assert not reaches(port)
@@ -285,7 +285,7 @@ def test_a_client_that_is_cut_off(serve):
 
 
 def test_silence_ends_it(serve):
-    stage = serve("TIMEOUTidle = 1")
+    stage = serve("TIMEOUTidle = 3")
     assert stage.near.rest()[1] in (CUT, RESET)
     stage.daemon.wait_end(end="idle")
 

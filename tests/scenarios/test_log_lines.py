@@ -13,7 +13,9 @@ import subprocess
 import pytest
 
 from lib.daemon import LINE, NotStarted
+from lib.names import NameServer
 from lib.peer import connect, connect_tls, echo
+from lib.ports import free_port
 from lib.wait import until
 
 ADDR = r"127\.0\.0\.1:\d+"
@@ -139,9 +141,7 @@ def test_nobody_is_verified(scene, pki):
 
 
 def test_a_backend_that_refuses(scene):
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        port = closed.getsockname()[1]
+    port = free_port()
     daemon = scene.daemon(
         f"[r]\nacceptTLS = no\nconnectTLS = no\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:{port}\n"
     )
@@ -154,9 +154,10 @@ def test_a_backend_that_refuses(scene):
 
 
 def test_a_name_that_nobody_knows(scene):
+    names = scene.keep(NameServer())
     daemon = scene.daemon(
-        "[r]\nacceptTLS = no\nconnectTLS = no\naccept = 127.0.0.1:0\nconnect = nobody.invalid:1\nTIMEOUTconnect = 1\n"
-    )
+        "[r]\nacceptTLS = no\nconnectTLS = no\naccept = 127.0.0.1:0\nconnect = nobody.invalid:1\n",
+        f"nameServers = {names.address}\n")
     scene.connect(daemon.port("r"))
     expect(daemon, [(3, r"Error resolving \"nobody\.invalid\": \S.*"), (3, r"No remote host resolved")])
 

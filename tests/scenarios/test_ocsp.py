@@ -12,6 +12,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from lib.daemon import NotStarted
 from lib.peer import Ended, connect, connect_tls, echo
 from lib.pki import Authority
+from lib.ports import Nobody
 from lib.responder import GOOD, REVOKED, UNKNOWN, OpensslResponder, Responder, answer, http
 from lib.wait import DEADLINE
 
@@ -184,9 +185,7 @@ def test_what_is_no_answer_rejects_unless_told_otherwise(scene, pki, how):
 
 
 def test_nobody_listens(scene, pki):
-    gone = scene.backend()
-    url = f"http://{gone.address}/"
-    gone.close()
+    url = f"http://{Nobody().address}/"
     daemon = server_of(scene, pki, url)
     assert not passes(daemon.port("tls"), pki.client_context(pki.client))
     daemon.wait_log(rf'OCSP: No answer from "{re.escape(url)}": it cannot be reached')
@@ -322,7 +321,7 @@ def test_nothing_moves_before_the_answer_and_others_do(scene, pki, version, verd
     go = threading.Event()
 
     def reply(peer, request):
-        go.wait(DEADLINE)
+        go.wait(4 * DEADLINE)
         peer.send(http(answer(pki.ca, pki.client, verdict)))
 
     responder = scene.keep(Responder(reply))

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from lib.peer import END, RESET, TlsPeer, connect_tls, echo, greeter, pattern
+from lib.peer import END, RESET, Peer, TlsPeer, connect_tls, echo, greeter, pattern
 from lib.wait import DEADLINE
 
 UNRECOGNIZED_NAME = 112  # RFC 8446 6
@@ -69,7 +69,7 @@ def test_unmatched_names_may_be_refused(scene, pki):
     assert ask(daemon, pki.client_context(), "a.test")[0] == "a.test"
     near = scene.tls(daemon.port("main"), pki.client_context(), name="b.test", handshake=False)
     near.sock.sendall(near.hello())
-    record = near.sock.recv(7)
+    record = Peer(near.sock).recv(7)
     assert record[0] == 21 and record[6] == UNRECOGNIZED_NAME
     daemon.wait_end(end="sni_unknown", service="main")
     assert daemon.servers["main"].served == 0

@@ -153,7 +153,7 @@ def test_a_dialogue_has_the_deadline_of_the_setup(scene):
 def test_a_client_that_never_stops_asking_keeps_nobody(scene):
     """One worker: it goes on serving others, and the deadline comes."""
     backend = scene.backend()
-    daemon = scene.server_mode(backend, "protocol = smtp", "TIMEOUTbusy = 2", head="workers = 1\n")
+    daemon = scene.server_mode(backend, "protocol = smtp", "TIMEOUTbusy = 4", head="workers = 1\n")
     near, far = scene.plain_pair(daemon, backend, "tls")
     far.send(b"220 mx\r\n")
     assert near.recv(8) == b"220 mx\r\n"

@@ -10,6 +10,7 @@ import pytest
 
 from lib.names import A, NameServer
 from lib.peer import END, RESET, TlsPeer, echo, own_address
+from lib.ports import Nobody
 
 pytestmark = pytest.mark.sanitize
 
@@ -233,8 +234,7 @@ def test_connect_server_ends_on_bytes_behind_the_request(scene):
 
 
 def test_connect_server_drops_a_tls_client_whose_target_is_dead(scene, pki):
-    dead = scene.backend()
-    dead.close()
+    dead = Nobody()
     daemon = connect_server(scene, dead)
     near = scene.connect(daemon.port("tls"))
     near.send(f"CONNECT {dead.address} HTTP/1.0\r\n\r\n".encode())
@@ -303,8 +303,7 @@ def test_socks_server_refuses_loopback(scene, pki, name):
 
 def test_socks_server_tells_of_a_dead_target(scene, pki):
     host = own_address()
-    dead = scene.backend(host=host)
-    dead.close()
+    dead = Nobody(host)
     daemon = socks_server(scene, pki)
     near = scene.tls(daemon.port("socks"))
     near.send(b"\5\1\0")

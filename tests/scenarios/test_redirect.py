@@ -8,6 +8,7 @@ import pytest
 
 from lib.daemon import INCUMBENT
 from lib.peer import connect_tls, greeter
+from lib.ports import Nobody
 from lib.responder import OpensslResponder
 
 KINDS = {  # how a session is kept: version, ticket or session id
@@ -212,8 +213,7 @@ def test_no_program_is_started_for_who_is_redirected(scene, pki):
 
 
 def test_several_targets_are_tried(scene, pki):
-    dead = scene.backend()
-    dead.close()
+    dead = Nobody()
     decoy = scene.server(greeter(b"decoy"))
     daemon = scene.server_mode(
         scene.server(greeter(b"real")), f"CAfile = {pki.ca.path}", "verifyChain = yes",
@@ -226,8 +226,7 @@ def test_several_targets_are_tried(scene, pki):
 
 @ours_only
 def test_a_redirect_that_cannot_be_reached_ends_the_tunnel(scene, pki):
-    dead, real = scene.backend(), scene.server(greeter(b"real"))
-    dead.close()
+    dead, real = Nobody(), scene.server(greeter(b"real"))
     daemon = scene.server_mode(real, f"CAfile = {pki.ca.path}", "verifyChain = yes", f"redirect = {dead.address}")
     with connect_tls(daemon.port("tls"), pki.client_context()) as near:
         try:

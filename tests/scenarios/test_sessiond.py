@@ -82,7 +82,7 @@ def test_a_bad_answer_means_a_full_handshake(scene, pki, kind, change):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_who_asks_waits_and_nobody_else(scene, pki, kind):
-    """The cache is silent: one handshake waits for its time-out, and others pass by on the same worker."""
+    """The cache is silent: one handshake waits for its time-out, and another passes by on the same worker."""
     cache = scene.keep(SessionCache(lambda reply: None))
     first, second = twins(scene, pki, cache)
     context = pki.client_context(**KINDS[kind])
@@ -90,13 +90,16 @@ def test_who_asks_waits_and_nobody_else(scene, pki, kind):
     port = second.port("tls")
     began = time.monotonic()
     asking = scene.keep(connect_tls(port, context, session=session, handshake=False))
-    asking.sock.sendall(asking.hello())
-    cache.wait(GET)
-    visit(port, pki.client_context(**KINDS[kind]))
+    other = scene.keep(connect_tls(port, pki.client_context(**KINDS[kind]), handshake=False))
+    second.wait_log(r"Service \[tls\] started", count=2)
+    with second.frozen():
+        for near in (asking, other):
+            near.sock.sendall(near.hello())
+    other.handshake()
     asking.handshake()
     assert 0.15 < time.monotonic() - began and not asking.reused
-    late = second.wait_log("sessiond: no answer: time is up")
-    assert second.wait_log("TLS accepted: new session negotiated").start() < late.start()
+    late = second.wait_log(r"LOG6\[0\]: sessiond: no answer: time is up")
+    assert second.wait_log(r"LOG7\[1\]: peek -> secure").start() < late.start()
 
 
 def test_nobody_at_the_caches_port(scene, pki):

@@ -114,9 +114,11 @@ def test_what_is_dropped(scene, pki):
     client.send(b"\0\0\1" + address(target.port) + b"a fragment", relay)
     client.send(b"\0\0\0" + address(other.port) + b"denied", relay)
     client.send(b"\0\0\0\1" + b"\x7f\0\0", relay)
-    other.send(b"not asked", back)
     client.send(head + b"last", relay)
     assert target.get()[0] == b"last"
+    other.send(b"not asked", back)
+    target.send(b"asked", back)
+    assert client.get()[0] == head + b"asked"
     other.quiet()
     client.quiet()
     near.shut()

@@ -1,22 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Ends in unlucky moments: what a peer is told of the other side's end must stay true.
-import contextlib
-import signal
 import socket
 
 import pytest
 
 from lib.peer import CUT, END, RESET, pattern
-
-
-@contextlib.contextmanager
-def frozen(daemon):
-    """Everything that happens inside is there at once when the daemon looks again."""
-    daemon.signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        daemon.signal(signal.SIGCONT)
 
 
 @pytest.mark.sanitize
@@ -33,7 +21,7 @@ def test_a_reset_that_a_write_meets_first_is_still_a_reset(scene, pki, mode):
         near, far = scene.plain_pair(daemon, backend)
     far.send(b"half of the ans")
     assert near.recv(15) == b"half of the ans"
-    with frozen(daemon):
+    with daemon.frozen():
         near.send(b"more of the question")
         far.reset()
     assert near.ended() in ((RESET, CUT) if mode == "server" else (RESET,))
@@ -48,7 +36,7 @@ def test_what_was_sent_before_a_fin_and_a_reset_arrives_with_its_end(scene):
     near.send(b"question")
     assert far.recv(8) == b"question"
     answer = pattern(1, 100_000)
-    with frozen(daemon):
+    with daemon.frozen():
         far.send(answer).shut()
         near.send(b"nobody reads this")
     assert near.recv(len(answer)) == answer
@@ -90,7 +78,7 @@ def test_urgent_data_does_not_put_what_follows_to_sleep(scene, pki):
     near, far = scene.plain_pair(daemon, backend)
     near.send(b"before")
     assert far.recv(6) == b"before"
-    with frozen(daemon):
+    with daemon.frozen():
         near.send(b"abc")
         near.sock.send(b"!", socket.MSG_OOB)
         near.send(b"def")

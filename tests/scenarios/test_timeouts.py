@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every wait has an end, and honest peers do not feel the others' waits.
+"""
+What may not come too soon is measured from before its beginning.  What may not come too late has to come within the peers'
+own patience (DEADLINE), which is far less than each option's default: a busy machine makes nobody late.
+"""
 import select
 import socket
 import time
@@ -7,25 +11,25 @@ import time
 import pytest
 
 from lib.peer import CUT, END, RESET, Peer, connect_tls, echo, greeter
-from lib.wait import DEADLINE
 
 
-def drip(peer, data, pause=0.1, limit=DEADLINE):
-    """Send byte by byte until the other side gives up; returns the seconds that it took."""
-    start = time.monotonic()
+def drip(peer, data, pause=0.1):
+    """Send byte by byte until the other side gives up."""
     peer.sock.settimeout(pause)
     for byte in data:
         try:
             peer.sock.sendall(bytes([byte]))
             if peer.sock.recv(4096) == b"":
-                return time.monotonic() - start
+                return
         except TimeoutError:
             pass
         except OSError:
-            return time.monotonic() - start
-        if time.monotonic() - start > limit:
-            break
-    raise AssertionError(f"still served after {limit} seconds of dripping")
+            return
+    raise AssertionError(f"still served after {len(data)} drops")
+
+
+def since(start):
+    return time.monotonic() - start
 
 
 # --- the deadline for everything before the first relayed byte
@@ -35,9 +39,9 @@ def drip(peer, data, pause=0.1, limit=DEADLINE):
 def test_a_silent_connection_is_cut_at_the_busy_deadline(scene):
     server = scene.server(echo)
     daemon = scene.server_mode(server, "TIMEOUTbusy = 1")
-    near, start = scene.connect(daemon.port("tls")), time.monotonic()
-    assert near.ended() in (END, RESET)
-    assert 0.8 < time.monotonic() - start < 3
+    start = time.monotonic()
+    assert scene.connect(daemon.port("tls")).ended() in (END, RESET)
+    assert since(start) > 0.9
     daemon.wait_end(end="setup_timeout")
     assert server.served == 0
 
@@ -45,38 +49,39 @@ def test_a_silent_connection_is_cut_at_the_busy_deadline(scene):
 @pytest.mark.sanitize
 def test_half_a_hello_is_cut_at_the_busy_deadline(scene):
     daemon = scene.server_mode(scene.server(echo), "TIMEOUTbusy = 1")
+    start = time.monotonic()
     near = scene.tls(daemon.port("tls"), handshake=False)
     near.sock.sendall(near.hello()[:60])
-    start = time.monotonic()
     assert Peer(near.sock).ended() in (END, RESET)
-    assert 0.8 < time.monotonic() - start < 3
+    assert since(start) > 0.9
     daemon.wait_end(end="setup_timeout")
 
 
 def test_a_dripping_hello_does_not_move_the_deadline(scene):
     daemon = scene.server_mode(scene.server(echo), "TIMEOUTbusy = 1")
     near = scene.tls(daemon.port("tls"), handshake=False)
-    assert drip(Peer(near.sock), near.hello(), limit=6) < 3
+    drip(Peer(near.sock), near.hello()[:-1])
     daemon.wait_end(end="setup_timeout")
 
 
 def test_a_handshake_that_stops_in_the_middle_is_cut(scene):
     daemon = scene.server_mode(scene.server(echo), "TIMEOUTbusy = 1")
+    start = time.monotonic()
     near = scene.tls(daemon.port("tls"), handshake=False)
     near.sock.sendall(near.hello())
-    start = time.monotonic()
     Peer(near.sock).rest()  # the server's flight, and then the end
-    assert 0.8 < time.monotonic() - start < 3
+    assert since(start) > 0.9
     daemon.wait_end(end="setup_timeout")
 
 
 def test_a_server_that_never_shakes_hands_is_cut(scene, pki):
     backend = scene.backend()
     daemon = scene.client_mode(backend, "TIMEOUTbusy = 1")
-    near, start = scene.connect(daemon.port("plain")), time.monotonic()
+    start = time.monotonic()
+    near = scene.connect(daemon.port("plain"))
     scene.keep(backend.accept())
     assert near.ended() in (END, RESET)
-    assert 0.8 < time.monotonic() - start < 3
+    assert since(start) > 0.9
     daemon.wait_end(end="setup_timeout")
 
 
@@ -86,7 +91,7 @@ def test_a_dripping_server_does_not_move_the_deadline(scene):
     scene.connect(daemon.port("plain"))
     far = scene.keep(backend.accept())
     # a ServerHello record whose body comes one byte at a time
-    assert drip(far, b"\x16\x03\x03\x10\x00\x02\x00\x0f\xfc" + bytes(100), limit=6) < 3
+    drip(far, b"\x16\x03\x03\x10\x00\x02\x00\x0f\xfc" + bytes(200))
     daemon.wait_end(end="setup_timeout")
 
 
@@ -95,17 +100,22 @@ def test_honest_clients_are_quick_beside_slow_ones(scene, pki):
     daemon = scene.server_mode(server, "TIMEOUTbusy = 20")
     context = pki.client_context()
     hello = scene.tls(daemon.port("tls"), handshake=False).hello()
+
+    def usual():
+        times = []
+        for _ in range(51):
+            start = time.monotonic()
+            with connect_tls(daemon.port("tls"), context) as near:
+                near.send(b"ping")
+                assert near.recv(4) == b"ping"
+            times.append(since(start))
+        return sorted(times)[25]
+
+    alone = usual()
     for i in range(200):
         slow = scene.connect(daemon.port("tls"))
         slow.send(hello[: (0, 1, 5, 100)[i % 4]] or b"")
-    times = []
-    for _ in range(50):
-        start = time.monotonic()
-        with connect_tls(daemon.port("tls"), context) as near:
-            near.send(b"ping")
-            assert near.recv(4) == b"ping"
-        times.append(time.monotonic() - start)
-    assert sorted(times)[48] < 0.25, sorted(times)[-5:]
+    assert usual() < 0.2 + 10 * alone
 
 
 # --- idle and close
@@ -116,20 +126,20 @@ def test_an_idle_tunnel_is_ended_and_reset(scene):
     backend = scene.backend()
     daemon = scene.server_mode(backend, "TIMEOUTidle = 1")
     near, far = scene.pair(daemon, backend)
+    start = time.monotonic()
     near.send(b"ping")
     assert far.recv(4) == b"ping"
-    start = time.monotonic()
     assert far.ended() == RESET
-    assert 0.8 < time.monotonic() - start < 3
+    assert since(start) > 0.9
     assert near.ended() in (RESET, CUT)
     assert daemon.wait_end(end="idle").how == "reset"
 
 
 def test_any_byte_in_either_direction_keeps_a_tunnel_awake(scene):
     backend = scene.backend()
-    daemon = scene.server_mode(backend, "TIMEOUTidle = 1")
+    daemon = scene.server_mode(backend, "TIMEOUTidle = 2")
     near, far = scene.pair(daemon, backend)
-    end, turn = time.monotonic() + 2.5, 0
+    end, turn = time.monotonic() + 4, 0
     while time.monotonic() < end:
         giver, taker = ((near, far), (far, near))[turn % 2]
         giver.send(b"x")
@@ -145,25 +155,25 @@ def test_a_half_closed_silent_tunnel_ends_after_timeout_close(scene, ender):
     daemon = scene.server_mode(backend, "TIMEOUTclose = 1")
     near, far = scene.pair(daemon, backend)
     first, second = (near, far) if ender == "near" else (far, near)
-    first.shut()
     start = time.monotonic()
+    first.shut()
     assert second.ended() == END
     first.rest()
-    assert 0.8 < time.monotonic() - start < 3
+    assert since(start) > 0.9
     assert daemon.wait_end(end="close_timeout").how == "closed"
 
 
 def test_timeout_close_counts_silence_not_time(scene):
     backend = scene.backend()
-    daemon = scene.server_mode(backend, "TIMEOUTclose = 1")
+    daemon = scene.server_mode(backend, "TIMEOUTclose = 2")
     near, far = scene.pair(daemon, backend)
     near.shut()
     assert far.ended() == END
-    for _ in range(5):
+    for _ in range(6):
         select.select([], [], [], 0.5)
         far.send(b"more")
     far.shut()
-    assert near.rest() == (b"more" * 5, END)
+    assert near.rest() == (b"more" * 6, END)
     daemon.wait_end(end="done")
 
 
@@ -194,9 +204,10 @@ def swallower():
 @pytest.mark.sanitize
 def test_a_target_that_does_not_answer_is_given_up(scene, swallower):
     daemon = scene.server_mode(swallower, "TIMEOUTconnect = 1")
-    near, start = scene.tls(daemon.port("tls")), time.monotonic()
+    start = time.monotonic()
+    near = scene.tls(daemon.port("tls"))
     assert near.ended() in (RESET, CUT)
-    assert 0.8 < time.monotonic() - start < 3
+    assert 0.9 < since(start) < 9, "the default is 10"
     daemon.wait_log(f"s_connect: s_poll_wait {swallower}: TIMEOUTconnect exceeded")
     daemon.wait_end(end="connect")
 
@@ -219,7 +230,7 @@ def test_a_silent_target_delays_no_other_service(scene, swallower, pki):
     near = scene.tls(daemon.port("alive"))
     near.send(b"ping")
     assert near.recv(4) == b"ping"
-    assert time.monotonic() - start < 0.5
+    assert since(start) < 5, "TIMEOUTconnect is 10"
 
 
 def test_a_client_that_leaves_while_we_connect_costs_no_more_than_the_attempt(scene, swallower):
@@ -228,13 +239,11 @@ def test_a_client_that_leaves_while_we_connect_costs_no_more_than_the_attempt(sc
     near = scene.tls(daemon.port("tls"))
     daemon.wait_log("s_connect: connecting")
     near.reset()
-    daemon.wait_end(deadline=4)
+    daemon.wait_end()
     daemon.await_descriptors(before)
 
 
 def test_all_targets_together_have_the_busy_deadline(scene, swallower):
     daemon = scene.server_mode(swallower, *[f"connect = {swallower}"] * 4, "TIMEOUTconnect = 1", "TIMEOUTbusy = 2")
-    near, start = scene.tls(daemon.port("tls")), time.monotonic()
-    assert near.ended() in (RESET, CUT)
-    assert time.monotonic() - start < 4
+    assert scene.tls(daemon.port("tls")).ended() in (RESET, CUT)
     daemon.wait_end(end="setup_timeout")

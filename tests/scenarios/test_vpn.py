@@ -255,7 +255,7 @@ def test_programs_are_told(scene, two):
     server = serve(scene, two[0], f"vpnUp = {script}", f"vpnDown = {down}")
     client = dial(scene, two[1], server.port("vpn"), f"vpnUp = {script}", f"vpnDown = {down}")
     _, device = await_call(client)
-    until(lambda: os.path.exists(script + ".vpn"), "the server's program")
+    until(lambda: os.path.exists(script + ".vpn") and os.path.exists(script + ".office"), "both programs")
     with open(script + ".office", encoding="utf-8") as file:
         told = dict(line.rstrip("\n").split("=", 1) for line in file)
     assert told == {"VPN_ADDRESS": "10.66.0.2", "VPN_DEVICE": device, "VPN_DNS": "10.66.0.1", "VPN_PEER": "10.66.0.1",

@@ -428,6 +428,7 @@ def test_who_says_nothing_more_is_left_in_time(scene, listener, what, waits):
     """MS-SSTP 3.1.2: so many seconds, and the stream is closed from this side."""
     client = dial(scene, listener)
     call = requested(listener.accept())
+    began = time.monotonic()
     call.send({
         "our ABORT": sstp.control(77), "their ABORT": sstp.control(sstp.ABORT, sstp.status(0, 0)),
         "their DISCONNECT": sstp.control(sstp.DISCONNECT, sstp.status(0, 0)), "our DISCONNECT": call.ack(),
@@ -435,13 +436,12 @@ def test_who_says_nothing_more_is_left_in_time(scene, listener, what, waits):
     if what == "our DISCONNECT":
         call.send_ppp(sstp.LCP, 5, 1)
     kind, _ = call.read_control()
-    began = time.monotonic()
     assert kind == {"our ABORT": sstp.ABORT, "their ABORT": sstp.ABORT, "their DISCONNECT": sstp.DISCONNECT_ACK,
                     "our DISCONNECT": sstp.DISCONNECT}[what]
     for late in (sstp.control(sstp.ECHO_REQUEST), call.ack(), sstp.control(77), sstp.data(b"\xff\x03\xc0\x21")):
         call.send(late)
     assert call.read_to_end() == [], "in its last moments it answers nothing"
-    assert waits - 0.5 < time.monotonic() - began < waits + DEADLINE
+    assert time.monotonic() - began >= waits
     calls_again(client)
 
 
@@ -485,11 +485,11 @@ def test_packets_that_are_none_are_dropped(scene, listener):
 def test_it_waits_longer_and_longer(scene, listener):
     client = dial(scene, listener)
     for wait in (1, 2, 4):
-        listener.accept().http(b"HTTP/1.1 503 Busy\r\n\r\n").sock.close()
+        call, began = listener.accept(), time.monotonic()
+        call.http(b"HTTP/1.1 503 Busy\r\n\r\n").sock.close()
         client.wait_log(f"Calling again in {wait}000 ms")
-        began = time.monotonic()
     listener.accept()
-    assert time.monotonic() - began > 3.5
+    assert time.monotonic() - began >= 4
 
 
 def test_each_call_is_bound_to_its_own_certificate(scene, listener):
