@@ -2,6 +2,7 @@
 /* app/keeper.c -- the privileged helper: the side that has the privileges. */
 #include "app/keeper.h"
 
+#include "app/keeper_net.h"
 #include "app/process.h"
 #include "config/grants.h"
 
@@ -26,6 +27,7 @@ struct service_desk {
 	/* By the configuration in force and the one before it, whose sockets may still be closed.
 	 */
 	struct grants *grants, *before;
+	struct keeper_net net;
 	bool trusted; /* the user cannot have written what the configuration says */
 };
 
@@ -309,6 +311,29 @@ take_foreign(struct service_desk *d, const struct ask *ask, struct answer *answe
 }
 
 static int
+take_device(struct service_desk *d, const struct ask *ask, struct answer *answer)
+{
+	const struct keeper_rights rights = { d->grants, d->before };
+
+	errno = EPERM;
+	if (!d->trusted)
+		return -1;
+	return keeper_net_device(&d->net, &rights, ask->path, ask->inode != 0, answer->device);
+}
+
+static int
+take_order(struct service_desk *d, const struct ask *ask, struct answer *answer)
+{
+	const struct keeper_rights rights = { d->grants, d->before };
+
+	(void)answer;
+	errno = EPERM;
+	if (d->trusted && keeper_net_order(&d->net, &rights, &ask->order))
+		errno = 0;
+	return -1;
+}
+
+static int
 take_leave(struct service_desk *d, const struct ask *ask, struct answer *answer)
 {
 	(void)ask;
@@ -326,6 +351,8 @@ static int (*const desk[ASK_KINDS])(struct service_desk *, const struct ask *, s
 	[ASK_LISTEN] = take_listen,
 	[ASK_REMOVE] = take_remove,
 	[ASK_FOREIGN] = take_foreign,
+	[ASK_DEVICE] = take_device,
+	[ASK_ORDER] = take_order,
 	[ASK_LEAVE] = take_leave,
 };
 
@@ -340,7 +367,7 @@ is_sound(const struct ask *ask, ssize_t n)
 		return false;
 	if (ask->what == ASK_LISTEN || ask->what == ASK_REMOVE || ask->what == ASK_FOREIGN)
 		return addr_is_sound(&ask->addr);
-	return true;
+	return ask->what != ASK_ORDER || keeper_net_is_sound(&ask->order);
 }
 
 static bool
@@ -443,6 +470,7 @@ keeper_run(const struct keeper *k)
 			_exit(1);
 	while (serve_one(&d, &ask))
 		;
+	keeper_net_undo(&d.net);
 	(void)pid_file_remove(k->pid);
 	_exit(0);
 }

@@ -3,9 +3,10 @@
  * app/keeper.h -- the privileged helper of a process that has given its privileges up.
  *
  * It stays root, outside of the chroot, and opens what the configuration names, as it reads that
- * itself: files and directories for reading, addresses to listen on.  It sees no byte from the
- * network, knows nothing of TLS, and takes one kind of message of a fixed size.  Whoever has taken
- * the serving process over can make it open what an honest one could, and nothing else.
+ * itself: files and directories for reading, addresses to listen on, a VPN's network devices.  It
+ * sees no byte from the network, knows nothing of TLS, and takes one kind of message of a fixed
+ * size.  Whoever has taken the serving process over can make it open what an honest one could, and
+ * nothing else.
  */
 #ifndef GINNEL_APP_KEEPER_H
 #define GINNEL_APP_KEEPER_H
@@ -13,6 +14,7 @@
 #include "app/pid_file.h"
 #include "app/trusted.h"
 #include "net/addr.h"
+#include "net/netlink.h"
 
 #include <stdint.h>
 
@@ -24,6 +26,8 @@ enum ask_for {
 	ASK_LISTEN,    /* addr: a listening socket; for a UNIX socket, the inode of its file */
 	ASK_REMOVE,    /* addr, inode: the file of a UNIX socket that nobody listens on any more */
 	ASK_FOREIGN,   /* addr, its family: a socket for transparent = source */
+	ASK_DEVICE,    /* path: a queue of a VPN's network device; inode: it has several */
+	ASK_ORDER,     /* order: what is to be done with such a device, or a route beside it */
 	ASK_LEAVE,     /* the end: remove the pid file */
 	ASK_KINDS,
 };
@@ -34,6 +38,7 @@ struct ask {
 	uint32_t zero; /* no byte of it is left unset */
 	uint64_t inode;
 	struct addr addr;
+	struct netlink_order order;
 	char path[4096]; /* ends with a NUL */
 };
 
@@ -42,6 +47,7 @@ struct answer {
 	int32_t error; /* errno; 0: done */
 	uint32_t zero;
 	uint64_t inode;
+	char device[IFNAMSIZ]; /* ASK_DEVICE: its true name */
 };
 
 struct keeper {

@@ -28,6 +28,11 @@ struct priv_maker {
 	struct priv *priv;
 };
 
+struct priv_hand {
+	struct netlink_hand hand; /* first */
+	struct priv *priv;
+};
+
 struct priv {
 	unsigned magic;
 	int sock, root, start; /* -1: none */
@@ -37,6 +42,7 @@ struct priv {
 	struct priv_files files;
 	struct priv_binder binder;
 	struct priv_maker maker;
+	struct priv_hand hand;
 };
 
 /* ---- questions ---- */
@@ -81,35 +87,48 @@ gone:
 	return -1;
 }
 
-/*
- * -1 with errno set, or the descriptor; errno is 0 where all is well without one.  `inode`, if it
- * is there, goes along and comes back.
- */
+/* Ask once for nothing that is not said; the lock is held from here to the answer. */
+static void
+begin_question(struct priv *p, enum ask_for what)
+{
+	CHECK_OBJ(p, PRIV_MAGIC);
+	pthread_mutex_lock(&p->lock);
+	memset(&p->ask, 0, sizeof(p->ask));
+	p->ask.what = what;
+}
+
+/* -1 with errno set, or the descriptor; errno is 0 where all is well without one. */
+static int
+end_question(struct priv *p, struct answer *answer)
+{
+	int fd = exchange(p, answer);
+
+	pthread_mutex_unlock(&p->lock);
+	errno = answer->error;
+	return fd;
+}
+
+/* As end_question(), of the usual ones.  `inode`, if it is there, goes along and comes back. */
 static int
 ask_for(struct priv *p, enum ask_for what, const char *path, const struct addr *addr, ino_t *inode)
 {
 	struct answer answer = { 0 };
 	int fd;
 
-	CHECK_OBJ(p, PRIV_MAGIC);
 	if (path != NULL && strlen(path) >= sizeof(p->ask.path)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	pthread_mutex_lock(&p->lock);
-	memset(&p->ask, 0, sizeof(p->ask));
-	p->ask.what = what;
+	begin_question(p, what);
 	if (path != NULL)
 		memcpy(p->ask.path, path, strlen(path));
 	if (addr != NULL)
 		p->ask.addr = *addr;
 	if (inode != NULL)
 		p->ask.inode = *inode;
-	fd = exchange(p, &answer);
+	fd = end_question(p, &answer);
 	if (inode != NULL)
 		*inode = answer.inode;
-	pthread_mutex_unlock(&p->lock);
-	errno = answer.error;
 	return fd;
 }
 
@@ -219,6 +238,41 @@ priv_maker(struct priv *p)
 	return &p->maker.maker;
 }
 
+/* ---- the network ---- */
+
+static bool
+order(struct netlink_hand *h, const struct netlink_order *o)
+{
+	struct priv *p = ((struct priv_hand *)h)->priv;
+	struct answer answer = { 0 };
+
+	begin_question(p, ASK_ORDER);
+	p->ask.order = *o;
+	(void)end_question(p, &answer);
+	return answer.error == 0;
+}
+
+static int
+open_device(struct netlink_hand *h, char name[IFNAMSIZ], bool several)
+{
+	struct priv *p = ((struct priv_hand *)h)->priv;
+	struct answer answer = { 0 };
+	int fd;
+
+	begin_question(p, ASK_DEVICE);
+	memcpy(p->ask.path, name, strnlen(name, IFNAMSIZ - 1));
+	p->ask.inode = several;
+	if ((fd = end_question(p, &answer)) != -1)
+		memcpy(name, answer.device, IFNAMSIZ);
+	return fd;
+}
+
+struct netlink_hand *
+priv_hand(struct priv *p)
+{
+	return &p->hand.hand;
+}
+
 /* ---- life ---- */
 
 bool
@@ -238,6 +292,7 @@ priv_new(void)
 	p->files = (struct priv_files){ { read_file, list_files }, PRIV_FILES_MAGIC, p };
 	p->binder = (struct priv_binder){ { listen_at, remove_socket }, p };
 	p->maker = (struct priv_maker){ { make_foreign }, p };
+	p->hand = (struct priv_hand){ { order, open_device }, p };
 	p->start = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	p->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (p->start != -1 && p->root != -1 && pthread_mutex_init(&p->lock, NULL) == 0)

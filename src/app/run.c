@@ -12,6 +12,7 @@
 #include "app/version.h"
 #include "base/heap.h"
 #include "net/exec.h"
+#include "net/netlink.h"
 #include "net/wrappers.h"
 #include "tls/passphrase.h"
 #include "tunnel/activation.h"
@@ -369,6 +370,7 @@ leave_privileges(struct server *s, int *status)
 		return false;
 	if (s->priv != NULL) {
 		listener_use(priv_binder(s->priv));
+		netlink_use(priv_hand(s->priv));
 		/* It remembers the directory of the start, outside of the new root. */
 		files_system_free(s->files);
 		s->files = NULL;

@@ -32,9 +32,9 @@ struct reader {
 	bool no_memory;
 };
 
-/* The options that say which sockets a service has. */
-static const char *const socket_options[] = { "accept", "socket", "setuid", "setgid",
-	"transparent" };
+/* The options that say which sockets a service has, and which network device. */
+static const char *const socket_options[] = { "accept", "socket", "setuid", "setgid", "transparent",
+	"protocol", "vpnDevice", "vpnMTU", "vpnPool", "vpnPool6", "vpnRoutes" };
 
 static bool
 is_socket_option(const char *name)
@@ -261,6 +261,15 @@ grants_foreign(const struct grants *g)
 		if ((l->conf.transparent & TRANSPARENT_SOURCE) != 0)
 			return true;
 	return false;
+}
+
+const struct vpn_conf *
+grants_vpn(const struct grants *g, unsigned i)
+{
+	for (const struct listening *l = g->first; l != NULL; l = l->next)
+		if (service_is_network(&l->conf) && i-- == 0)
+			return &l->conf.vpn;
+	return NULL;
 }
 
 const struct service_conf *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config/grants.h -- what a configuration names outside itself: files to read, addresses to bind.
+ * config/grants.h -- what a configuration names outside itself: files to read, addresses to bind,
+ * network devices to make.
  *
  * For a privileged process that opens these for another, and nothing else.  It must not do more
  * with a configuration than it has to: options are told apart by the tables, but the only parsers
@@ -29,6 +30,8 @@ bool grants_directory(const struct grants *, const char *path);
  * its port.  NULL: none.  Only what socket_options[] names is filled.
  */
 const struct service_conf *grants_listener(const struct grants *, const struct addr *);
+/* What the `i`th VPN says about its device, addresses and routes; NULL: there are no more. */
+const struct vpn_conf *grants_vpn(const struct grants *, unsigned i);
 /* Does a service come to its targets from its clients' addresses (transparent = source)? */
 bool grants_foreign(const struct grants *);
 

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -87,7 +86,7 @@ verdict(const struct nlmsghdr *head, ssize_t n)
 
 /* A question that is answered by yes or no. */
 static bool
-order(struct request *r)
+confirm(struct request *r)
 {
 	union {
 		struct nlmsghdr head;
@@ -102,24 +101,26 @@ order(struct request *r)
 	return errno == 0;
 }
 
-bool
-netlink_up(unsigned device, unsigned mtu)
+static bool
+up(const struct netlink_order *o)
 {
 	struct ifinfomsg body = {
-		.ifi_index = (int)device, .ifi_flags = IFF_UP, .ifi_change = IFF_UP
+		.ifi_index = (int)o->device, .ifi_flags = IFF_UP, .ifi_change = IFF_UP
 	};
 	struct request r = new_request(RTM_NEWLINK, 0, &body, sizeof(body));
 
-	add(&r, IFLA_MTU, &mtu, sizeof(mtu));
-	return order(&r);
+	add(&r, IFLA_MTU, &o->mtu, sizeof(o->mtu));
+	return confirm(&r);
 }
 
-bool
-netlink_add_address(unsigned device, const struct network *local, const struct network *peer)
+static bool
+add_address(const struct netlink_order *o)
 {
+	const struct network *local = &o->to;
+	const struct network *peer = o->peer.family != 0 ? &o->peer : NULL;
 	struct ifaddrmsg body = { .ifa_family = (uint8_t)local->family,
 		.ifa_prefixlen = (uint8_t)local->prefix,
-		.ifa_index = device };
+		.ifa_index = o->device };
 	size_t size = address_size(local->family);
 	struct request r;
 
@@ -129,7 +130,7 @@ netlink_add_address(unsigned device, const struct network *local, const struct n
 	r = new_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &body, sizeof(body));
 	add(&r, IFA_LOCAL, local->bits, size);
 	add(&r, IFA_ADDRESS, peer != NULL ? peer->bits : local->bits, size);
-	return order(&r);
+	return confirm(&r);
 }
 
 /* ---- routes ---- */
@@ -152,19 +153,19 @@ change_route(uint16_t type, uint16_t flags, const struct network *to, const stru
 	add(&r, RTA_OIF, &hop->device, sizeof(hop->device));
 	if (hop->has_gateway)
 		add(&r, RTA_GATEWAY, hop->gateway, address_size(to->family));
-	return order(&r);
+	return confirm(&r);
 }
 
-bool
-netlink_add_route(const struct network *to, const struct netlink_hop *hop)
+static bool
+add_route(const struct netlink_order *o)
 {
-	return change_route(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, to, hop);
+	return change_route(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &o->to, &o->hop);
 }
 
-bool
-netlink_remove_route(const struct network *to, const struct netlink_hop *hop)
+static bool
+remove_route(const struct netlink_order *o)
 {
-	return change_route(RTM_DELROUTE, 0, to, hop);
+	return change_route(RTM_DELROUTE, 0, &o->to, &o->hop);
 }
 
 static void
@@ -209,4 +210,67 @@ netlink_find(const struct addr *to, struct netlink_hop *hop)
 	}
 	read_hop(&answer.head, family, hop);
 	return hop->device != 0;
+}
+
+/* ---- orders ---- */
+
+static struct netlink_hand *helper; /* NULL: this process itself */
+
+void
+netlink_use(struct netlink_hand *hand)
+{
+	helper = hand;
+}
+
+struct netlink_hand *
+netlink_hand(void)
+{
+	return helper;
+}
+
+bool
+netlink_do(const struct netlink_order *o)
+{
+	static bool (*const ways[])(const struct netlink_order *) = {
+		[NETLINK_UP] = up,
+		[NETLINK_ADD_ADDRESS] = add_address,
+		[NETLINK_ADD_ROUTE] = add_route,
+		[NETLINK_REMOVE_ROUTE] = remove_route,
+	};
+
+	return helper != NULL ? helper->order(helper, o) : ways[o->what](o);
+}
+
+bool
+netlink_up(unsigned device, unsigned mtu)
+{
+	const struct netlink_order o = { .what = NETLINK_UP, .device = device, .mtu = mtu };
+
+	return netlink_do(&o);
+}
+
+bool
+netlink_add_address(unsigned device, const struct network *local, const struct network *peer)
+{
+	struct netlink_order o = { .what = NETLINK_ADD_ADDRESS, .device = device, .to = *local };
+
+	if (peer != NULL)
+		o.peer = *peer;
+	return netlink_do(&o);
+}
+
+bool
+netlink_add_route(const struct network *to, const struct netlink_hop *hop)
+{
+	const struct netlink_order o = { .what = NETLINK_ADD_ROUTE, .to = *to, .hop = *hop };
+
+	return netlink_do(&o);
+}
+
+bool
+netlink_remove_route(const struct network *to, const struct netlink_hop *hop)
+{
+	const struct netlink_order o = { .what = NETLINK_REMOVE_ROUTE, .to = *to, .hop = *hop };
+
+	return netlink_do(&o);
 }

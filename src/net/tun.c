@@ -2,6 +2,8 @@
 /* net/tun.c -- network devices whose other end is a descriptor. */
 #include "net/tun.h"
 
+#include "net/netlink.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -9,8 +11,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-int
-tun_open(char name[IFNAMSIZ], bool several)
+static int
+open_here(char name[IFNAMSIZ], bool several)
 {
 	struct ifreq request = { .ifr_flags = IFF_TUN | IFF_NO_PI };
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC), error;
@@ -28,6 +30,14 @@ tun_open(char name[IFNAMSIZ], bool several)
 	close(fd);
 	errno = error;
 	return -1;
+}
+
+int
+tun_open(char name[IFNAMSIZ], bool several)
+{
+	struct netlink_hand *hand = netlink_hand();
+
+	return hand != NULL ? hand->tun(hand, name, several) : open_here(name, several);
 }
 
 bool

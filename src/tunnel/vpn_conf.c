@@ -360,7 +360,7 @@ const struct option vpn_options[] = {
 		"A program to run when a call stands. It finds VPN_DEVICE, VPN_ADDRESS, VPN_PEER, "
 		"VPN_DNS (addresses with blanks between them), VPN_USER and VPN_SERVICE in its "
 		"environment; on a client it is the place to tell the system's resolver of the "
-		"DNS servers." },
+		"DNS servers. It runs as the user of setuid." },
 	{ .name = "vpnDown",
 	    .parse = option_text,
 	    .offset = AT(down),

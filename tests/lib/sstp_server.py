@@ -37,9 +37,9 @@ EAP_TLS, EAP_MSCHAPV2 = 13, 26
 class Listener:
     """A port with TLS.  `identity` can be changed between calls."""
 
-    def __init__(self, pki, identity=None, version=None):
+    def __init__(self, pki, identity=None, version=None, host="127.0.0.1"):
         self.pki, self.identity, self.version = pki, identity or pki.server, version
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.socket = socket.create_server((host, 0), backlog=64)
         self.socket.settimeout(DEADLINE)
         self.port = self.socket.getsockname()[1]
         self.guids = set()

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -314,20 +315,155 @@ an_odd_address_is_the_end(void **state)
 	ends_on(&a, sizeof(a));
 }
 
+static void
+an_odd_order_is_the_end(void **state)
+{
+	struct ask a = { .what = ASK_ORDER, .order.what = NETLINK_ADD_ADDRESS, .order.device = 1 };
+
+	(void)state;
+	a.order.to = (struct network){ .family = AF_INET, .prefix = 33 };
+	ends_on(&a, sizeof(a));
+}
+
+static void
+an_unknown_order_is_the_end(void **state)
+{
+	struct ask a = { .what = ASK_ORDER, .order.device = 1, .order.mtu = 1400 };
+
+	(void)state;
+	a.order.what = NETLINK_REMOVE_ROUTE + 1;
+	ends_on(&a, sizeof(a));
+}
+
+/* ---- a VPN's network ---- */
+
+/* In a network of this process's own. */
+static int
+start_apart(void **state)
+{
+	return unshare(CLONE_NEWNET) == -1 ? -1 : start(state);
+}
+
+static int
+ask_device(const char *name, bool several, char full[IFNAMSIZ])
+{
+	struct ask a = { .what = ASK_DEVICE, .inode = several };
+	struct answer answer;
+	int fd;
+
+	(void)snprintf(a.path, sizeof(a.path), "%s", name);
+	fd = ask(&a, &answer);
+	assert_int_equal(fd != -1, answer.error == 0);
+	memcpy(full, answer.device, IFNAMSIZ);
+	return fd == -1 ? -answer.error : fd;
+}
+
+static int
+ask_order(enum netlink_what what, unsigned device, unsigned mtu, const char *network)
+{
+	struct ask a = { .what = ASK_ORDER };
+	struct answer answer;
+	char why[128];
+
+	a.order = (struct netlink_order){ .what = what, .mtu = mtu };
+	if (network != NULL)
+		assert_true(network_parse(network, strlen(network), &a.order.to, why, sizeof(why)));
+	if (what == NETLINK_UP || what == NETLINK_ADD_ADDRESS)
+		a.order.device = device;
+	else
+		a.order.hop.device = device;
+	assert_int_equal(ask(&a, &answer), -1);
+	return answer.error;
+}
+
+static void
+only_a_vpns_own_device_is_set_up(void **state)
+{
+	enum { LOOPBACK = 1 };
+	char name[IFNAMSIZ], same[IFNAMSIZ];
+	unsigned device;
+	int fd;
+
+	(void)state;
+	make("conf",
+	    "[s]\nprotocol = sstp\nvpnDevice = gk%d\nvpnPool = 10.9.0.0/24\nvpnMTU = 1300\n"
+	    "[c]\nclient = yes\nprotocol = sstp\nvpnDevice = gc\nvpnRoutes = 10.1.0.0/16\n"
+	    "[t]\nvpnDevice = gt\n",
+	    0600);
+	assert_int_equal(ask_device("gk%d", true, name), -EPERM); /* no plan */
+	assert_int_equal(error_of(ASK_PLAN, ""), 0);
+	assert_int_equal(ask_device("eth0", true, name), -EPERM);
+	assert_int_equal(ask_device("gt", true, name), -EPERM); /* its section has no VPN */
+	assert_int_equal(ask_device("gk%d-and-more-than-fits", true, name), -EPERM);
+	fd = ask_device("gk%d", true, name);
+	if (fd == -ENOENT) {
+		print_message("NOT TESTED: no tun devices here\n");
+		skip();
+	}
+	assert_true(fd >= 0);
+	assert_string_equal(name, "gk0");
+	close(ask_device("gk0", true, same)); /* a further queue */
+	device = if_nametoindex(name);
+
+	assert_int_equal(ask_order(NETLINK_UP, LOOPBACK, 1300, NULL), EPERM);
+	assert_int_equal(ask_order(NETLINK_UP, device, 1200, NULL), EPERM);
+	assert_int_equal(ask_order(NETLINK_UP, device, 1300, NULL), 0);
+
+	assert_int_equal(ask_order(NETLINK_ADD_ADDRESS, LOOPBACK, 0, "10.66.0.2"), EPERM);
+	assert_int_equal(ask_order(NETLINK_ADD_ADDRESS, device, 0, "10.0.0.0/8"), EPERM);
+	assert_int_equal(ask_order(NETLINK_ADD_ADDRESS, device, 0, "10.66.0.0/24"), EPERM);
+	assert_int_equal(ask_order(NETLINK_ADD_ADDRESS, device, 0, "10.9.0.0/24"), 0);
+	assert_int_equal(ask_order(NETLINK_ADD_ADDRESS, device, 0, "10.66.0.2"), 0);
+
+	assert_int_equal(ask_order(NETLINK_ADD_ROUTE, device, 0, "10.1.0.0/16"), 0);
+	assert_int_equal(ask_order(NETLINK_ADD_ROUTE, device, 0, "10.2.0.0/16"), EPERM);
+	assert_int_equal(ask_order(NETLINK_ADD_ROUTE, device, 0, "10.1.0.0/17"), EPERM);
+	assert_int_equal(ask_order(NETLINK_ADD_ROUTE, device, 0, "0.0.0.0/1"), EPERM);
+	/* Beside it: to one address that vpnRoutes covers, and there is no way to that. */
+	assert_int_equal(ask_order(NETLINK_ADD_ROUTE, LOOPBACK, 0, "10.1.0.0/16"), EPERM);
+	assert_int_equal(ask_order(NETLINK_ADD_ROUTE, LOOPBACK, 0, "192.0.2.1"), EPERM);
+	assert_int_not_equal(ask_order(NETLINK_ADD_ROUTE, LOOPBACK, 0, "10.1.0.1"), 0);
+	assert_int_equal(ask_order(NETLINK_REMOVE_ROUTE, device, 0, "10.1.0.0/16"), EPERM);
+
+	/* Once it has gone, its name is anybody's. */
+	close(fd);
+	assert_int_equal(ask_order(NETLINK_UP, device, 1300, NULL), EPERM);
+}
+
+static void
+a_configuration_of_the_users_makes_no_device(void **state)
+{
+	char name[IFNAMSIZ];
+
+	(void)state;
+	make("conf", "[s]\nprotocol = sstp\nvpnDevice = gk%d\nvpnPool = 10.9.0.0/24\n", 0666);
+	assert_int_equal(error_of(ASK_PLAN, ""), EPERM);
+	assert_int_equal(ask_device("gk%d", true, name), -EPERM);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(only_what_the_configuration_names_is_opened), TEST(no_directory_is_handed_out),
-		TEST(links_of_the_user_are_not_followed), TEST(only_configured_addresses_are_bound),
-		TEST(an_unknown_question_is_the_end), TEST(a_short_message_is_the_end),
-		TEST(a_long_message_is_the_end), TEST(a_path_without_an_end_is_the_end),
+		TEST(only_what_the_configuration_names_is_opened),
+		TEST(no_directory_is_handed_out),
+		TEST(links_of_the_user_are_not_followed),
+		TEST(only_configured_addresses_are_bound),
+		TEST(an_unknown_question_is_the_end),
+		TEST(a_short_message_is_the_end),
+		TEST(a_long_message_is_the_end),
+		TEST(a_path_without_an_end_is_the_end),
 		TEST(an_odd_address_is_the_end),
+		TEST(an_odd_order_is_the_end),
+		TEST(an_unknown_order_is_the_end),
 		TEST(a_configuration_of_the_users_grants_nothing_of_roots),
-		TEST(sockets_that_come_from_elsewhere_are_for_services_that_ask), /* last: it
-										     writes conf */
+		/* Last: they write conf. */
+		TEST(sockets_that_come_from_elsewhere_are_for_services_that_ask),
+		TEST(a_configuration_of_the_users_makes_no_device),
+		cmocka_unit_test_setup_teardown(
+		    only_a_vpns_own_device_is_set_up, start_apart, stop),
 	};
 	char command[64];
 	int failed;
