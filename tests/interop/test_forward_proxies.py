@@ -2,8 +2,6 @@
 # A proxy for the programs that people have: curl, git, ssh, Chromium; and the same requests to tinyproxy and squid.
 import os
 import pwd
-import socket
-import subprocess
 
 import pytest
 

@@ -3,17 +3,8 @@
 import pytest
 
 from interop.incumbent import Stunnel
-from lib.peer import connect_tls, echo
+from lib.peer import echo, visit
 from lib.session_cache import GET, NEW, SessionCache
-
-
-def visit(port, context, session=None):
-    with connect_tls(port, context, session=session) as near:
-        near.send(b"ping")
-        assert near.recv(4) == b"ping"
-        near.shut()
-        near.rest()
-        return near.session, near.reused
 
 
 @pytest.mark.parametrize("who", ["ginnel", "stunnel"])

@@ -306,6 +306,26 @@ def connect_tls(to, context, *, name="localhost", session=None, handshake=True, 
         raise
 
 
+def visit(port, context, session=None):
+    """One tunnel with one echo: (session for later, was it resumed)."""
+    with connect_tls(port, context, session=session) as near:
+        near.send(b"ping")
+        assert near.recv(4) == b"ping"
+        near.shut()
+        near.rest()
+        return near.session, near.reused
+
+
+def passes(port, context, **how):
+    """Does what is said come back through the tunnel?"""
+    try:
+        with connect_tls(port, context, **how) as near:
+            near.send(b"ping")
+            return near.recv(4) == b"ping"
+    except (ssl.SSLError, OSError, AssertionError):
+        return False
+
+
 def own_address():
     """An address of this machine that is not loopback; the kernel knows it without a packet."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from lib.names import A, NameServer
-from lib.peer import END, RESET, Ended, TlsPeer, greeter, own_address
+from lib.peer import END, RESET, Ended, greeter
 from lib.ports import Nobody
 from lib.wait import DEADLINE, until
 
@@ -174,11 +174,6 @@ def test_dead_and_unknown_targets(scene, names):
     ask(near, "no-such-host.invalid:80")
     assert answer(near)[:2] == (502, "dns_error")
     daemon.wait_end(end="resolve")
-
-
-@pytest.fixture
-def names(scene):
-    return scene.keep(NameServer())
 
 
 def mute_names(scene, names):

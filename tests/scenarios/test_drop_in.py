@@ -3,7 +3,6 @@
 import os
 import re
 import socket
-import ssl
 import subprocess
 
 import pytest
@@ -58,7 +57,7 @@ def test_only_the_first_equals_sign_separates(scene):
 def test_an_empty_value_takes_back_a_default(scene):
     head = "pid =\nCAfile = /nonexistent\nCApath = /nonexistent\nCRLfile = /nonexistent\nCRLpath = /nonexistent\n"
     empty = "CAfile =\nCApath =\nCAstore =\nCRLfile =\nCRLpath =\n"
-    service = f"[x]\nclient = yes\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:9\n{{}}sni =\n"
+    service = "[x]\nclient = yes\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:9\n{}sni =\n"
     assert checked(scene, head + service.format(empty))[0] == 0
     assert checked(scene, head + service.format(""))[0] == CONFIG
 
@@ -79,7 +78,7 @@ def test_lists_are_appended_to_their_default(scene):
 
 def test_a_section_begins_with_the_defaults_and_not_with_the_last_section(scene, pki):
     daemon = scene.daemon(
-        f"[one]\naccept = 127.0.0.1:0\nsslVersion = TLSv1.2\n[two]\naccept = 127.0.0.1:0\n",
+        "[one]\naccept = 127.0.0.1:0\nsslVersion = TLSv1.2\n[two]\naccept = 127.0.0.1:0\n",
         f"cert = {pki.server.bundle}\nconnect = {scene.server(echo).address}\n")
     assert [scene.tls(daemon.port(name)).version for name in ("one", "two")] == ["TLSv1.2", "TLSv1.3"]
 

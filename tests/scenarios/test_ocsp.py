@@ -10,7 +10,7 @@ import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from lib.daemon import NotStarted
-from lib.peer import Ended, connect, connect_tls, echo
+from lib.peer import Ended, connect, connect_tls, echo, passes
 from lib.pki import Authority
 from lib.ports import Nobody
 from lib.responder import GOOD, REVOKED, UNKNOWN, OpensslResponder, Responder, answer, http
@@ -18,15 +18,6 @@ from lib.wait import DEADLINE
 
 pytestmark = pytest.mark.sanitize
 VERSIONS = pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
-
-
-def passes(port, context, **how):
-    try:
-        with connect_tls(port, context, **how) as near:
-            near.send(b"ping")
-            return near.recv(4) == b"ping"
-    except (ssl.SSLError, OSError, AssertionError):
-        return False
 
 
 def alert_of(port, context):

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lib.peer import connect_tls, echo, greeter
+from lib.peer import echo, greeter, visit
 from lib.pki import Pki
 
 KINDS = {  # how a session is kept: version, ticket or session id
@@ -13,16 +13,6 @@ KINDS = {  # how a session is kept: version, ticket or session id
     "1.2-id": {"version": "TLSv1.2", "tickets": False},
     "1.3": {"version": "TLSv1.3"},
 }
-
-
-def visit(port, context, session=None):
-    """One tunnel with one echo: (session for later, was it resumed)."""
-    with connect_tls(port, context, session=session) as near:
-        near.send(b"ping")
-        assert near.recv(4) == b"ping"
-        near.shut()
-        near.rest()
-        return near.session, near.reused
 
 
 def try_visit(port, context, session):

@@ -5,20 +5,11 @@ import time
 import pytest
 
 from lib.daemon import NotStarted
-from lib.peer import connect_tls, echo
+from lib.peer import connect_tls, echo, visit
 from lib.session_cache import GET, NEW, SessionCache
 
 CONFIG = 78
 KINDS = {"1.2": {"version": "TLSv1.2"}, "1.3": {"version": "TLSv1.3"}}
-
-
-def visit(port, context, session=None):
-    with connect_tls(port, context, session=session) as near:
-        near.send(b"ping")
-        assert near.recv(4) == b"ping"
-        near.shut()
-        near.rest()
-        return near.session, near.reused
 
 
 def twins(scene, pki, cache, *lines, names=("tls", "tls")):

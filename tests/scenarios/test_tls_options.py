@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from lib.daemon import NotStarted
-from lib.peer import connect_tls, echo
+from lib.peer import echo, visit
 
 CONFIG = 78
 
@@ -156,15 +156,6 @@ def test_fips_no(scene):
 
 SECRETS = ("ticketKeySecret = " + "0b" * 32, "ticketMacSecret = " + ":".join(["c4"] * 16))
 KINDS = {"1.2": {"version": "TLSv1.2"}, "1.3": {"version": "TLSv1.3"}}
-
-
-def visit(port, context, session=None):
-    with connect_tls(port, context, session=session) as near:
-        near.send(b"ping")
-        assert near.recv(4) == b"ping"
-        near.shut()
-        near.rest()
-        return near.session, near.reused
 
 
 @pytest.mark.parametrize("kind", KINDS)

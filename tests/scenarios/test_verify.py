@@ -7,19 +7,9 @@ import pytest
 from cryptography import x509
 
 from lib.daemon import NotStarted
-from lib.peer import connect, connect_tls, echo, greeter
+from lib.peer import connect, connect_tls, echo, greeter, passes
 
 PASS, REFUSE = True, False
-
-
-def passes(port, context, **how):
-    """Does a byte go through the tunnel and back?"""
-    try:
-        with connect_tls(port, context, **how) as near:
-            near.send(b"ping")
-            return near.recv(4) == b"ping"
-    except (ssl.SSLError, OSError, AssertionError):
-        return False
 
 
 def plain_passes(port):

@@ -1,46 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 # vpnPool6: a VPN's clients have IPv6, too, each a /64 by router advertisement.
-import os
-import subprocess
-
 import pytest
 
 from lib import sstp
-from lib.netns import machines
 
 pytestmark = pytest.mark.root
 
 ID = bytes.fromhex("0011223344556677")
 LINK_LOCAL = sstp.LINK_LOCAL + ID
 ROUTER = "fe80::1"
-
-
-@pytest.fixture
-def machine(scene):
-    """A machine of the test's own: the device and its routes are nobody else's."""
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        pytest.skip("NOT TESTED: no tun devices here")
-    try:
-        context = machines(1)
-        made = context.__enter__()[0]
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"NOT TESTED: no network namespaces here: {error}")
-    made.__enter__()
-    scene.closers.callback(lambda: context.__exit__(None, None, None))
-    scene.closers.callback(lambda: made.__exit__(None, None, None))
-    return made
-
-
-def users(scene):
-    path = scene.file("users", "alice:secret\nbob:hunter2:10.66.0.77\n")
-    os.chmod(path, 0o600)
-    return path
+USERS = "alice:secret\nbob:hunter2:10.66.0.77\n"
 
 
 def serve(scene, *lines):
     return scene.daemon("\n".join([
         "[vpn]", "accept = 127.0.0.1:0", f"cert = {scene.pki.server.bundle}", "protocol = sstp",
-        f"vpnUsers = {users(scene)}", "vpnPool = 10.66.0.0/24", "vpnPool6 = fd66::/48", *lines, "",
+        f"vpnUsers = {scene.secret('users', USERS)}", "vpnPool = 10.66.0.0/24", "vpnPool6 = fd66::/48", *lines, "",
     ]))
 
 
@@ -144,7 +119,7 @@ def test_a_client_without_ipv6(scene, machine):
 def test_a_server_without_ipv6_rejects_it(scene, machine):
     daemon = scene.daemon("\n".join([
         "[vpn]", "accept = 127.0.0.1:0", f"cert = {scene.pki.server.bundle}", "protocol = sstp",
-        f"vpnUsers = {users(scene)}", "vpnPool = 10.66.0.0/24", "",
+        f"vpnUsers = {scene.secret('users', USERS)}", "vpnPool = 10.66.0.0/24", "",
     ]))
     call = scene.keep(sstp.Client(daemon.port("vpn"), scene.pki.client_context(), "alice", "secret")).dial()
     call.send_ppp(sstp.IPV6CP, 1, 9, b"\1\12" + ID)
@@ -175,6 +150,6 @@ def test_forwarding_is_set_up_and_set_back(scene, machine):
 ])
 def test_configurations_that_are_refused(scene, lines, complaint):
     text = "\n".join(["[vpn]", "accept = 127.0.0.1:0", f"cert = {scene.pki.server.bundle}", "protocol = sstp",
-                      f"vpnUsers = {users(scene)}", "vpnPool = 10.66.0.0/24", *lines, ""])
+                      f"vpnUsers = {scene.secret('users', USERS)}", "vpnPool = 10.66.0.0/24", *lines, ""])
     done = scene.run("check", scene.file("x.conf", text))
     assert done.returncode == 78 and complaint in done.stderr
