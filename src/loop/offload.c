@@ -11,12 +11,17 @@ enum {
 	PATIENCE_S = 1, /* at the end: for calls that are under way */
 };
 
+struct queue {
+	struct job *first, **last;
+	unsigned at_work, most; /* threads */
+};
+
 struct offload {
 	unsigned magic;
 	pthread_mutex_t lock; /* over all that follows */
 	pthread_cond_t work;  /* a job, or the end */
 	pthread_cond_t quiet; /* a thread has left */
-	struct job *first, **last;
+	struct queue lanes[OFFLOAD_LANES];
 	unsigned most, running, idle; /* threads */
 	bool closed;
 };
@@ -28,7 +33,10 @@ offload_new(unsigned threads)
 
 	if (OBJ_NEW(o, OFFLOAD_MAGIC) == NULL)
 		return NULL;
-	o->last = &o->first;
+	for (enum offload_lane i = 0; i < OFFLOAD_LANES; i++)
+		o->lanes[i] = (struct queue){ .last = &o->lanes[i].first, .most = threads };
+	if (threads > 1)
+		o->lanes[OFFLOAD_STRANGERS].most = threads / 2;
 	o->most = threads;
 	/* With default attributes, none of these can fail in glibc. */
 	MUST(pthread_mutex_init(&o->lock, NULL) == 0);
@@ -46,21 +54,33 @@ job_take(struct message *m, void *receiver)
 	j->done(j, receiver);
 }
 
+/* With the lock held: the first lane with a job that may run now; NULL: none has. */
+static struct queue *
+ready_lane(struct offload *o)
+{
+	for (enum offload_lane i = 0; i < OFFLOAD_LANES; i++)
+		if (o->lanes[i].first != NULL && o->lanes[i].at_work < o->lanes[i].most)
+			return &o->lanes[i];
+	return NULL;
+}
+
 /* With the lock held: the next job, or NULL at the end. */
 static struct job *
 next_job(struct offload *o)
 {
+	struct queue *lane = NULL;
 	struct job *j;
 
 	o->idle++;
-	while (o->first == NULL && !o->closed)
+	while (!o->closed && (lane = ready_lane(o)) == NULL)
 		pthread_cond_wait(&o->work, &o->lock);
 	o->idle--;
 	if (o->closed)
 		return NULL;
-	j = o->first;
-	if ((o->first = j->next) == NULL)
-		o->last = &o->first;
+	j = lane->first;
+	if ((lane->first = j->next) == NULL)
+		lane->last = &lane->first;
+	lane->at_work++;
 	return j;
 }
 
@@ -88,6 +108,7 @@ offload_main(void *arg)
 		pthread_mutex_unlock(&o->lock);
 		j->run(j);
 		pthread_mutex_lock(&o->lock);
+		o->lanes[j->lane].at_work--;
 		send_back(o, j);
 	}
 	o->running--;
@@ -116,30 +137,35 @@ add_thread(struct offload *o)
 	return o->running > 0;
 }
 
-/* With the lock held: how many jobs no idle thread is there for. */
+/* With the lock held: is no idle thread there for one more job of that lane? */
 static bool
-is_short_of_threads(const struct offload *o)
+is_short_of_threads(const struct offload *o, enum offload_lane lane)
 {
 	unsigned waiting = 1; /* the one that comes */
 
-	for (const struct job *j = o->first; j != NULL && waiting <= o->idle; j = j->next)
-		waiting++;
+	if (o->lanes[lane].at_work >= o->lanes[lane].most)
+		return false; /* it waits for one of its own */
+	for (enum offload_lane i = 0; i < OFFLOAD_LANES; i++)
+		for (const struct job *j = o->lanes[i].first; j != NULL && waiting <= o->idle;
+		     j = j->next)
+			waiting++;
 	return waiting > o->idle && o->running < o->most;
 }
 
 bool
 offload_ask(struct offload *o, struct job *j, struct mailbox *home)
 {
+	struct queue *lane = &o->lanes[j->lane];
 	bool served;
 
 	CHECK_OBJ(o, OFFLOAD_MAGIC);
 	pthread_mutex_lock(&o->lock);
-	served = !is_short_of_threads(o) || add_thread(o);
+	served = !is_short_of_threads(o, j->lane) || add_thread(o);
 	if (served) {
 		j->home = home;
 		j->next = NULL;
-		*o->last = j;
-		o->last = &j->next;
+		*lane->last = j;
+		lane->last = &j->next;
 		pthread_cond_signal(&o->work);
 	}
 	pthread_mutex_unlock(&o->lock);
@@ -161,7 +187,7 @@ await_threads(struct offload *o)
 void
 offload_free(struct offload *o)
 {
-	struct job *left, *next;
+	struct job *left = NULL, *next;
 	bool stuck;
 
 	if (o == NULL)
@@ -169,8 +195,11 @@ offload_free(struct offload *o)
 	CHECK_OBJ(o, OFFLOAD_MAGIC);
 	pthread_mutex_lock(&o->lock);
 	o->closed = true;
-	left = o->first;
-	o->first = NULL;
+	for (enum offload_lane i = 0; i < OFFLOAD_LANES; i++) {
+		*o->lanes[i].last = left;
+		left = o->lanes[i].first;
+		o->lanes[i].first = NULL;
+	}
 	pthread_cond_broadcast(&o->work);
 	await_threads(o);
 	stuck = o->running > 0;

@@ -3,6 +3,9 @@
  * loop/offload.h -- a small pool of threads for calls that can block: starting a program, a file on
  * a slow disk, a library that asks the network.
  *
+ * Jobs that strangers can cause, and that cost much, have a lane of their own with half of the
+ * threads: however many of them wait, they hold up only each other.
+ *
  * A job goes to a thread of the pool and comes back to the mailbox of whoever asked.  Nothing is
  * shared on the way: the job belongs to the pool until it is back.
  */
@@ -15,6 +18,8 @@
 
 struct offload;
 
+enum offload_lane { OFFLOAD_OWN, OFFLOAD_STRANGERS, OFFLOAD_LANES };
+
 /*
  * Embed it at the head of what shall be done.  Whoever loses interest in the answer says so in the
  * job itself, in the thread that asked, where `done` will look; `run` must not read that.
@@ -22,6 +27,7 @@ struct offload;
 struct job {
 	struct message message;	   /* the answer travels in it */
 	void (*run)(struct job *); /* in the pool; may block */
+	enum offload_lane lane;
 	/*
 	 * In the thread that asked, with its mailbox's receiver; owns the job.  NULL: the pool is
 	 * closed and the receiver may be gone, so only give back what the job holds (any thread).

@@ -19,7 +19,9 @@ const struct option limit_options[] = {
 	    .doc = "How many connections the service has at once, those that are still being set "
 		   "up included. More are refused with end=service_full, or wait, see queueLimit. "
 		   "With 0 only the limit of the process holds. After a reload with a smaller "
-		   "number the connections that stand are not ended." },
+		   "number the connections that stand are not ended. The data connections of "
+		   "protocol = ftp are a part of their client's one, and not counted: a full "
+		   "service could else end none of the transfers that it has let begin." },
 	{ .name = "maxConnectionsPerSource",
 	    .parse = option_int,
 	    .offset = AT(per_source),

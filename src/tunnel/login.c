@@ -115,7 +115,7 @@ begin_check(struct login *l, const struct proto_login *shown)
 		atomic_fetch_sub(&checks, 1);
 		return false;
 	}
-	c->job = (struct job){ .run = check_run, .done = check_done };
+	c->job = (struct job){ .run = check_run, .done = check_done, .lane = OFFLOAD_STRANGERS };
 	c->login = l;
 	(void)snprintf(c->password, sizeof(c->password), "%s", shown->password);
 	(void)snprintf(

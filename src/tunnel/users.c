@@ -3,10 +3,12 @@
 #include "tunnel/users.h"
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "base/text.h"
 
 #include <crypt.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +17,10 @@ enum {
 	USERS_MAGIC = 0x35f1ca82,
 	NAME_LEN_MAX = 255,
 };
+
+/* Whose hash an unknown user has must not be known, and not change with a reload. */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct hash_key secret;
 
 struct user {
 	const char *name, *hash;
@@ -28,6 +34,12 @@ struct users {
 	size_t n;
 	struct failures *failures;
 };
+
+static void
+make_secret(void)
+{
+	secret = hash_random_key();
+}
 
 /* ---- the file ---- */
 
@@ -136,6 +148,7 @@ users_load(const char *path, bool strict, struct files *files, struct sink *sink
 		sink_error(sink, "proxyUsers", "%s: %s", path, strerror(errno));
 		return NULL;
 	}
+	pthread_once(&once, make_secret);
 	if (OBJ_NEW(u, USERS_MAGIC) == NULL || (u->failures = failures_new()) == NULL) {
 		sink_error(sink, "proxyUsers", "out of memory");
 		free(u);
@@ -170,9 +183,10 @@ users_hash(const struct users *u, const char *name, bool *known)
 {
 	const struct user key = { name, NULL };
 	const struct user *found = bsearch(&key, u->v, u->n, sizeof(*u->v), by_name);
+	uint64_t somebody = hash_bytes(&secret, name, strlen(name)) % u->n;
 
 	*known = found != NULL;
-	return found != NULL ? found->hash : u->v[0].hash;
+	return found != NULL ? found->hash : u->v[somebody].hash;
 }
 
 struct failures *

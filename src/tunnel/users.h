@@ -17,8 +17,8 @@ struct users *users_load(const char *path, bool strict, struct files *, struct s
 void users_free(struct users *); /* NULL is fine */
 
 /*
- * The hash of that user's password; of an unknown one it is somebody's, so that to check it costs
- * the same.
+ * The hash of that user's password; of an unknown one it is somebody's, always the same, so that to
+ * check it costs as much as to check a known one, whatever the hashes of the file cost.
  */
 const char *users_hash(const struct users *, const char *name, bool *known);
 

@@ -156,6 +156,38 @@ test_a_blocked_thread_does_not_hold_the_others(void **state)
 	sem_destroy(&gate);
 }
 
+/* However many of a lane wait and block, the threads of the others go on. */
+static void
+test_strangers_hold_up_each_other_alone(void **state)
+{
+	_Atomic unsigned busy = 0, most = 0;
+	struct desk d;
+	sem_t gate;
+
+	(void)state;
+	sem_init(&gate, 0, 0);
+	desk_open(&d, 4);
+	for (unsigned i = 0; i < 20; i++) {
+		struct task_job *t = ask(&d, i, &gate);
+
+		t->job.lane = OFFLOAD_STRANGERS;
+		t->busy = &busy;
+		t->most = &most;
+		post(&d, t);
+	}
+	d.expected = 50;
+	for (unsigned i = 0; i < 50; i++)
+		post(&d, ask(&d, i, NULL));
+	loop_run(d.loop);
+	for (unsigned i = 0; i < 20; i++)
+		sem_post(&gate);
+	d.expected = 70;
+	loop_run(d.loop);
+	assert_int_equal(atomic_load(&most), 2);
+	desk_close(&d);
+	sem_destroy(&gate);
+}
+
 /* What waits at the end is given back, what runs is waited for, and nothing is posted any more. */
 static void
 test_the_end_gives_every_job_back_once(void **state)
@@ -166,8 +198,12 @@ test_the_end_gives_every_job_back_once(void **state)
 	(void)state;
 	sem_init(&gate, 0, 0);
 	desk_open(&d, 1);
-	for (unsigned i = 0; i < 5; i++)
-		post(&d, ask(&d, i, i == 0 ? &gate : NULL));
+	for (unsigned i = 0; i < 5; i++) {
+		struct task_job *t = ask(&d, i, i == 0 ? &gate : NULL);
+
+		t->job.lane = i % OFFLOAD_LANES;
+		post(&d, t);
+	}
 	sem_post(&gate);
 	offload_free(d.pool);
 	d.pool = NULL;
@@ -203,6 +239,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers_come_back_to_the_thread_that_asked),
 		cmocka_unit_test(test_a_blocked_thread_does_not_hold_the_others),
+		cmocka_unit_test(test_strangers_hold_up_each_other_alone),
 		cmocka_unit_test(test_the_end_gives_every_job_back_once),
 		cmocka_unit_test(test_a_stuck_thread_does_not_hold_the_end),
 	};
