@@ -2,29 +2,14 @@
 /* tests/unit/test_failures.c -- who guesses passwords waits, and is then not heard. */
 #include "tunnel/failures.h"
 
+#include "ip.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include <arpa/inet.h>
 #include <cmocka.h>
-
-static struct addr
-at(const char *text)
-{
-	struct addr a = { 0 };
-
-	if (inet_pton(AF_INET, text, &a.in.sin_addr) == 1) {
-		a.in.sin_family = AF_INET;
-		a.len = sizeof(a.in);
-	} else {
-		assert_int_equal(inet_pton(AF_INET6, text, &a.in6.sin6_addr), 1);
-		a.in6.sin6_family = AF_INET6;
-		a.len = sizeof(a.in6);
-	}
-	return a;
-}
 
 static int
 setup(void **state)
@@ -43,7 +28,7 @@ teardown(void **state)
 static void
 each_failure_costs_more(void **state)
 {
-	struct addr a = at("192.0.2.1");
+	struct addr a = ip("192.0.2.1", 0);
 	int before = 0, last = 0;
 
 	for (int i = 0; i < 20; i++) {
@@ -59,7 +44,7 @@ each_failure_costs_more(void **state)
 static void
 a_minute_of_peace_is_enough(void **state)
 {
-	struct addr a = at("192.0.2.1");
+	struct addr a = ip("192.0.2.1", 0);
 
 	for (int i = 0; i < 20; i++)
 		(void)failures_delay(*state, &a, 1000);
@@ -71,9 +56,9 @@ a_minute_of_peace_is_enough(void **state)
 static void
 a_source_is_a_customer(void **state)
 {
-	struct addr one = at("2001:db8:1:2::1"), neighbour = at("2001:db8:1:2:ffff::9");
-	struct addr other = at("2001:db8:1:3::1"), v4 = at("192.0.2.1");
-	struct addr mapped = at("::ffff:192.0.2.1");
+	struct addr one = ip("2001:db8:1:2::1", 0), neighbour = ip("2001:db8:1:2:ffff::9", 0);
+	struct addr other = ip("2001:db8:1:3::1", 0), v4 = ip("192.0.2.1", 0);
+	struct addr mapped = ip("::ffff:192.0.2.1", 0);
 
 	for (int i = 0; i < 20; i++)
 		(void)failures_delay(*state, &one, 1);

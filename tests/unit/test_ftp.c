@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tests/unit/test_ftp.c -- FTP's dialogue, from the greeting to the last of its data connections.
  */
+#include "ip.h"
 #include "proto_kit.h"
-
-#include <arpa/inet.h>
 
 #define MOVES(...) \
 	(const struct kit_move[]) \
@@ -19,26 +18,13 @@
 #define PASSIVE "227 Entering Passive Mode (192,0,2,1,195,80)\r\n"
 #define EXTENDED "229 Entering Extended Passive Mode (|||50000|)\r\n"
 
-static struct addr
-address(const char *host, uint16_t port)
-{
-	struct addr a = { .len = sizeof(a.in), .in.sin_family = AF_INET };
-
-	if (inet_pton(AF_INET, host, &a.in.sin_addr) != 1) {
-		a = (struct addr){ .len = sizeof(a.in6), .in6.sin6_family = AF_INET6 };
-		assert_int_equal(inet_pton(AF_INET6, host, &a.in6.sin6_addr), 1);
-	}
-	addr_set_port(&a, port);
-	return a;
-}
-
 /* How the client reaches us, and we the server. */
 static void
 between(const char *ours, const char *server)
 {
-	kit_facts.accepted = address(ours, 21);
-	kit_facts.server = address(server, 21);
-	kit_invites = address(ours, 50000);
+	kit_facts.accepted = ip(ours, 21);
+	kit_facts.server = ip(server, 21);
+	kit_invites = ip(ours, 50000);
 	kit_invited[0] = '\0';
 }
 
@@ -283,7 +269,7 @@ clients_are_invited(void **state)
 	passive("IPv6 to IPv4", false, "EPSV 2\r\n", "PASV\r\n", "227 (1,1,1,1,16,1)\r\n", EXTENDED,
 	    "4097");
 	between("::ffff:192.0.2.1", "::ffff:198.51.100.1");
-	kit_invites = address("192.0.2.1", 50000);
+	kit_invites = ip("192.0.2.1", 50000);
 	passive("IPv4 by sockets of both", false, "PASV\r\n", "PASV\r\n", "227 (1,1,1,1,16,1)\r\n",
 	    PASSIVE, "4097");
 }

@@ -10,21 +10,9 @@
 #include "base/check.h"
 #include "proto/proxy_header.h"
 
-#include <arpa/inet.h>
+#include "ip.h"
+
 #include <string.h>
-
-static struct addr
-ip(const char *text, uint16_t port)
-{
-	struct addr a = { .len = sizeof(a.in6), .in6.sin6_family = AF_INET6 };
-
-	if (inet_pton(AF_INET6, text, &a.in6.sin6_addr) != 1) {
-		a = (struct addr){ .len = sizeof(a.in), .in.sin_family = AF_INET };
-		assert_int_equal(inet_pton(AF_INET, text, &a.in.sin_addr), 1);
-	}
-	addr_set_port(&a, port);
-	return a;
-}
 
 static void
 v1_is(struct addr client, struct addr accepted, const char *want)

@@ -2,7 +2,8 @@
 /* Several addresses at once: their order, the head start, who wins, and all that fail. */
 #include "net/race.h"
 
-#include <arpa/inet.h>
+#include "ip.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -19,19 +20,6 @@ static struct race *race;
 static struct stream out;
 static const struct addr *winner;
 static enum io result;
-
-static struct addr
-address(const char *text, uint16_t port)
-{
-	struct addr a = { .len = sizeof(a.in), .in.sin_family = AF_INET };
-
-	if (inet_pton(AF_INET, text, &a.in.sin_addr) != 1) {
-		a = (struct addr){ .len = sizeof(a.in6), .in6.sin6_family = AF_INET6 };
-		assert_int_equal(inet_pton(AF_INET6, text, &a.in6.sin6_addr), 1);
-	}
-	addr_set_port(&a, port);
-	return a;
-}
 
 static void
 families_take_turns(void **state)
@@ -52,10 +40,10 @@ families_take_turns(void **state)
 		unsigned n = 0;
 
 		for (; cases[i].given[n] != NULL; n++)
-			v[n] = address(cases[i].given[n], 1);
+			v[n] = ip(cases[i].given[n], 1);
 		race_sort(v, n);
 		for (unsigned k = 0; k < n; k++) {
-			struct addr want = address(cases[i].sorted[k], 1);
+			struct addr want = ip(cases[i].sorted[k], 1);
 
 			assert_true(addr_equal(&v[k], &want));
 		}
@@ -68,7 +56,7 @@ listener(struct addr *a, bool full)
 {
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-	*a = address("127.0.0.1", 0);
+	*a = ip("127.0.0.1", 0);
 	assert_int_equal(bind(fd, &a->sa, a->len), 0);
 	assert_int_equal(getsockname(fd, &a->sa, &a->len), 0);
 	assert_int_equal(listen(fd, full ? 0 : 8), 0);

@@ -3,7 +3,8 @@
 #include "net/special.h"
 #include "tunnel/rules.h"
 
-#include <arpa/inet.h>
+#include "ip.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -38,39 +39,26 @@ given(const char *const *lines)
 }
 #define GIVEN(...) given((const char *const[]){ __VA_ARGS__, NULL })
 
-static struct addr
-address(const char *text, uint16_t port)
-{
-	struct addr a = { .len = sizeof(a.in), .in.sin_family = AF_INET };
-
-	if (inet_pton(AF_INET, text, &a.in.sin_addr) != 1) {
-		a = (struct addr){ .len = sizeof(a.in6), .in6.sin6_family = AF_INET6 };
-		assert_int_equal(inet_pton(AF_INET6, text, &a.in6.sin6_addr), 1);
-	}
-	addr_set_port(&a, port);
-	return a;
-}
-
 static enum rules_answer
-ask_as(const struct identity *who, bool any_user, const char *host, const char *ip, uint16_t port)
+ask_as(const struct identity *who, bool any_user, const char *host, const char *text, uint16_t port)
 {
-	struct addr a = address(ip != NULL ? ip : "0.0.0.0", port);
+	struct addr a = ip(text != NULL ? text : "0.0.0.0", port);
 
 	return rules_ask(&rules,
 	    &(struct rules_question){ .who = who,
 		.any_user = any_user,
 		.host = host,
 		.port = port,
-		.addr = ip != NULL ? &a : NULL },
+		.addr = text != NULL ? &a : NULL },
 	    NULL);
 }
 
 static enum rules_answer
-ask(const char *host, const char *ip, uint16_t port)
+ask(const char *host, const char *text, uint16_t port)
 {
-	struct addr source = address("198.51.100.7", 1);
+	struct addr source = ip("198.51.100.7", 1);
 
-	return ask_as(&(struct identity){ .source = &source }, false, host, ip, port);
+	return ask_as(&(struct identity){ .source = &source }, false, host, text, port);
 }
 
 static const char *const special[] = {
@@ -235,7 +223,7 @@ test_who(void **state)
 	struct peer_name names[] = { { PEER_ID_CN, (char *)"Alice" },
 		{ PEER_ID_SAN, (char *)"spiffe://corp/web" }, { PEER_ID_SAN, (char *)"a.corp" } };
 	struct peer_id cert = { .spki = { 0xab, 1 }, .count = 3, .names = names };
-	struct addr source = address("192.0.2.7", 1), other = address("192.0.3.7", 1);
+	struct addr source = ip("192.0.2.7", 1), other = ip("192.0.3.7", 1);
 	struct identity nobody = { .source = &other }, alice = { &source, &cert, "alice" };
 	static const struct {
 		const char *rule;

@@ -9,22 +9,10 @@
 
 #include "tunnel/seats.h"
 
-#include <arpa/inet.h>
+#include "ip.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
-
-static struct addr
-from(const char *text)
-{
-	struct addr a = { .len = sizeof(a.in) };
-
-	a.in.sin_family = AF_INET;
-	if (inet_pton(AF_INET, text, &a.in.sin_addr) == 1)
-		return a;
-	a = (struct addr){ .len = sizeof(a.in6), .in6.sin6_family = AF_INET6 };
-	assert_int_equal(inet_pton(AF_INET6, text, &a.in6.sin6_addr), 1);
-	return a;
-}
 
 /* A worker: a loop and a mailbox. */
 struct desk {
@@ -72,7 +60,7 @@ test_service_limit(void **state)
 {
 	const struct limit_conf limits = { .connections = 2 };
 	struct seats *s = seats_new();
-	struct addr a = from("192.0.2.1");
+	struct addr a = ip("192.0.2.1", 0);
 	struct seat one, two, three;
 
 	(void)state;
@@ -92,7 +80,7 @@ static void
 test_no_limits(void **state)
 {
 	const struct limit_conf limits = { .connections = 0 };
-	struct addr a = from("192.0.2.1");
+	struct addr a = ip("192.0.2.1", 0);
 	struct seat seat;
 
 	(void)state;
@@ -126,7 +114,7 @@ test_sources(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(clients); i++) {
-		struct addr a = from(clients[i].addr);
+		struct addr a = ip(clients[i].addr, 0);
 
 		assert_int_equal(seat_take(&seats[i], s, &limits, &a, NULL), clients[i].want);
 	}
@@ -161,7 +149,7 @@ test_identities(void **state)
 		{ { .cert = NULL }, R_NONE },
 	};
 	const struct limit_conf limits = { .per_identity = 2 };
-	struct addr a = from("192.0.2.1");
+	struct addr a = ip("192.0.2.1", 0);
 	struct seat seats[COUNT_OF(clients)];
 	struct seats *s = seats_new();
 
@@ -184,7 +172,7 @@ static void
 test_full_service_takes_no_share(void **state)
 {
 	const struct limit_conf limits = { .connections = 1, .per_source = 1 };
-	struct addr a = from("192.0.2.1"), b = from("192.0.2.2");
+	struct addr a = ip("192.0.2.1", 0), b = ip("192.0.2.2", 0);
 	struct seats *s = seats_new();
 	struct seat one, two;
 
@@ -202,7 +190,7 @@ static void
 test_queue(void **state)
 {
 	const struct limit_conf limits = { .connections = 1, .queue = 2 };
-	struct addr a = from("192.0.2.1");
+	struct addr a = ip("192.0.2.1", 0);
 	struct seats *s = seats_new();
 	struct seat one, two, three, four;
 	struct desk d;
@@ -234,7 +222,7 @@ static void
 test_leaving_the_queue(void **state)
 {
 	const struct limit_conf limits = { .connections = 1, .queue = 9 };
-	struct addr a = from("192.0.2.1");
+	struct addr a = ip("192.0.2.1", 0);
 	struct seats *s = seats_new();
 	struct seat one, two, three, four;
 	struct desk d;
@@ -259,7 +247,7 @@ static void
 test_news_outlives_all(void **state)
 {
 	const struct limit_conf limits = { .connections = 1, .queue = 9 };
-	struct addr a = from("192.0.2.1");
+	struct addr a = ip("192.0.2.1", 0);
 	struct seats *s = seats_new();
 	struct seat one, two;
 	struct desk d;
@@ -279,7 +267,7 @@ test_a_larger_limit_seats_the_queue(void **state)
 {
 	const struct limit_conf small = { .connections = 1, .queue = 9 };
 	const struct limit_conf large = { .connections = 3, .queue = 9 };
-	struct addr a = from("192.0.2.1");
+	struct addr a = ip("192.0.2.1", 0);
 	struct seats *s = seats_new();
 	struct seat one, two, three, four;
 	struct desk d;
@@ -313,7 +301,7 @@ static void *
 visitor(void *arg)
 {
 	const struct limit_conf limits = { .connections = PLACES, .queue = THREADS };
-	struct addr a = from("192.0.2.1");
+	struct addr a = ip("192.0.2.1", 0);
 	struct desk d;
 
 	(void)arg;
