@@ -65,6 +65,7 @@ class Call:
     def __init__(self, sock):
         self.sock = sock
         self.sock.settimeout(DEADLINE)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # one small message after the other
         self.received = b""
         self.frames = []  # PPP frames that came and nobody has asked for yet
         self.later = []  # what IPV6CP said while another protocol was awaited

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # protocol = sstp on both sides, between two machines: packets, bulk, routes, and what is left behind.
 import hashlib
+import json
 import os
 import socket
 import subprocess
@@ -121,6 +122,31 @@ def test_bulk_is_byte_exact(scene, two, direction):
     sent = send_bulk(sender, sink.listener.getsockname()[0], sink.port, BULK_MIB)
     sink.join(DEADLINE)
     assert (sink.size, sink.digest.hexdigest()) == (BULK_MIB * MIB, sent)
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_the_speed_of_a_call(scene, two, direction):
+    """-rP prints it: iperf3, one TCP connection, and the CPU time of the server beside it."""
+    server = serve(scene, two[0])
+    client = dial(scene, two[1], server.port("vpn"), "vpnRoutes = 10.66.0.0/24")
+    await_call(client)
+    with two[0]:
+        listener = subprocess.Popen(["iperf3", "-s", "-1", "-B", "10.66.0.1", "--forceflush"], stdout=subprocess.PIPE)
+    try:
+        while b"listening" not in listener.stdout.readline():
+            pass
+        before = server.cpu_seconds()
+        with two[1]:
+            done = subprocess.run(["iperf3", "-J", "-c", "10.66.0.1", "-t", "2"] + (["-R"] if direction == "down" else []),
+                                  capture_output=True, check=True, timeout=4 * DEADLINE)
+        used = server.cpu_seconds() - before
+        listener.communicate(timeout=DEADLINE)
+    finally:
+        listener.kill()
+        listener.wait()
+    total = json.loads(done.stdout)["end"]["sum_received"]
+    print(f"{direction}: {total['bits_per_second'] / 1e9:.2f} Gbit/s, {used / total['bytes'] * 1e9:.2f} s of CPU per GB")
+    assert total["bytes"] > MIB
 
 
 def test_the_default_route(scene, two):
