@@ -71,6 +71,24 @@ build_plan(struct rig *r, const char *conf)
 	files_system_free(files);
 }
 
+bool
+rig_reads(struct rig *r, const char *conf)
+{
+	struct files *files = files_system_new();
+	struct config *c = files == NULL ? NULL
+					 : config_read(files, "rig", fill_in(r, conf), process_sets,
+					       sizeof(struct globals));
+	struct plan *plan = c != NULL ? config_build(c, r->plan, files) : NULL;
+
+	if (plan != NULL)
+		plan_release(plan);
+	else
+		config_free(c);
+	if (files != NULL)
+		files_system_free(files);
+	return plan != NULL;
+}
+
 void
 rig_open(struct rig *r, const char *conf)
 {

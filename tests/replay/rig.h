@@ -43,6 +43,8 @@ struct peer {
  */
 void rig_open(struct rig *, const char *conf);
 void rig_close(struct rig *); /* every session must have ended */
+/* Read a configuration beside the plan in force, as a reload does, and let it go.  Was it good? */
+bool rig_reads(struct rig *, const char *conf);
 struct loop *rig_loop(struct rig *);
 
 /* A new client of service 0; with `tls`, a TLS client is put on it (the handshake is the test's to

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -130,21 +131,79 @@ __wrap_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 	return __real_accept4(fd, sa, len, flags);
 }
 
-static const char *const confs[] = {
-	"[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n",
-	"[relay]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\nacceptTLS = no\n",
-	/* A responder that is never there: port 1 is the system's, and closed. */
-	("[guarded]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n"
-	 "CAfile = @/ca.pem\nverifyChain = yes\nOCSP = http://127.0.0.1:1/\nOCSPrequire = no\n"),
-	/* A header comes in, TLS is opened, what is inside is told apart, and a header goes out. */
-	("[port]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:1\ncert = @/server.pem\n"
-	 "proxyProtocolFrom = 0.0.0.0\n"
-	 "[front]\ndetect = port:tls/other\nconnect = 127.0.0.1:%u\nallowFrom = 192.0.2.0/24\n"
-	 "proxyProtocol = v2\nproxyProtocolTLVs = all\n"),
-};
-enum { SERVER, RELAY, GUARDED, FRONT };
+/* ---- what a client says before its question ---- */
 
-static const char header[] = "PROXY TCP4 192.0.2.7 198.51.100.1 1234 443\r\n";
+static size_t
+say_header(const struct rig *r, char *out, size_t size)
+{
+	(void)r;
+	return (size_t)snprintf(out, size, "PROXY TCP4 192.0.2.7 198.51.100.1 1234 443\r\n");
+}
+
+static size_t
+say_connect(const struct rig *r, char *out, size_t size)
+{
+	return (size_t)snprintf(
+	    out, size, "CONNECT 127.0.0.1:%u HTTP/1.1\r\nHost: x\r\n\r\n", r->port);
+}
+
+static size_t
+say_name(const struct rig *r, char *out, size_t size)
+{
+	return (size_t)snprintf(
+	    out, size, "CONNECT localhost:%u HTTP/1.1\r\nHost: x\r\n\r\n", r->port);
+}
+
+/* In haste: the greeting and the request (RFC 1928 3, 4). */
+static size_t
+say_socks(const struct rig *r, char *out, size_t size)
+{
+	const char bytes[] = { 5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, (char)(r->port >> 8),
+		(char)r->port };
+
+	assert_true(sizeof(bytes) <= size);
+	memcpy(out, bytes, sizeof(bytes));
+	return sizeof(bytes);
+}
+
+static const struct scenario {
+	const char *conf;
+	bool tls, certified;
+	size_t (*say)(
+	    const struct rig *, char *out, size_t size); /* in clear if there is a header */
+} scenarios[] = {
+	{ "[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n", true,
+	    false, NULL },
+	{ "[relay]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\nacceptTLS = no\n", false, false,
+	    NULL },
+	/* A responder that is never there: port 1 is the system's, and closed. */
+	{ "[guarded]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n"
+	  "CAfile = @/ca.pem\nverifyChain = yes\nOCSP = http://127.0.0.1:1/\nOCSPrequire = no\n",
+	    true, true, NULL },
+	/* A header comes in, TLS is opened, what is inside is told apart, and a header goes out. */
+	{ "[port]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:1\ncert = @/server.pem\n"
+	  "proxyProtocolFrom = 0.0.0.0\n"
+	  "[front]\ndetect = port:tls/other\nconnect = 127.0.0.1:%u\nallowFrom = 192.0.2.0/24\n"
+	  "proxyProtocol = v2\nproxyProtocolTLVs = all\n",
+	    true, false, say_header },
+	/* The first of two targets is dead; seats of all kinds are taken. */
+	{ "[farm]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:1\nconnect = 127.0.0.1:%u\n"
+	  "acceptTLS = no\nbalance = leastconn\nmaxConnections = 3\nqueueLimit = 1\n"
+	  "maxConnectionsPerSource = 2\nrateLimit = 64K\n",
+	    false, false, NULL },
+	{ "[connect]\naccept = 127.0.0.1:0\nprotocol = connect\ncert = @/server.pem\n"
+	  "CAfile = @/ca.pem\nverifyChain = yes\nmaxConnectionsPerIdentity = 2\n"
+	  "allow = cn:* -> 127.0.0.1:%u\n",
+	    true, true, say_connect },
+	/* Its addresses are tried at once. */
+	{ "[names]\naccept = 127.0.0.1:0\nprotocol = connect\nacceptTLS = no\n"
+	  "happyEyeballs = yes\nallow = * -> *!:%u\n",
+	    false, false, say_name },
+	{ "[socks]\naccept = 127.0.0.1:0\nprotocol = socks\nacceptTLS = no\n"
+	  "allow = * -> 127.0.0.1:%u\n",
+	    false, false, say_socks },
+};
+enum { SERVER, RELAY };
 
 /* ---- one visit: handshake, question, answer, end ---- */
 
@@ -169,27 +228,52 @@ all_ended(const struct rig *r)
 	return r->worker->pending == NULL && r->worker->standing == NULL;
 }
 
+/* All that the client has to say has left, or it is too late. */
+static bool
+say(struct peer *p, const char *text, size_t n, size_t *said)
+{
+	long got;
+
+	while (*said < n && (got = peer_write(p, text + *said, n - *said)) > 0)
+		*said += (size_t)got;
+	return *said == n;
+}
+
 /* Returns whether the answer came.  Whatever happens, both peers close and the session must end. */
 static bool
-visit(struct rig *r, bool tls)
+visit(struct rig *r, const struct scenario *sc)
 {
 	static const char question[] = "question", answer[] = "answer";
-	struct peer client = rig_client(r, tls), backend = { .fd = -1 };
-	char bytes[4096];
-	bool asked = false, answered = false, got = false;
+	struct peer client, backend = { .fd = -1 };
+	char bytes[4096], text[256], heard[4096];
+	size_t n = 0, said = 0, have = 0;
+	bool answered = false, got = false;
 
-	if (r->plan->services[0].conf->front.proxy_from.n > 0)
-		(void)!write(client.fd, header, strlen(header)); /* unless it was refused */
-	for (int i = 0; i < 200 && !got && !all_ended(r); i++) {
+	if (sc->say != NULL)
+		n = sc->say(r, text, sizeof(text));
+	r->certified = sc->certified;
+	client = rig_client(r, sc->tls);
+	if (sc->say == say_header) {
+		(void)!write(client.fd, text, n); /* unless it was refused */
+		n = 0;
+	}
+	memcpy(text + n, question, sizeof(question));
+	n += sizeof(question);
+	for (int i = 0; i < 300 && !got && !all_ended(r); i++) {
+		long more;
+
 		turn(r);
 		if (backend.fd == -1)
 			backend.fd = accept4(r->backend, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (!asked)
-			asked = peer_write(&client, question, sizeof(question)) > 0;
+		(void)say(&client, text, n, &said);
 		if (backend.fd != -1 && !answered && peer_read(&backend, bytes, sizeof(bytes)) > 0)
 			answered = peer_write(&backend, answer, sizeof(answer)) > 0;
-		if (answered)
-			got = peer_read(&client, bytes, sizeof(bytes)) == (long)sizeof(answer);
+		while ((more = peer_read(&client, heard + have, sizeof(heard) - have)) > 0)
+			have += (size_t)more;
+		got = have >= sizeof(answer) &&
+		      memcmp(heard + have - sizeof(answer), answer, sizeof(answer)) == 0;
+		if (sc->say != NULL && !got) /* names and pauses take their time */
+			fake_loop_pass(rig_loop(r), 20);
 	}
 	peer_end(&client);
 	for (int i = 0; i < 5; i++)
@@ -212,31 +296,63 @@ test_allocations(void **state)
 	struct rig r;
 
 	(void)state;
-	for (unsigned c = 0; c < COUNT_OF(confs); c++) {
-		bool tls = c != RELAY;
+	for (const struct scenario *sc = scenarios; sc < scenarios + COUNT_OF(scenarios); sc++) {
 		long k = 0;
 
-		rig_open(&r, confs[c]);
-		r.certified = c == GUARDED;
+		rig_open(&r, sc->conf);
 		r.watch_start = count;
 		failed = true; /* a first visit without failures, for what is made only once */
-		assert_true(visit(&r, tls));
+		assert_true(visit(&r, sc));
 		do {
 			fail_at = k;
 			/* Certificates cost OpenSSL thousands: now and then is enough. */
-			k += c == GUARDED ? 11 : 1;
+			k += sc->certified ? 11 : 1;
 			failed = false;
-			(void)visit(&r, tls);
+			(void)visit(&r, sc);
 			/* The next one is served as if nothing had been. */
 			if (failed && k % 7 == 0)
-				assert_true(visit(&r, tls));
+				assert_true(visit(&r, sc));
 		} while (failed);
 		print_message(
-		    "%.*s: %ld allocations\n", (int)strcspn(confs[c], "\n"), confs[c], k - 1);
+		    "%.*s: %ld allocations\n", (int)strcspn(sc->conf, "\n"), sc->conf, k - 1);
 		/* A session and its dial; with TLS, all that OpenSSL makes. */
-		assert_true(k - 1 >= (tls ? 100 : 2));
+		assert_true(k - 1 >= (sc->tls ? 100 : 2));
 		failed = true;
-		assert_true(visit(&r, tls));
+		assert_true(visit(&r, sc));
+		rig_close(&r);
+	}
+}
+
+/* A reload without memory is refused, whatever was to be made next, and the plan in force stays. */
+static void
+test_reload(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	for (const struct scenario *sc = scenarios; sc < scenarios + COUNT_OF(scenarios); sc++) {
+		long k = 0, refused = 0;
+		bool good;
+
+		rig_open(&r, sc->conf);
+		failed = true;
+		assert_true(rig_reads(&r, sc->conf));
+		do {
+			fail_at = k;
+			/* Files and certificates cost OpenSSL thousands. */
+			k += k < 100 || !sc->tls ? 1 : 29;
+			failed = false;
+			counting = true;
+			good = rig_reads(&r, sc->conf);
+			counting = false;
+			refused += failed && !good;
+		} while (failed);
+		assert_true(good);
+		print_message("%.*s: %ld allocations, %ld that a reload needs\n",
+		    (int)strcspn(sc->conf, "\n"), sc->conf, k - 1, refused);
+		assert_true(refused >= 8);
+		failed = true;
+		assert_true(visit(&r, sc));
 		rig_close(&r);
 	}
 }
@@ -249,18 +365,17 @@ test_io_errors(void **state)
 
 	(void)state;
 	failed = true;
-	for (unsigned c = 0; c < COUNT_OF(confs); c++) {
-		rig_open(&r, confs[c]);
-		r.certified = c == GUARDED;
+	for (const struct scenario *sc = scenarios; sc < scenarios + COUNT_OF(scenarios); sc++) {
+		rig_open(&r, sc->conf);
 		for (unsigned e = 0; e < COUNT_OF(errors); e++)
 			for (unsigned after = 0; after < 8; after++) {
 				recv_fault.error = send_fault.error = errors[e];
 				recv_fault.after = send_fault.after = after;
 				recv_fault.armed = after % 2 == 0;
 				send_fault.armed = !recv_fault.armed;
-				(void)visit(&r, c != RELAY);
+				(void)visit(&r, sc);
 				recv_fault.armed = send_fault.armed = false;
-				assert_true(visit(&r, c != RELAY));
+				assert_true(visit(&r, sc));
 			}
 		rig_close(&r);
 	}
@@ -273,12 +388,12 @@ test_interrupted_calls(void **state)
 
 	(void)state;
 	failed = true;
-	rig_open(&r, confs[SERVER]);
+	rig_open(&r, scenarios[SERVER].conf);
 	recv_fault.error = send_fault.error = EINTR;
 	for (unsigned after = 0; after < 8; after++) {
 		recv_fault.after = send_fault.after = after;
 		recv_fault.armed = send_fault.armed = true;
-		assert_true(visit(&r, true));
+		assert_true(visit(&r, &scenarios[SERVER]));
 		recv_fault.armed = send_fault.armed = false;
 	}
 	rig_close(&r);
@@ -306,7 +421,7 @@ test_accept_errors(void **state)
 
 	(void)state;
 	failed = true;
-	rig_open(&r, confs[RELAY]);
+	rig_open(&r, scenarios[RELAY].conf);
 	assert_true(plan_open_doors(r.plan, NULL));
 	r.worker->plan = plan_hold(r.plan);
 	gates_adopt(r.worker, r.plan, gates_new(r.plan));
@@ -347,6 +462,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_allocations),
+		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_io_errors),
 		cmocka_unit_test(test_interrupted_calls),
 		cmocka_unit_test(test_accept_errors),
