@@ -3,6 +3,7 @@
 #include "tunnel/life.h"
 
 #include "tls/tls_stream.h"
+#include "tunnel/reach.h"
 #include "tunnel/steps.h"
 
 #include <limits.h>
@@ -81,7 +82,7 @@ static const struct step {
 	/* what is said with both before TLS begins on one side */
 	[STEP_CLEAR] = { "clear", step_talk, SCRIPT, PROTO_CLEAR },
 	/* far TLS: handshake */
-	[STEP_UPGRADE] = { "upgrade", step_far_upgrade, FAR_TLS, 0 },
+	[STEP_UPGRADE] = { "upgrade", step_upgrade, FAR_TLS, 0 },
 	/* what is said when both sides stand */
 	[STEP_LATE] = { "late", step_talk, SCRIPT, PROTO_LATE },
 	/* the other side is a network */
@@ -393,7 +394,7 @@ life_end(struct session *s, enum reason reason)
 	life_leave_list(s);
 	loop_untimer(w->loop, &s->timer);
 	loop_untimer(w->loop, &s->pause);
-	step_far_leave(s, reason == R_SETUP_TIMEOUT);
+	reach_leave(s, reason == R_SETUP_TIMEOUT);
 	pick_leave(s->load);
 	kin_part(s->kin);
 	sibling_free(s->sibling);
@@ -473,7 +474,7 @@ setup_timeout(struct session *s)
 
 	if (step_far_is_owed(s)) {
 		log_info(&s->log, "TIMEOUTbusy exceeded");
-		step_far_leave(s, true);
+		reach_leave(s, true);
 		loop_timer(s->worker->loop, &s->timer, SORRY_MS);
 		return step_far_unreachable(s, R_SETUP_TIMEOUT) != END;
 	}

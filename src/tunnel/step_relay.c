@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tunnel/step_relay.c -- the tunnel stands: two flows, their ends, and silence. */
+#include "tunnel/reach.h"
 #include "tunnel/steps.h"
 
 #include <string.h>
@@ -36,7 +37,7 @@ begin(struct session *s)
 	pace_begin(&s->up.pace, s->service->conf->limits.rate, s->relayed);
 	pace_begin(&s->down.pace, s->service->conf->limits.rate, s->relayed);
 	s->task.lane = LANE_RELAY;
-	step_far_leave(s, false);
+	reach_leave(s, false);
 	if (s->step != STEP_STAY)
 		end_talk(s);
 }

@@ -23,10 +23,8 @@ enum next step_far_connect(struct session *); /* reach the target */
 enum next step_far_unreachable(struct session *, enum reason);
 /* Is it on the way to its target, and the client waits for a word of ours about that? */
 bool step_far_is_owed(const struct session *);
-enum next step_introduce(struct session *);   /* a PROXY header of ours */
-enum next step_far_upgrade(struct session *); /* the handshake with it */
-/* The target is reached, or the tunnel ends; `late`: the time for all of it is up. */
-void step_far_leave(struct session *, bool late);
+enum next step_introduce(struct session *);	    /* a PROXY header of ours */
+enum next step_upgrade(struct session *);	    /* the handshake with it */
 enum next step_talk(struct session *);		    /* a dialogue of `protocol` */
 bool step_talk_begin(struct session *) MUST_CHECK;  /* ... if there is none; false: no memory */
 enum next step_vpn(struct session *);		    /* a network as the other side */
