@@ -116,14 +116,15 @@ covers(const struct vpn_conf *conf, const struct addr *a)
 static bool
 names_address(const struct vpn_conf *conf, const struct network *a)
 {
+	const struct network *pool = a->family == AF_INET ? &conf->pool : &conf->pool6;
 	struct addr address = address_of(a);
 
 	if (a->prefix == bits_of(a->family))
 		return true;
-	if (a->family == AF_INET6)
-		return a->bits[0] == 0xfe && (a->bits[1] & 0xc0) == 0x80;
-	return conf->pool.family == AF_INET && a->prefix == conf->pool.prefix &&
-	       network_holds(&conf->pool, &address);
+	if (a->family == AF_INET6 && a->bits[0] == 0xfe && (a->bits[1] & 0xc0) == 0x80)
+		return true;
+	return pool->family == a->family && a->prefix >= pool->prefix &&
+	       network_holds(pool, &address);
 }
 
 typedef bool rule(const struct vpn_conf *, const void *);

@@ -102,13 +102,15 @@ def test_a_reload_adds_a_vpn(scene, jail, machine):
     server = daemon(scene, jail, web)
     vpn = "\n".join([
         "[vpn]", "accept = 127.0.0.1:0", "protocol = sstp", f"cert = {scene.pki.server.bundle}",
-        f"vpnUsers = {scene.secret('users', 'alice:secret' + chr(10))}", "vpnPool = 10.66.0.0/24", "",
+        f"vpnUsers = {scene.secret('users', 'alice:secret' + chr(10))}", "vpnPool = 10.66.0.0/24",
+        "vpnPool6 = fd66::/48", "",
     ])
     server.write(whole=server.whole_head + web + vpn)
     server.reload()
     device = server.wait_log(r"network device (\S+),")[1]
     call = scene.keep(sstp.Client(server.port("vpn"), scene.pki.client_context())).dial()
     assert call.ping()[20] == 0
+    assert "fd66:" in show(machine, f"ip -6 addr show dev {device}")
     call.close()
     server.write(whole=server.whole_head + web)
     server.reload()

@@ -387,6 +387,7 @@ only_a_vpns_own_device_is_set_up(void **state)
 	(void)state;
 	make("conf",
 	    "[s]\nprotocol = sstp\nvpnDevice = gk%d\nvpnPool = 10.9.0.0/24\nvpnMTU = 1300\n"
+	    "vpnPool6 = 2001:db8:9::/56\n"
 	    "[c]\nclient = yes\nprotocol = sstp\nvpnDevice = gc\nvpnRoutes = 10.1.0.0/16\n"
 	    "[t]\nvpnDevice = gt\n",
 	    0600);
@@ -412,7 +413,9 @@ only_a_vpns_own_device_is_set_up(void **state)
 	assert_int_equal(ask_order(NETLINK_ADD_ADDRESS, LOOPBACK, 0, "10.66.0.2"), EPERM);
 	assert_int_equal(ask_order(NETLINK_ADD_ADDRESS, device, 0, "10.0.0.0/8"), EPERM);
 	assert_int_equal(ask_order(NETLINK_ADD_ADDRESS, device, 0, "10.66.0.0/24"), EPERM);
+	assert_int_equal(ask_order(NETLINK_ADD_ADDRESS, device, 0, "2001:db8::/32"), EPERM);
 	assert_int_equal(ask_order(NETLINK_ADD_ADDRESS, device, 0, "10.9.0.0/24"), 0);
+	assert_int_equal(ask_order(NETLINK_ADD_ADDRESS, device, 0, "2001:db8:9::/64"), 0);
 	assert_int_equal(ask_order(NETLINK_ADD_ADDRESS, device, 0, "10.66.0.2"), 0);
 
 	assert_int_equal(ask_order(NETLINK_ADD_ROUTE, device, 0, "10.1.0.0/16"), 0);
