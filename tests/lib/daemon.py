@@ -338,6 +338,11 @@ class Daemon:
         with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as file:
             return int(re.search(r"VmRSS:\s+(\d+)", file.read())[1])
 
+    def pss_kib(self):
+        """What the process holds, its part of what it shares included."""
+        with open(f"/proc/{self.pid}/smaps_rollup", encoding="ascii") as file:
+            return int(re.search(r"^Pss:\s+(\d+)", file.read(), re.M)[1])
+
     def process_status(self):
         with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as file:
             return dict(line.split(":", 1) for line in file.read().splitlines())

@@ -5,8 +5,6 @@ import ctypes
 import os
 import subprocess
 
-import pytest
-
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
 
@@ -71,14 +69,3 @@ def machines(count):
     finally:
         for machine in made:
             machine.close()
-
-
-def stage(scene, count):
-    """So many machines for a test, which is skipped where there can be none."""
-    context = machines(count)
-    try:
-        made = context.__enter__()
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"NOT TESTED: no network namespaces here: {error}")
-    scene.closers.callback(lambda: context.__exit__(None, None, None))
-    return made

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # How much of a service one may have: maxConnections, maxConnectionsPerSource, queueLimit, rateLimit.
+import resource
+import select
 import time
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from lib.daemon import SANITIZED, NotStarted
 from lib.peer import RESET, connect, duplex, echo, pattern
 
+FIRST, MORE = (20, 60) if SANITIZED else (100, 300)
 PLAIN = ("acceptTLS = no", "connectTLS = no")
 
 
@@ -97,6 +100,40 @@ def test_the_service_that_sni_names_has_its_own_limit(scene, pki):
     again = scene.tls(daemon.port("main"), context, name="a.test")
     again.send(b"ping")
     assert again.recv(4) == b"ping"
+
+
+# --- what a tunnel costs
+
+
+def test_an_idle_tunnel_costs_memory_and_nothing_else(scene):
+    """-rP prints how much.  No thread, no time of the processor; and all of it comes back."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    scene.closers.callback(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard)))
+    backend = scene.backend()
+    daemon = scene.server_mode(backend, head="debug = info\n")
+    peers = [scene.pair(daemon, backend) for _ in range(FIRST)]
+    before, threads, descriptors = daemon.pss_kib(), daemon.process_status()["Threads"], daemon.descriptors()
+    peers += [scene.pair(daemon, backend) for _ in range(MORE)]
+    cost = (daemon.pss_kib() - before) / MORE
+    print(f"{MORE} idle tunnels, each {cost:.1f} KiB")
+    assert SANITIZED or cost < 25
+    assert daemon.process_status()["Threads"] == threads
+    assert daemon.descriptors() == descriptors + 2 * MORE
+    spent = daemon.cpu_seconds()
+    select.select([], [], [], 1.0)  # the measured second
+    assert daemon.cpu_seconds() - spent < 0.05
+    for peer in [end for pair in peers[FIRST:] for end in pair]:
+        peer.close()
+    daemon.await_descriptors(descriptors)
+    # The allocator keeps some; what a tunnel had must not be lost.
+    again = daemon.pss_kib()
+    for _ in range(3):
+        for pair in [scene.pair(daemon, backend) for _ in range(MORE // 3)]:
+            for peer in pair:
+                peer.close()
+    daemon.await_descriptors(descriptors)
+    assert SANITIZED or daemon.pss_kib() - again < 1024
 
 
 # --- maxConnectionsPerSource

@@ -2,7 +2,6 @@
 # What a network does that no peer on loopback does: it falls silent, or leads back to where one is.
 import pytest
 
-from lib.netns import cable, stage
 from lib.peer import RESET
 
 pytestmark = pytest.mark.root
@@ -11,8 +10,7 @@ pytestmark = pytest.mark.root
 @pytest.fixture
 def wire(scene):
     """A client and the tunnel's machine, with a backend on that; the daemon starts `with tunnel:`."""
-    client, tunnel = stage(scene, 2)
-    cable(client, "wire", ["10.1.0.2/24"], tunnel, "wire", ["10.1.0.1/24"])
+    client, tunnel = scene.neighbours("10.1.0.2/24", "10.1.0.1/24")
     with tunnel:
         backend = scene.backend()
     return client, tunnel, backend
@@ -52,7 +50,7 @@ def test_nobody_is_connected_to_itself(scene):
     With one port to draw from, connect() to that port where nobody listens crosses its own SYN: without a check
     that is a tunnel whose client hears itself.
     """
-    (machine,) = stage(scene, 1)
+    (machine,) = scene.machines(1)
     machine.run("sysctl -w net.ipv4.ip_local_port_range='40000 40000'")
     with machine:
         daemon = scene.daemon(

@@ -36,22 +36,16 @@ def client(scene, daemon, context):
     return scene.keep(sstp.Client(daemon.port("vpn"), context))
 
 
-def pss_kib(daemon):
-    """What the process holds, its part of what it shares included."""
-    with open(f"/proc/{daemon.pid}/smaps_rollup", encoding="ascii") as file:
-        return int(next(line for line in file if line.startswith("Pss:")).split()[1])
-
-
 def test_many_calls_at_once(scene, machine):
     """-rP prints what each of them costs."""
     daemon = serve(scene)
     context = scene.pki.client_context()
     first = client(scene, daemon, context).dial()
-    before = pss_kib(daemon)
+    before = daemon.pss_kib()
     calls = [client(scene, daemon, context).dial() for _ in range(STANDING)]
     assert len({call.address for call in calls}) == STANDING
     assert all(call.ping()[20] == 0 for call in (first, *calls))
-    cost = (pss_kib(daemon) - before) / STANDING
+    cost = (daemon.pss_kib() - before) / STANDING
     print(f"{STANDING} calls, each {cost:.1f} KiB")
     assert SANITIZED or cost < 40
     descriptors = daemon.descriptors()
@@ -65,11 +59,11 @@ def test_many_calls_that_only_begin(scene, machine):
     """They are cut off in their time, hold little, and who means it is served meanwhile."""
     daemon = serve(scene, "vpnTimeout = 10")
     context = scene.pki.client_context()
-    before, memory = daemon.descriptors(), pss_kib(daemon)
+    before, memory = daemon.descriptors(), daemon.pss_kib()
     begun = [client(scene, daemon, context).call() for _ in range(BEGUN)]
     call = client(scene, daemon, context).dial()
     assert call.ping()[20] == 0
-    cost = (pss_kib(daemon) - memory) / BEGUN
+    cost = (daemon.pss_kib() - memory) / BEGUN
     print(f"{BEGUN} calls that have only begun, each {cost:.1f} KiB")
     assert SANITIZED or cost < 40
     daemon.await_descriptors(before + 6)
