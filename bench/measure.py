@@ -12,11 +12,12 @@ import time
 import peers
 import procs
 import rows
+import vpn
 from procs import Problem
 
 DEADLINE = 90  # seconds for one load; it ends itself
 ORDER = struct.Struct('@IIQQQ')  # struct order of bench/transfer.h
-PLAIN = ('client', 'relay', 'proxy')  # roles in which the client speaks without TLS
+PLAIN = ('client', 'relay', 'proxy', 'vpn')  # roles in which the client speaks without TLS
 ORDER_MAGIC, ORDER_COUNT = 0x676e6c31, 3
 
 
@@ -62,9 +63,9 @@ class Load:
 class Backend:
     """bench/load as the server behind the tunnels."""
 
-    def __init__(self, binary, arguments, tls):
+    def __init__(self, binary, arguments, tls, at='0'):
         self.tls = tls
-        command = [binary, 'backend', '--at', '0', '--deadline', 3600, *arguments]
+        command = [binary, 'backend', '--at', at, '--deadline', 3600, *arguments]
         self.process = procs.start(command, stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline())
 
@@ -121,10 +122,11 @@ class Bench:
     def __init__(self, row, setup):
         self.row, self.setup = row, setup
         self.numbers, self.details, self.problems = {}, {}, {}
-        self.tunnels = {}
+        self.tunnels, self.inside = {}, {}
         client = row.role == 'client'
         server_cert = setup.certs.server(row.cert)
-        self.plain = Backend(setup.load, [], False)
+        self.apart = vpn.Apart(setup.folder / row.name) if row.role == 'vpn' else None
+        self.plain = Backend(setup.load, [], False, '0.0.0.0:0' if self.apart else '0')
         self.backend = Backend(setup.load, ['--tls', row.tls, '--server-cert', server_cert],
                                True) if client else self.plain
 
@@ -134,6 +136,8 @@ class Bench:
         self.backend.end()
         if self.plain is not self.backend:
             self.plain.end()
+        if self.apart:
+            self.apart.end()
 
     def run(self, rounds, progress):
         targets = [peer for peer in self.setup.peers if peers.plays(peer, self.row.role)]
@@ -177,8 +181,12 @@ class Bench:
         else:
             certs = [setup.certs.server(row.cert)]
         backend = self.plain if relay else self.backend
-        return peers.Tunnel(peer, role, setup.folder / row.name, setup.load, backend.port, certs,
-                            setup.certs.ca, row.workers)
+        more = self.apart.words() if self.apart else {}
+        tunnel = peers.Tunnel(peer, role, setup.folder / row.name, setup.load, backend.port, certs,
+                              setup.certs.ca, row.workers, more)
+        if self.apart and not relay:
+            self.inside[peer.name] = self.apart.dial(tunnel, setup.certs.ca)
+        return tunnel
 
     def _arguments(self, peer, scale):
         near_tls = peer is not peers.RELAY and self.row.role not in PLAIN
@@ -189,6 +197,9 @@ class Bench:
 
     def _load(self, peer, tunnel, scale):
         mode, *more = self._arguments(peer, scale)
+        if peer.name in self.inside:
+            to = f'{self.inside[peer.name]}:{self.plain.port}'
+            return Load(self.setup.load, [mode, '--to', to, *more], self.apart.inside)
         return Load(self.setup.load, [mode, '--to', tunnel.port, *more])
 
     def _run_load(self, peer, tunnel, scale):

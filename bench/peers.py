@@ -5,7 +5,7 @@ A peer's configuration is bench/peers/NAME.conf.  A line `%% ROLE...` begins a p
 these roles only (`all`: to each); a part marked with `*` is written once per service.  @WORDS@ are
 filled in.  The roles: server (TLS in, plain out), mutual (the same, client certificates required),
 services (many of them), client (plain in, TLS out), relay (plain in, plain out), proxy (the same,
-to where the client asks with CONNECT).
+to where the client asks with CONNECT), vpn (TLS in, a network out).
 """
 
 import os
@@ -20,7 +20,7 @@ import procs
 from procs import Problem
 
 HERE = Path(__file__).resolve().parent
-ROLES = ('server', 'mutual', 'services', 'client', 'relay', 'proxy')
+ROLES = ('server', 'mutual', 'services', 'client', 'relay', 'proxy', 'vpn')
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _configuration(peer, role, words, services):
 class Tunnel:
     """A peer that runs.  `certs` are those of its services, one each; ports follow each other."""
 
-    def __init__(self, peer, role, folder, load, connect, certs, ca, workers):
+    def __init__(self, peer, role, folder, load, connect, certs, ca, workers, more=()):
         self.peer = peer
         self.port = procs.free_ports(len(certs))
         self.last_port = self.port + len(certs) - 1
@@ -123,7 +123,8 @@ class Tunnel:
         services = [{'N': n or '', 'ACCEPT': self.port + n, 'CERT': cert}
                     for n, cert in enumerate(certs)]
         words = {'CONNECT': connect, 'CA': ca, 'WORKERS': workers, 'LOG': self.log, 'LOAD': load,
-                 'DIR': self.folder, 'CONF': self.folder / 'conf', 'USER': _unprivileged()}
+                 'DIR': self.folder, 'CONF': self.folder / 'conf', 'USER': _unprivileged(),
+                 **dict(more)}
         words['CONF'].write_text(_configuration(peer, role, words, services))
         self._start([_fill(word, {**words, **services[0]})
                      for word in (peer.program, *peer.arguments)])

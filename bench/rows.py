@@ -89,6 +89,12 @@ ROWS = (
     Row('connectdown8', 'CONNECT proxy: download, 8 connections', S_PER_GB, 'move',
         ('--connections', '8'), ('--down', 250 * 1000 * 1000), role='proxy', group='proxy'),
 
+    Row('vpndown8', 'VPN: download, 8 connections through one call', S_PER_GB, 'move',
+        ('--connections', '8'), ('--down', 60 * 1000 * 1000), role='vpn', against='down8',
+        group='vpn'),
+    Row('vpnup8', 'VPN: upload, 8 connections through one call', S_PER_GB, 'move',
+        ('--connections', '8'), ('--up', 60 * 1000 * 1000), role='vpn', against='up8', group='vpn'),
+
     _idle('idle9500', 'one of 9,500 idle TLS connections, PSS', 9500, thorough=True),
     _ask('ask9000', '100 B request/response, 9,000 connections', 9000, must=1.3, against='ask64',
          thorough=True),

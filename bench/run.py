@@ -91,7 +91,11 @@ def _machine():
 def _measure(rows, setup, rounds):
     results = []
     for row in rows:
-        bench = Bench(row, setup)
+        try:
+            bench = Bench(row, setup)
+        except procs.Problem as problem:
+            _say(f'bench: SKIPPED: {row.name}: {problem}')
+            continue
         try:
             bench.run(rounds, _say)
         finally:
