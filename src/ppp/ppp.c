@@ -344,6 +344,12 @@ ppp_is_up(const struct ppp *ppp, enum ppp_family family)
 	return ppp->phase == LINK_NETWORK && ppp->up[family];
 }
 
+bool
+ppp_awaits(const struct ppp *ppp, enum ppp_family family)
+{
+	return ppp->phase == LINK_NETWORK && ppp->net.family[family] && !ppp->up[family];
+}
+
 uint16_t
 ppp_peer_mru(const struct ppp *ppp)
 {

@@ -196,6 +196,8 @@ void ppp_close(struct ppp *, enum ppp_end why, const char *detail, int64_t now_m
 
 /* May packets of this family be sent? */
 bool ppp_is_up(const struct ppp *, enum ppp_family);
+/* Is it wanted, and not agreed on or refused yet? */
+bool ppp_awaits(const struct ppp *, enum ppp_family);
 /* The largest IP packet that the peer takes: its MRU, 1500 before it has said one. */
 uint16_t ppp_peer_mru(const struct ppp *);
 

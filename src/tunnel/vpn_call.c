@@ -409,8 +409,13 @@ keep_time(struct vpn_call *c)
 		ppp_tick(c->ppp, c->now);
 	if (c->now >= sstp_deadline(&c->sstp))
 		sstp_tick(&c->sstp, c->now);
-	if (c->end->run != NULL)
-		c->end->run(c);
+}
+
+/* What follows for the end from the time, and from what has come. */
+static void
+run_end(struct vpn_call *c)
+{
+	c->end->run(c);
 	if (c->lost) {
 		c->lost = false;
 		vpn_call_end(c, R_VPN_DEVICE, "");
@@ -438,6 +443,8 @@ vpn_call_run(struct vpn_call *c)
 	do
 		got = receive_some(c, &budget);
 	while (got == IO_OK && !c->over);
+	if (!c->over)
+		run_end(c);
 	if (c->over)
 		return take_leave(c);
 	if (got == IO_EOF || got == IO_CUT) {
@@ -463,6 +470,8 @@ vpn_call_deadline(const struct vpn_call *c)
 		a = c->moved + c->limits.still;
 	if (c->router.due < a)
 		a = c->router.due;
+	if (c->router.limit < a)
+		a = c->router.limit;
 	if (vpn_radius_deadline(c->radius.asker) < a)
 		a = vpn_radius_deadline(c->radius.asker);
 	return a < b ? a : b;
@@ -482,7 +491,7 @@ vpn_call_new(const struct vpn_call_env *env, const struct sstp_cert *cert)
 	c->eap = (struct vpn_eap){ env->vpn->eap, env->log };
 	conf.tls_arg = &c->eap;
 	c->end = env->vpn->client ? &vpn_client_end : &vpn_server_end;
-	c->router.due = INT64_MAX;
+	c->router.due = c->router.limit = INT64_MAX;
 	c->guest.take = take_packets;
 	c->guest.lost = lose_network;
 	c->ppp = ppp_new(&conf, &ppp_events, c, env->log);

@@ -10,6 +10,7 @@
 
 #include "base/reasons.h"
 #include "net/stream.h"
+#include "proto/icmp6.h"
 #include "tunnel/vpn.h"
 #include "tunnel/vpn_eap.h"
 
@@ -61,7 +62,7 @@ struct vpn_end {
 	void (*enter)(struct vpn_call *);
 	/* From now on packets of this family may pass, too; behind .enter.  NULL: nothing to do. */
 	void (*open)(struct vpn_call *, enum ppp_family);
-	void (*run)(struct vpn_call *);	  /* with the call's task; NULL: nothing to do */
+	void (*run)(struct vpn_call *);	  /* with the call's task */
 	void (*leave)(struct vpn_call *); /* also if it was never entered */
 	void (*write)(struct vpn_call *, uint8_t *packet, size_t n);
 };
@@ -112,7 +113,12 @@ struct vpn_call {
 	struct {			  /* what routers and hosts tell one another on this link */
 		int64_t due;		  /* ms: our next message; INT64_MAX: none */
 		int64_t said;		  /* ... the last one */
-		unsigned tries;		  /* client: how often it has asked */
+		/* client: */
+		unsigned tries;			/* how often it has asked */
+		int64_t limit;			/* ms: it waits for an answer no longer */
+		struct in6_addr address;	/* from the answer; ::, there was none */
+		struct in6_addr dns[ICMP6_DNS]; /* ... ->dns_count of them */
+		unsigned dns_count;
 	} router;
 	uint32_t number;       /* server: of the address; 0: none */
 	struct vpn_port port;  /* client: of its own device; ->watch.task NULL: not open */

@@ -349,8 +349,9 @@ const struct option vpn_options[] = {
 	    .arg = "default | NETWORK[,NETWORK...]",
 	    .doc = "Client: what is reached through the VPN, beside its server: everything, or "
 		   "these networks. Nothing that the server says adds to that. The route to the "
-		   "server itself stays as it was, and IPv6, which is not carried, goes where it "
-		   "went before." },
+		   "server itself stays as it was. Networks of IPv6 that are named are led into "
+		   "the VPN even if its server gives no IPv6, so that nothing meant for it goes "
+		   "elsewhere; the IPv6 of default then goes where it went before." },
 	{ .name = "vpnUp",
 	    .parse = option_text,
 	    .offset = AT(up),
@@ -359,8 +360,9 @@ const struct option vpn_options[] = {
 	    .doc =
 		"A program to run when a call stands. It finds VPN_DEVICE, VPN_ADDRESS, VPN_PEER, "
 		"VPN_DNS (addresses with blanks between them), VPN_USER and VPN_SERVICE in its "
-		"environment; on a client it is the place to tell the system's resolver of the "
-		"DNS servers. It runs as the user of setuid." },
+		"environment, and where there is IPv6 the client's VPN_ADDRESS6, which on the "
+		"server is the network VPN_PEER6; on a client it is the place to tell the system's "
+		"resolver of the DNS servers. It runs as the user of setuid." },
 	{ .name = "vpnDown",
 	    .parse = option_text,
 	    .offset = AT(down),
@@ -449,9 +451,8 @@ check_client(const struct vpn_conf *conf, struct sink *sink)
 		sink_error(
 		    sink, "vpnPassword", "vpnPasswordFile names another one; keep one of them");
 	for (unsigned i = 0; i < conf->routes.n; i++)
-		if (conf->routes.v[i].family != AF_INET)
-			sink_error(
-			    sink, "vpnRoutes", "the VPN carries IPv4; write its networks only");
+		if (conf->routes.v[i].family == AF_UNIX)
+			sink_error(sink, "vpnRoutes", "write networks of IPv4 and IPv6 only");
 	if (conf->pool.family != 0)
 		sink_warn(sink, "vpnPool", "is for a server; a client gets its address from it");
 }

@@ -2,7 +2,10 @@
 /* tunnel/vpn_ip.c -- what a VPN must know of an IP packet. */
 #include "tunnel/vpn_ip.h"
 
+#include "proto/icmp6.h"
+
 #include <netinet/in.h>
+#include <string.h>
 
 enum {
 	V4_HEADER = 20,
@@ -70,6 +73,16 @@ vpn_ip_read(const uint8_t *packet, size_t n, struct vpn_ip *ip)
 	default:
 		return false;
 	}
+}
+
+/* RFC 4291 2.5.2, 2.5.6, 2.7 */
+bool
+vpn_ip_is_of_link(const uint8_t a[16])
+{
+	static const uint8_t none[16];
+
+	return icmp6_is_link_local(a) || memcmp(a, none, sizeof(none)) == 0 ||
+	       (a[0] == 0xff && (a[1] & 0x0f) <= 2);
 }
 
 /* The TCP header of a packet that has it right behind that of IP; NULL: none is here. */

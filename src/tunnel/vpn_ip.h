@@ -19,6 +19,9 @@ struct vpn_ip {
 /* False: no IP packet, or one that is longer than `n` bytes. */
 bool vpn_ip_read(const uint8_t *packet, size_t n, struct vpn_ip *) MUST_CHECK;
 
+/* Is this address of IPv6 of one link alone: link-local, "none yet", or a group of the link? */
+bool vpn_ip_is_of_link(const uint8_t address[16]);
+
 /*
  * A TCP connection that begins by this packet shall keep to packets of `mtu` bytes: its MSS is
  * lowered, if need be (RFC 9293 3.7.1), and its checksum mended.  Everything else stays as it is.

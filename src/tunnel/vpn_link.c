@@ -48,6 +48,7 @@ struct vpn_link {
 	struct network *routes;
 	unsigned route_count;
 	struct in_addr local, peer;
+	struct in6_addr local6;
 	struct addr outside;
 	char variable[VARIABLES][VARIABLE_MAX];
 	/* how it went; written there */
@@ -175,12 +176,28 @@ host_of(struct in_addr a)
 	return n;
 }
 
+/* Alone: nobody else is in its /64. */
+static struct network
+host_of6(const struct in6_addr *a)
+{
+	struct network n = { .family = AF_INET6, .prefix = 128 };
+
+	memcpy(n.bits, a, sizeof(*a));
+	return n;
+}
+
+static bool
+has6(const struct vpn_link *l)
+{
+	return !IN6_IS_ADDR_UNSPECIFIED(&l->local6);
+}
+
 /* Would its own packets go into the VPN?  Then the way that they have now is kept. */
 static bool
 keep_way_outside(struct vpn_link *l)
 {
 	struct addr to = addr_unmapped(&l->outside);
-	bool covered = l->default_route && to.sa.sa_family == AF_INET;
+	bool covered = l->default_route && (to.sa.sa_family == AF_INET || has6(l));
 
 	for (unsigned i = 0; i < l->route_count; i++)
 		covered |= network_holds(&l->routes[i], &to);
@@ -202,11 +219,14 @@ add_routes(struct vpn_link *l, unsigned device)
 	static const struct network halves[] = {
 		{ .family = AF_INET, .prefix = 1, .bits = { 0 } },
 		{ .family = AF_INET, .prefix = 1, .bits = { 128 } },
+		{ .family = AF_INET6, .prefix = 1, .bits = { 0 } },
+		{ .family = AF_INET6, .prefix = 1, .bits = { 128 } },
 	};
 	const struct netlink_hop hop = { .device = device };
 
 	for (size_t i = 0; l->default_route && i < COUNT_OF(halves); i++)
-		if (!netlink_add_route(&halves[i], &hop))
+		if ((halves[i].family == AF_INET || has6(l)) &&
+		    !netlink_add_route(&halves[i], &hop))
 			return failed(l, "the default route");
 	for (unsigned i = 0; i < l->route_count; i++)
 		if (!netlink_add_route(&l->routes[i], &hop) && errno != EEXIST)
@@ -218,6 +238,7 @@ static bool
 make_device(struct vpn_link *l)
 {
 	struct network local = host_of(l->local), peer = host_of(l->peer);
+	struct network local6 = host_of6(&l->local6);
 	unsigned device;
 
 	if ((l->queue = tun_open(l->device, false)) == -1)
@@ -225,8 +246,11 @@ make_device(struct vpn_link *l)
 	device = if_nametoindex(l->device);
 	if (device == 0 || !netlink_up(device, l->mtu))
 		return failed(l, "the network device");
-	if (!netlink_add_address(device, &local, l->peer.s_addr != 0 ? &peer : NULL))
+	if (l->local.s_addr != 0 &&
+	    !netlink_add_address(device, &local, l->peer.s_addr != 0 ? &peer : NULL))
 		return failed(l, "its address");
+	if (has6(l) && !netlink_add_address(device, &local6, NULL))
+		return failed(l, "its IPv6 address");
 	return keep_way_outside(l) && add_routes(l, device);
 }
 
@@ -317,9 +341,18 @@ risen(struct job *job, void *worker)
 }
 
 static void
+add_word(char *list, size_t size, const char *word)
+{
+	size_t n = strlen(list);
+
+	(void)snprintf(list + n, size - n, "%s%s", n > 0 ? " " : "", word);
+}
+
+static void
 set_variables(struct vpn_link *l, const struct vpn_link_facts *f)
 {
-	char text[INET_ADDRSTRLEN], servers[PPP_DNS * INET_ADDRSTRLEN + 1] = "";
+	char text[INET6_ADDRSTRLEN];
+	char servers[(PPP_DNS + VPN_DNS_MAX) * INET6_ADDRSTRLEN] = "";
 	size_t n = 1; /* the first is the device's */
 
 	(void)snprintf(l->variable[n++], VARIABLE_MAX, "VPN_SERVICE=%s", f->service);
@@ -328,14 +361,20 @@ set_variables(struct vpn_link *l, const struct vpn_link_facts *f)
 	    inet_ntop(AF_INET, &f->local, text, sizeof(text)));
 	(void)snprintf(l->variable[n++], VARIABLE_MAX, "VPN_PEER=%s",
 	    inet_ntop(AF_INET, &f->peer, text, sizeof(text)));
-	for (unsigned i = 0; i < PPP_DNS; i++) {
-		size_t len = strlen(servers);
-
+	for (unsigned i = 0; i < PPP_DNS; i++)
 		if (f->dns[i].s_addr != 0)
-			(void)snprintf(servers + len, sizeof(servers) - len, "%s%s",
-			    len > 0 ? " " : "", inet_ntop(AF_INET, &f->dns[i], text, sizeof(text)));
-	}
+			add_word(servers, sizeof(servers),
+			    inet_ntop(AF_INET, &f->dns[i], text, sizeof(text)));
+	for (unsigned i = 0; i < VPN_DNS_MAX; i++)
+		if (!IN6_IS_ADDR_UNSPECIFIED(&f->dns6[i]))
+			add_word(servers, sizeof(servers),
+			    inet_ntop(AF_INET6, &f->dns6[i], text, sizeof(text)));
 	(void)snprintf(l->variable[n++], VARIABLE_MAX, "VPN_DNS=%s", servers);
+	if (!IN6_IS_ADDR_UNSPECIFIED(&f->local6))
+		(void)snprintf(l->variable[n++], VARIABLE_MAX, "VPN_ADDRESS6=%s",
+		    inet_ntop(AF_INET6, &f->local6, text, sizeof(text)));
+	if (f->peer6 != NULL && *f->peer6 != '\0')
+		(void)snprintf(l->variable[n++], VARIABLE_MAX, "VPN_PEER6=%s", f->peer6);
 }
 
 /* What is read in the pool is the link's own: the configuration may go before it. */
@@ -349,6 +388,7 @@ copy_conf(struct vpn_link *l, const struct vpn_link_facts *f)
 	l->mtu = (unsigned)conf->mtu;
 	l->local = f->local;
 	l->peer = f->peer;
+	l->local6 = f->local6;
 	l->default_route = conf->default_route;
 	l->route_count = conf->routes.n;
 	if (f->outside != NULL)

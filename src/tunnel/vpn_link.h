@@ -19,7 +19,9 @@ struct vpn_link_facts {
 	const struct vpn_conf *conf;
 	const char *service, *user;
 	const char *device; /* server: that of its network; NULL: the link makes one */
-	struct in_addr local, peer, dns[PPP_DNS];
+	struct in_addr local, peer, dns[PPP_DNS];  /* 0.0.0.0: none */
+	struct in6_addr local6, dns6[VPN_DNS_MAX]; /* ::, none */
+	const char *peer6;			   /* server: the client's network; "": none */
 	const struct addr *outside; /* who is called; its packets must not go into the VPN */
 };
 

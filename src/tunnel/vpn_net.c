@@ -4,7 +4,6 @@
 
 #include "net/netlink.h"
 #include "net/tun.h"
-#include "proto/icmp6.h"
 #include "proto/sstp_packet.h"
 #include "tunnel/vpn_forward.h"
 #include "tunnel/worker.h"
@@ -331,16 +330,6 @@ vpn_net_leave(struct vpn_net *v, struct worker *w, uint32_t number)
 		rest(b);
 }
 
-/* Of this link alone: link-local, "no address yet", and groups of the link (RFC 4291 2.5, 2.7). */
-static bool
-is_of_link(const uint8_t *a)
-{
-	static const uint8_t none[16];
-
-	return icmp6_is_link_local(a) || memcmp(a, none, sizeof(none)) == 0 ||
-	       (a[0] == 0xff && (a[1] & 0x0f) <= 2);
-}
-
 enum vpn_pass
 vpn_net_write(struct vpn_net *v, struct worker *w, uint32_t number, uint8_t *packet, size_t n)
 {
@@ -351,8 +340,9 @@ vpn_net_write(struct vpn_net *v, struct worker *w, uint32_t number, uint8_t *pac
 	if (!vpn_ip_read(packet, n, &ip))
 		return VPN_MALFORMED;
 	if (number_at(v, ip.family, ip.from) != number)
-		return ip.family == PPP_IPV6 && is_of_link(ip.from) ? VPN_OF_LINK : VPN_FOREIGN;
-	if (ip.family == PPP_IPV6 && is_of_link(ip.to))
+		return ip.family == PPP_IPV6 && vpn_ip_is_of_link(ip.from) ? VPN_OF_LINK
+									   : VPN_FOREIGN;
+	if (ip.family == PPP_IPV6 && vpn_ip_is_of_link(ip.to))
 		return VPN_OF_LINK;
 	to = number_at(v, ip.family, ip.to);
 	if (to > VPN_POOL_SERVER && !v->peers)

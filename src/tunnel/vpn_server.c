@@ -255,7 +255,8 @@ tell(struct vpn_call *c)
 		.user = c->user,
 		.device = vpn_net_device(v->net),
 		.local = c->network.local,
-		.peer = c->network.peer };
+		.peer = c->network.peer,
+		.peer6 = c->address6 };
 
 	if (v->conf->up != NULL || v->conf->down != NULL)
 		c->link = vpn_link_begin(&facts, c->env.worker, c->env.log, c->env.task);

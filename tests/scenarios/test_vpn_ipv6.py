@@ -1,8 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # vpnPool6: a VPN's clients have IPv6, too, each a /64 by router advertisement.
+import hashlib
+import ipaddress
+import os
+import re
+import socket
+import subprocess
+import threading
+
 import pytest
 
 from lib import sstp
+from lib.wait import DEADLINE, until
 
 pytestmark = pytest.mark.root
 
@@ -10,6 +19,7 @@ ID = bytes.fromhex("0011223344556677")
 LINK_LOCAL = sstp.LINK_LOCAL + ID
 ROUTER = "fe80::1"
 USERS = "alice:secret\nbob:hunter2:10.66.0.77\n"
+OUTSIDE_SERVER, OUTSIDE_CLIENT = "2001:db8::1", "2001:db8::2"
 
 
 def serve(scene, *lines):
@@ -153,3 +163,122 @@ def test_configurations_that_are_refused(scene, lines, complaint):
                       f"vpnUsers = {scene.secret('users', USERS)}", "vpnPool = 10.66.0.0/24", *lines, ""])
     done = scene.run("check", scene.file("x.conf", text))
     assert done.returncode == 78 and complaint in done.stderr
+
+
+# --- ginnel on both sides
+
+@pytest.fixture
+def two(scene):
+    """A server and a client with a cable of IPv6 between them."""
+    return scene.neighbours(f"{OUTSIDE_SERVER}/64", f"{OUTSIDE_CLIENT}/64", devices=["/dev/net/tun"])
+
+
+def both(scene, two, *at_client, at_server=("vpnPool6 = fd66::/48", "vpnDNS = 10.66.0.1, fd66:0:0:1::53")):
+    """A server, a client, the client's addresses and its device."""
+    with two[0]:
+        server = scene.daemon("\n".join([
+            "[vpn]", f"accept = [{OUTSIDE_SERVER}]:0", f"cert = {scene.pki.server.bundle}", "protocol = sstp",
+            f"vpnUsers = {scene.secret('users', USERS)}", "vpnPool = 10.66.0.0/24", *at_server, "",
+        ]), name="server")
+    with two[1]:
+        client = scene.daemon("\n".join([
+            "[office]", "client = yes", "protocol = sstp", f"connect = [{OUTSIDE_SERVER}]:{server.port('vpn')}",
+            f"CAfile = {scene.pki.ca.path}", "checkHost = server.test", "vpnUsername = alice",
+            f"vpnPasswordFile = {scene.secret('password', 'secret' + chr(10))}", *at_client, "",
+        ]), name="client")
+    match = client.wait_log(r"VPN: (\S+) on (\S+), by (\S+)$")
+    return server, client, match[1].split(","), match[2]
+
+
+def show(where, command):
+    with where:
+        return subprocess.run(command.split(), capture_output=True, text=True, check=True).stdout
+
+
+def routes(where):
+    """Those that somebody has made; the kernel's own of a link come when they come."""
+    return [line for line in show(where, "ip -6 route").splitlines() if not line.startswith("fe80:")]
+
+
+def pings(where, target, *options):
+    with where:
+        return subprocess.run(["ping", "-6", "-c", "2", "-i", "0.2", "-W", "5", *options, target],
+                              capture_output=True, check=False).returncode == 0
+
+
+def test_a_call_of_ginnel(scene, two):
+    _, client, (v4, v6), device = both(scene, two, "vpnRoutes = 10.66.0.0/24, fd66::/48")
+    assert v4 == "10.66.0.2" and ipaddress.ip_address(v6) in ipaddress.ip_network("fd66:0:0:2::/64")
+    assert pings(two[1], "fd66:0:0:1::1") and pings(two[0], v6)
+    assert pings(two[1], "fd66:0:0:1::1", "-s", "1352", "-M", "do"), "the largest packet"
+    assert not pings(two[1], "fd66:0:0:1::1", "-s", "1353", "-M", "do")
+    addresses = show(two[1], f"ip -6 addr show dev {device} scope global")
+    assert re.findall(r"inet6 (\S+)", addresses) == [f"{v6}/128"], "none that the kernel has made for itself"
+    assert "default" not in show(two[1], "ip -6 route")
+    client.stop()
+    assert device not in show(two[1], "ip -o link")
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_bulk_is_byte_exact(scene, two, direction):
+    _, _, (_, v6), _ = both(scene, two, "vpnRoutes = fd66::/48")
+    receiver, sender = (two[0], two[1]) if direction == "up" else (two[1], two[0])
+    target, digest = "fd66:0:0:1::1" if direction == "up" else v6, hashlib.sha256()
+    with receiver:
+        listener = socket.create_server((target, 0), family=socket.AF_INET6)
+    block, got = os.urandom(1 << 20), []
+
+    def take():
+        sock, _ = listener.accept()
+        with sock, listener:
+            while piece := sock.recv(1 << 20):
+                digest.update(piece)
+                got.append(len(piece))
+
+    thread = threading.Thread(target=take, daemon=True)
+    thread.start()
+    with sender, socket.create_connection(listener.getsockname()[:2], DEADLINE) as sock:
+        for _ in range(16):
+            sock.sendall(block)
+        sock.shutdown(socket.SHUT_WR)
+        assert sock.recv(1) == b""
+    thread.join(DEADLINE)
+    assert (sum(got), digest.hexdigest()) == (16 << 20, hashlib.sha256(16 * block).hexdigest())
+
+
+def test_the_default_route(scene, two):
+    """Everything goes into the VPN but the call itself; at the end all is as before."""
+    two[1].run(f"ip route add default via {OUTSIDE_SERVER}")
+    two[0].run("ip addr add 2001:db8:5::5/128 dev lo nodad")
+    before = routes(two[1])
+    _, client, _, device = both(scene, two, "vpnRoutes = default")
+    assert f"dev {device}" in show(two[1], "ip route get 2001:db8:5::5")
+    assert "dev wire" in show(two[1], f"ip route get {OUTSIDE_SERVER}")
+    assert pings(two[1], "2001:db8:5::5")
+    client.stop()
+    assert routes(two[1]) == before
+
+
+def test_what_was_meant_for_the_vpn_goes_nowhere_else(scene, two):
+    """The server gives no IPv6; its network is led into the VPN all the same."""
+    two[1].run(f"ip route add default via {OUTSIDE_SERVER}")
+    two[0].run("ip addr add fd66:0:0:1::1/128 dev lo nodad")
+    _, _, addresses, device = both(scene, two, "vpnRoutes = fd66::/48", at_server=())
+    assert addresses == ["10.66.0.2"]
+    assert f"dev {device}" in show(two[1], "ip route get fd66:0:0:1::1")
+    assert not pings(two[1], "fd66:0:0:1::1", "-W", "1")
+
+
+def test_programs_are_told(scene, two):
+    hook = scene.file("hook", '#!/bin/sh\nenv | grep ^VPN_ | sort > "$0.$VPN_SERVICE.new"\n'
+                              'mv "$0.$VPN_SERVICE.new" "$0.$VPN_SERVICE"\n')
+    os.chmod(hook, 0o755)
+    _, _, (_, v6), _ = both(scene, two, f"vpnUp = {hook}", at_server=(
+        "vpnPool6 = fd66::/48", "vpnDNS = 10.66.0.1, fd66:0:0:1::53", f"vpnUp = {hook}"))
+    until(lambda: os.path.exists(hook + ".vpn"), "the server's program")
+    told = {}
+    for name in ("office", "vpn"):
+        with open(f"{hook}.{name}", encoding="utf-8") as file:
+            told[name] = dict(line.rstrip("\n").split("=", 1) for line in file)
+    assert told["office"]["VPN_ADDRESS6"] == v6 and told["office"]["VPN_DNS"] == "10.66.0.1 fd66:0:0:1::53"
+    assert told["vpn"]["VPN_PEER6"] == "fd66:0:0:2::/64"
