@@ -27,11 +27,11 @@ struct priv *priv_new(void);
 bool priv_start(struct priv *, const struct source *, const struct process_conf *,
     struct pid_file *) MUST_CHECK;
 
-struct files *priv_files(struct priv *);      /* reads through the helper */
-struct binder *priv_binder(struct priv *);    /* listens through it */
-struct sock_maker *priv_maker(struct priv *); /* sockets for transparent = source */
+struct files *priv_files(struct priv *);       /* reads through the helper */
+struct binder *priv_binder(struct priv *);     /* listens through it */
+struct sock_maker *priv_maker(struct priv *);  /* sockets for transparent = source */
 struct netlink_hand *priv_hand(struct priv *); /* network devices and routes */
-int priv_socket(const struct priv *);	      /* readable when the helper has gone */
+int priv_socket(const struct priv *);	       /* readable when the helper has gone */
 bool priv_is_gone(const struct priv *);
 /* The helper reads the configuration, as a reload begins.  Faults are logged. */
 void priv_read_again(struct priv *);

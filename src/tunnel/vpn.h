@@ -21,8 +21,8 @@ struct vpn {
 	bool client;
 	struct sstp_conf sstp;
 	struct ppp_conf ppp;
-	struct vpn_users *users;   /* server; NULL: none */
-	struct vpn_radius *radius; /* ... for those who are none of them; NULL: nobody else */
+	struct vpn_users *users;       /* server; NULL: none */
+	struct vpn_radius *radius;     /* ... for those who are none of them; NULL: nobody else */
 	struct vpn_radius *accounting; /* who is told of sessions; NULL: nobody */
 	struct failures *failures;     /* of logins */
 	struct vpn_net *net;
