@@ -19,8 +19,8 @@ import struct
 
 from lib import nt
 from lib.sstp import (
-    ABORT, ACK, CHAP, CONNECTED, DISCONNECT, DISCONNECT_ACK, ECHO_REQUEST, ECHO_RESPONSE, IPCP, IPV4, IPV6, LCP, LENGTH,
-    PAP, PATH, PPP_ATTRIBUTE, REQUEST, SHA1, SHA256, Call, Wrong, attribute, connected, control, status,
+    ABORT, ACK, CHAP, CONNECTED, DISCONNECT, DISCONNECT_ACK, ECHO_REQUEST, ECHO_RESPONSE, IPCP, IPV4, IPV6, IPV6CP, LCP,
+    LENGTH, PAP, PATH, PPP_ATTRIBUTE, REQUEST, SHA1, SHA256, Call, Wrong, attribute, connected, control, status,
 )
 from lib.wait import DEADLINE
 
@@ -124,6 +124,14 @@ class Server(Call):
                 raise Wrong("CALL_CONNECTED out of its order")
         elif packet != forms.get(kind):
             raise Wrong(f"message {kind} in a form of its own: {packet.hex()}")
+
+    def next_frame(self):
+        """IPv6 is rejected, as most servers do."""
+        while True:
+            protocol, packet = super().next_frame()
+            if protocol != IPV6CP:
+                return protocol, packet
+            self.send_ppp(LCP, 8, packet[1], struct.pack(">H", IPV6CP) + packet)
 
     # --- HTTP
 
