@@ -29,6 +29,7 @@ struct service_desk {
 	struct grants *grants, *before;
 	struct keeper_net net;
 	bool trusted; /* the user cannot have written what the configuration says */
+	struct ask ask;
 };
 
 /* ---- reading ---- */
@@ -393,9 +394,19 @@ reply(int sock, const struct answer *answer, int fd)
 	return sendmsg(sock, &m, MSG_NOSIGNAL) == (ssize_t)sizeof(*answer);
 }
 
+struct service_desk *
+keeper_open(const struct keeper *k)
+{
+	struct service_desk *d = calloc(1, sizeof(*d));
+
+	if (d != NULL)
+		d->conf = k;
+	return d;
+}
+
 /* One message; false: the other side has gone, or is not what it was. */
-static bool
-serve_one(struct service_desk *d, struct ask *ask)
+bool
+keeper_serve(struct service_desk *d)
 {
 	struct answer answer = { 0 };
 	ssize_t n;
@@ -403,17 +414,26 @@ serve_one(struct service_desk *d, struct ask *ask)
 	int fd;
 
 	do /* MSG_TRUNC: the true length, also of a longer one */
-		n = recv(d->conf->sock, ask, sizeof(*ask), MSG_TRUNC);
+		n = recv(d->conf->sock, &d->ask, sizeof(d->ask), MSG_TRUNC);
 	while (n == -1 && errno == EINTR);
-	if (n <= 0 || !is_sound(ask, n))
+	if (n <= 0 || !is_sound(&d->ask, n))
 		return false;
 	errno = 0;
-	if ((fd = desk[ask->what](d, ask, &answer)) == -1)
+	if ((fd = desk[d->ask.what](d, &d->ask, &answer)) == -1)
 		answer.error = errno;
 	sent = reply(d->conf->sock, &answer, fd);
 	if (fd != -1)
 		close(fd);
 	return sent;
+}
+
+void
+keeper_close(struct service_desk *d)
+{
+	keeper_net_undo(&d->net);
+	grants_free(d->before);
+	grants_free(d->grants);
+	free(d);
 }
 
 /* ---- the process ---- */
@@ -453,8 +473,7 @@ ignore_signals(void)
 _Noreturn void
 keeper_run(const struct keeper *k)
 {
-	static struct ask ask;
-	struct service_desk d = { .conf = k };
+	struct service_desk *d;
 
 	(void)prctl(PR_SET_NAME, "ginnel-keeper");
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -468,9 +487,11 @@ keeper_run(const struct keeper *k)
 	for (int fd = 0; fd <= STDERR_FILENO; fd++) /* so that nothing else gets these numbers */
 		if (open("/dev/null", O_RDWR) == -1)
 			_exit(1);
-	while (serve_one(&d, &ask))
+	if ((d = keeper_open(k)) == NULL)
+		_exit(1);
+	while (keeper_serve(d))
 		;
-	keeper_net_undo(&d.net);
+	keeper_close(d);
 	(void)pid_file_remove(k->pid);
 	_exit(0);
 }

@@ -62,4 +62,10 @@ struct keeper {
 /* In a process of its own: serve until the other side is gone. */
 _Noreturn void keeper_run(const struct keeper *);
 
+/* What keeper_run() does in the end: one message after the other, until one says false. */
+struct service_desk;
+struct service_desk *keeper_open(const struct keeper *); /* NULL without memory */
+bool keeper_serve(struct service_desk *) MUST_CHECK;
+void keeper_close(struct service_desk *);
+
 #endif
