@@ -11,6 +11,9 @@ enum {
 	OPTION_MAGIC = 5,
 	OPTION_PFC = 7, /* compressed protocols and headers: we take them and never send them */
 	OPTION_ACFC = 8,
+	OPTION_CALLBACK = 13, /* RFC 1570, RFC 1990: never wanted; they tell who asks */
+	OPTION_MRRU = 17,
+	OPTION_DISCRIMINATOR = 19,
 
 	CODE_PROTOCOL_REJECT = 8,
 	CODE_ECHO_REQUEST,
@@ -117,6 +120,8 @@ new_magic(struct ppp *ppp)
 	} while (lcp->magic == 0 || lcp->magic == lcp->old_magic);
 }
 
+#define BIT(type) (UINT32_C(1) << (type))
+
 static bool
 is_ours(const struct lcp *lcp, uint32_t magic)
 {
@@ -192,6 +197,7 @@ forget(struct ppp *ppp)
 {
 	ppp->lcp.peer_mru = PPP_MRU;
 	ppp->lcp.peer_auth = LOGIN_NONE;
+	ppp->lcp.requests += ppp->lcp.requests < 2;
 }
 
 static enum fsm_opinion
@@ -235,6 +241,8 @@ judge(struct ppp *ppp, const struct fsm_option *option, struct wr *nak)
 {
 	struct rd r = rd_of(option->value, option->n);
 
+	if (ppp->lcp.requests == 1 && option->type < 32)
+		ppp->lcp.first_ask |= BIT(option->type);
 	if (option->type < COUNT_OF(lengths) && lengths[option->type] != 0 &&
 	    option->n != lengths[option->type])
 		return FSM_UNKNOWN;
@@ -253,6 +261,36 @@ judge(struct ppp *ppp, const struct fsm_option *option, struct wr *nak)
 	default:
 		return FSM_UNKNOWN;
 	}
+}
+
+/* ---- who is it? ---- */
+
+/* What each kind of client asks for in its first request, and what it may ask for beside. */
+static const struct {
+	const char *name;
+	uint32_t must, may;
+} kinds[] = {
+	{ "windows",
+	    BIT(OPTION_MRU) | BIT(OPTION_MAGIC) | BIT(OPTION_PFC) | BIT(OPTION_ACFC) |
+		BIT(OPTION_CALLBACK),
+	    BIT(OPTION_MRRU) | BIT(OPTION_DISCRIMINATOR) },
+	{ "pppd", BIT(OPTION_ACCM) | BIT(OPTION_MAGIC) | BIT(OPTION_PFC) | BIT(OPTION_ACFC),
+	    BIT(OPTION_MRU) },
+	/* These two cannot be told apart. */
+	{ "routeros/ginnel", BIT(OPTION_MRU) | BIT(OPTION_MAGIC), BIT(OPTION_MRRU) },
+	{ "open-sstp-client", BIT(OPTION_MRU), 0 },
+};
+
+const char *
+lcp_kind(const struct lcp *lcp)
+{
+	if (lcp->requests == 0)
+		return "-";
+	for (size_t i = 0; i < COUNT_OF(kinds); i++)
+		if ((lcp->first_ask & kinds[i].must) == kinds[i].must &&
+		    (lcp->first_ask & ~(kinds[i].must | kinds[i].may)) == 0)
+			return kinds[i].name;
+	return "other";
 }
 
 /* ---- loops ---- */

@@ -19,6 +19,8 @@ struct lcp {
 	unsigned refused;	   /* server: 1 << kind that the client does not want */
 	enum login_kind peer_auth; /* client: that the server asks for */
 	uint16_t peer_mru;
+	unsigned requests;  /* of the peer; counted up to two */
+	uint32_t first_ask; /* 1 << type of each option in its first one, up to type 31 */
 
 	bool no_echo;	     /* the peer does not know Echo-Request */
 	int64_t heard_at;    /* when the last frame came */
@@ -27,6 +29,9 @@ struct lcp {
 };
 
 extern const struct fsm_layer lcp_layer;
+
+/* Who the peer may be, as a word; "-" before it has said anything. */
+const char *lcp_kind(const struct lcp *);
 
 void lcp_start(struct ppp *);
 void lcp_heard(struct ppp *);		    /* a frame came */

@@ -356,6 +356,12 @@ ppp_peer_mru(const struct ppp *ppp)
 	return ppp->lcp.peer_mru;
 }
 
+const char *
+ppp_peer_kind(const struct ppp *ppp)
+{
+	return lcp_kind(&ppp->lcp);
+}
+
 const struct ppp_counts *
 ppp_counts(const struct ppp *ppp)
 {

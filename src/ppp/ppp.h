@@ -201,6 +201,9 @@ bool ppp_awaits(const struct ppp *, enum ppp_family);
 /* The largest IP packet that the peer takes: its MRU, 1500 before it has said one. */
 uint16_t ppp_peer_mru(const struct ppp *);
 
+/* Which program the peer may be, by its first request: one word, for the log. */
+const char *ppp_peer_kind(const struct ppp *);
+
 /* FF 03 and the protocol, into the PPP_HEADER bytes before an IP packet. */
 void ppp_put_header(uint8_t *at, enum ppp_family);
 

@@ -58,6 +58,7 @@ enum attribute {
 	MESSAGE_AUTHENTICATOR = 80,
 	INTERIM = 85,
 	FRAMED_INTERFACE_ID = 96,
+	FRAMED_IPV6_PREFIX = 97, /* RFC 3162 2.3 */
 };
 
 /* RFC 2548, of vendor 311. */
@@ -659,12 +660,24 @@ put_octets(struct wr *w, enum attribute low, enum attribute high, uint64_t v)
 }
 
 static void
+put_prefix6(struct wr *w, const uint8_t *prefix)
+{
+	uint8_t value[2 + RADIUS_PREFIX6] = { 0, 8 * RADIUS_PREFIX6 };
+
+	if (prefix == NULL)
+		return;
+	memcpy(value + 2, prefix, RADIUS_PREFIX6);
+	put(w, FRAMED_IPV6_PREFIX, value, sizeof(value));
+}
+
+static void
 put_usage(struct wr *w, const struct radius_usage *u)
 {
 	put_number(w, ACCT_STATUS_TYPE, u->event);
 	put_number(w, ACCT_DELAY_TIME, u->delay);
 	put_text(w, USER_NAME, u->user);
 	put_address(w, FRAMED_IP_ADDRESS, u->address);
+	put_prefix6(w, u->prefix6);
 	put_blob(w, CLASS, u->class);
 	if (u->when != 0)
 		put_number(w, EVENT_TIMESTAMP, u->when);

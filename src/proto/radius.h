@@ -16,6 +16,7 @@ enum {
 	RADIUS_AUTHENTICATOR = 16,
 	RADIUS_STRING = 253, /* bytes of an attribute's value */
 	RADIUS_PASSWORD_MAX = 128,
+	RADIUS_PREFIX6 = 8,
 };
 
 /* Who asks about whom; texts may be NULL, and are cut to RADIUS_STRING bytes. */
@@ -94,6 +95,7 @@ struct radius_usage {
 	enum radius_cause cause; /* RADIUS_STOP */
 	const char *user;
 	struct in_addr address;
+	const uint8_t *prefix6; /* RADIUS_PREFIX6 bytes, of a /64; NULL: none */
 	uint64_t in_bytes, out_bytes, in_packets, out_packets; /* in: from the user */
 	uint32_t seconds;
 	uint32_t delay; /* seconds since the event */

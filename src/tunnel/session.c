@@ -157,17 +157,19 @@ void
 session_list_line(const struct session *s, unsigned n)
 {
 	bool near_is_tls = s->service->near != NULL || s->service->far == NULL;
-	char peer[ADDR_TEXT];
+	char peer[ADDR_TEXT], who[VPN_CALL_NOTE] = "";
 
+	if (s->call != NULL)
+		(void)vpn_call_who(s->call, who);
 	log_line(&log_main, LOG_NOTICE,
 	    "Active connection %u: Service [%s], %llu byte(s) sent to TLS, %llu byte(s) sent to "
 	    "socket; "
-	    "id=%s peer=%s step=%s age_ms=%lld",
+	    "id=%s peer=%s step=%s age_ms=%lld%s",
 	    n, s->service->conf->name,
 	    (unsigned long long)(near_is_tls ? s->down.bytes : s->up.bytes),
 	    (unsigned long long)(near_is_tls ? s->up.bytes : s->down.bytes), s->log.id,
 	    life_peer_word(s, peer), life_step_name(s),
-	    (long long)(loop_now(s->worker->loop) - s->started));
+	    (long long)(loop_now(s->worker->loop) - s->started), who);
 }
 
 const struct addr *

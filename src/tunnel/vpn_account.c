@@ -50,6 +50,8 @@ struct vpn_account {
 	char *user, *client, *session, *connection; /* of the facts */
 	struct radius_blob class;
 	struct in_addr address;
+	uint8_t prefix6[RADIUS_PREFIX6];
+	bool has_prefix6;
 	void (*read)(const void *owner, struct vpn_usage *);
 	const void *owner;
 	int64_t began, interim, next_interim; /* ms */
@@ -176,6 +178,7 @@ read_usage(const struct vpn_account *a, struct radius_usage *u)
 	a->read(a->owner, &so_far);
 	u->user = a->user;
 	u->address = a->address;
+	u->prefix6 = a->has_prefix6 ? a->prefix6 : NULL;
 	u->class = &a->class;
 	u->in_bytes = so_far.in_bytes;
 	u->in_packets = so_far.in_packets;
@@ -306,6 +309,9 @@ vpn_account_begin(struct vpn_accounts *all, struct vpn_radius *radius,
 	a->task = (struct task){ .run = account_run, .owner = a, .lane = LANE_SETUP };
 	a->facts = facts->radius;
 	a->address = facts->address;
+	a->has_prefix6 = facts->prefix6 != NULL;
+	if (a->has_prefix6)
+		memcpy(a->prefix6, facts->prefix6, sizeof(a->prefix6));
 	a->read = facts->read;
 	a->owner = facts->owner;
 	a->began = now_of(a);

@@ -30,6 +30,7 @@ struct vpn_account_facts {
 	struct radius_facts radius; /* who tells of whom */
 	const char *user;
 	struct in_addr address;
+	const uint8_t *prefix6;		 /* the 8 bytes of its /64; NULL: none */
 	const struct radius_blob *class; /* NULL: none */
 	uint32_t interim;		 /* seconds between two Interim-Updates; 0: none */
 	void (*read)(const void *owner, struct vpn_usage *);

@@ -535,18 +535,27 @@ vpn_call_stands(const struct vpn_call *c)
 }
 
 const char *
-vpn_call_note(const struct vpn_call *c, char out[VPN_CALL_NOTE])
+vpn_call_who(const struct vpn_call *c, char out[VPN_CALL_NOTE])
 {
 	char user[TEXT_SAFE_MAX], address[INET_ADDRSTRLEN] = "-";
 	const struct in_addr *theirs = c->env.vpn->client ? &c->network.local : &c->network.peer;
 
 	if (theirs->s_addr != 0)
 		(void)inet_ntop(AF_INET, theirs, address, sizeof(address));
-	(void)snprintf(out, VPN_CALL_NOTE,
-	    " user=%s address=%s%s%s method=%s dropped=%llu foreign=%llu early=%llu",
+	(void)snprintf(out, VPN_CALL_NOTE, " user=%s address=%s%s%s method=%s%s%s",
 	    c->user[0] != '\0' ? text_safe(c->user, strlen(c->user), user, sizeof(user)) : "-",
 	    address, c->address6[0] != '\0' ? " address6=" : "", c->address6,
 	    auth_method_name(c->method),
+	    c->env.vpn->client ? "" : " kind=", c->env.vpn->client ? "" : ppp_peer_kind(c->ppp));
+	return out;
+}
+
+const char *
+vpn_call_note(const struct vpn_call *c, char out[VPN_CALL_NOTE])
+{
+	size_t n = strlen(vpn_call_who(c, out));
+
+	(void)snprintf(out + n, VPN_CALL_NOTE - n, " dropped=%llu foreign=%llu early=%llu",
 	    (unsigned long long)(c->guest.dropped + c->guest.too_large + c->counts.malformed +
 				 c->counts.to_peers),
 	    (unsigned long long)c->counts.foreign, (unsigned long long)c->sstp.counts.early);

@@ -42,8 +42,12 @@ enum reason vpn_call_reason(
 bool vpn_call_stands(const struct vpn_call *); /* has it ever? */
 void vpn_call_hang_up(struct vpn_call *);      /* we stop; in its own time */
 
-/* " user=alice address=10.66.0.2 method=mschapv2 ..." for the line of the end.  Returns out. */
+/*
+ * " user=alice address=10.66.0.2 method=mschapv2 kind=windows", and with what was dropped, for the
+ * line of the end.  Return out.
+ */
 enum { VPN_CALL_NOTE = 512 };
+const char *vpn_call_who(const struct vpn_call *, char out[VPN_CALL_NOTE]);
 const char *vpn_call_note(const struct vpn_call *, char out[VPN_CALL_NOTE]);
 
 /* ---- for its ends ---- */

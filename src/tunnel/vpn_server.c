@@ -292,12 +292,14 @@ read_usage(const void *call, struct vpn_usage *out)
 static void
 begin_account(struct vpn_call *c)
 {
+	uint8_t prefix6[ICMP6_PREFIX];
 	char client[ADDR_TEXT];
 	const struct vpn_account_facts facts = {
 		.radius = { .client = addr_host_text(c->env.peer, client),
 		    .port = c->number,
 		    .session = session_name(c),
 		    .connection = "SSTP" },
+		.prefix6 = vpn_net_prefix6(c->env.vpn->net, c->number, prefix6) ? prefix6 : NULL,
 		.user = c->user,
 		.address = c->network.peer,
 		.class = c->radius.class,

@@ -93,7 +93,7 @@ def test_a_wrong_password(scene, two, radius, at_server, at_client, user):
 
 def test_freeradius_is_told_of_sessions(scene, two, radius):
     told = radius()
-    server = serve(scene, two[0], "mschapv2", f"vpnAccounting = 127.0.0.1:{ACCOUNTING}")
+    server = serve(scene, two[0], "mschapv2", f"vpnAccounting = 127.0.0.1:{ACCOUNTING}", "vpnPool6 = fd66::/48")
     client = dial(scene, two[1], server.port("vpn"), "mschapv2")
     client.wait_log(r"VPN: (\S+) on (\S+), by (\S+)$")
     until(lambda: len(told.records()) == 1, "the record of the beginning")
@@ -105,6 +105,7 @@ def test_freeradius_is_told_of_sessions(scene, two, radius):
     assert start["Acct-Session-Id"] == stop["Acct-Session-Id"]
     for record in (start, stop):
         assert record["User-Name"] == '"alice"' and record["Framed-IP-Address"] == "10.66.0.99"
+        assert record["Framed-IPv6-Prefix"] == "fd66:0:0:63::/64"
         assert record["Calling-Station-Id"] == f'"{CLIENT}"' and record["NAS-Identifier"] == '"vpn"'
     assert stop["Acct-Terminate-Cause"] == "User-Request"
     assert int(stop["Acct-Input-Octets"]) >= 168 and int(stop["Acct-Output-Packets"]) >= 2

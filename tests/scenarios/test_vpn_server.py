@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # protocol = sstp as server, before a strict client of the tests' own: the call, its end, and whatever may go wrong.
+import signal
 import socket
 import struct
 import subprocess
@@ -136,6 +137,22 @@ def test_forwarding_is_set_up_and_set_back(scene, machine):
     assert forwarding() == "1"
     daemon.stop()
     assert forwarding() == "0"
+
+
+def test_the_list_and_the_end_tell_who_it_is(scene, machine):
+    daemon = serve(scene)
+    call = client(scene, daemon).call()
+    windows = {1: b"\x0f\xfb", 5: b"\x11\x22\x33\x44", 7: b"", 8: b"", 13: b"\6"}
+    call.lcp(windows)
+    assert call.log_in()[0]
+    call.bind()
+    call.ipcp()
+    call.ping()
+    daemon.signal(signal.SIGUSR2)
+    who = "user=alice address=10.66.0.2 method=mschapv2 kind=windows"
+    daemon.wait_log(rf"Active connection 1: Service \[vpn\].* {who}$")
+    hang_up(call)
+    assert who in daemon.wait_end(end="done").text
 
 
 # --- who is let in
