@@ -11,7 +11,7 @@ import pytest
 
 from lib.names import A, NameServer
 from lib.peer import END, RESET, Ended, greeter
-from lib.ports import Nobody
+from lib.ports import Nobody, free_port
 from lib.wait import DEADLINE, until
 
 pytestmark = pytest.mark.sanitize
@@ -258,7 +258,7 @@ def test_no_form_of_an_address_reaches_loopback(scene, host):
 
 
 def test_of_a_names_addresses_only_those_that_rules_allow_are_tried(scene, names):
-    hidden = scene.backend()
+    hidden = scene.backend(port=free_port())
     target = scene.backend(host="127.0.0.2", port=hidden.port)
     names.records["both.test", A] = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
     daemon = proxy(scene, *PLAIN, "allow = * -> 127.0.0.2", head=f"nameServers = {names.address}")
@@ -271,7 +271,7 @@ def test_of_a_names_addresses_only_those_that_rules_allow_are_tried(scene, names
 
 
 def test_a_name_that_moves_inside_is_not_followed(scene, names):
-    hidden = scene.backend()
+    hidden = scene.backend(port=free_port())
     target = scene.server(greeter(b"allowed"), host="127.0.0.2", port=hidden.port)
     names.records["moves.test", A], names.ttl = ["127.0.0.2"], 1
     daemon = proxy(scene, *PLAIN, "allow = * -> 127.0.0.2", head=f"nameServers = {names.address}")

@@ -216,7 +216,7 @@ def test_a_time_out_below_0_is_the_longest_that_there_is(scene):
 ])
 def test_turns_are_taken_among_the_addresses_of_one_line(scene, lines, words):
     """A port alone has two addresses."""
-    four = scene.server(greeter(b"4"))
+    four = scene.server(greeter(b"4"), port=free_port())
     with socket.socket(socket.AF_INET6) as probe:
         try:
             probe.bind(("::1", four.port))

@@ -6,6 +6,7 @@ import pytest
 
 from lib.daemon import NotStarted
 from lib.peer import TlsPeer, greeter
+from lib.ports import free_port
 from lib.wait import until
 
 PLAIN = ("acceptTLS = no", "connectTLS = no")
@@ -49,7 +50,7 @@ def say(text):
 
 @pytest.mark.sanitize
 def test_a_target_that_refuses_goes_down_and_comes_up(scene):
-    one, two = scene.server(greeter(b"1")), scene.server(greeter(b"2"))
+    one, two = scene.server(greeter(b"1"), port=free_port()), scene.server(greeter(b"2"))
     daemon = service(scene, [one.address, two.address], *PLAIN, "healthCheck = connect", "balance = prio")
     assert visit(scene, daemon) == b"1"
     one.close()
@@ -74,7 +75,7 @@ def test_with_failover_too(scene):
 
 def test_rise_and_fall(scene):
     """So many in a row; one answer between two failures begins the count again."""
-    one = scene.server(greeter(b"1"))
+    one = scene.server(greeter(b"1"), port=free_port())
     daemon = scene.daemon(section(
         [one.address], *PLAIN, "healthCheck = connect", "healthInterval = 1", "healthFall = 2", "healthRise = 2"))
     daemon.wait_log(f"Health of {one.address}: good")

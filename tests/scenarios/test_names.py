@@ -5,6 +5,7 @@ import pytest
 from lib.daemon import NotStarted
 from lib.names import A, SRV, NameServer
 from lib.peer import RESET, greeter
+from lib.ports import free_port
 from lib.wait import until
 
 PLAIN = ("acceptTLS = no", "connectTLS = no")
@@ -27,7 +28,7 @@ def visit(scene, daemon):
 
 def two_hosts(scene):
     """One port on two addresses of this machine."""
-    one = scene.server(greeter(b"1"))
+    one = scene.server(greeter(b"1"), port=free_port())
     return one, scene.server(greeter(b"2"), host="127.0.0.2", port=one.port)
 
 

@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from lib.peer import Server, connect_tls, greeter
+from lib.ports import free_port
 
 KINDS = {  # how a session is kept: version, ticket or session id
     "1.2-ticket": {"version": "TLSv1.2"},
@@ -33,7 +34,7 @@ class Client:
 
 @pytest.fixture
 def two(scene):
-    return [scene.server(greeter(b"%d" % i)) for i in range(2)]
+    return [scene.server(greeter(b"%d" % i), port=free_port()) for i in range(2)]
 
 
 def targets(servers):
@@ -109,7 +110,7 @@ def test_a_session_of_another_service_leads_nowhere(scene, pki, two):
 @pytest.mark.parametrize("at_once", ["no", "yes"])
 def test_the_way_back_leads_to_one_address_of_a_target(scene, pki, at_once):
     """A port alone has two addresses."""
-    four = scene.server(greeter(b"4"))
+    four = scene.server(greeter(b"4"), port=free_port())
     with socket.socket(socket.AF_INET6) as probe:
         try:
             probe.bind(("::1", four.port))

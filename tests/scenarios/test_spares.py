@@ -4,6 +4,7 @@ import pytest
 
 from lib.daemon import NotStarted
 from lib.peer import END, duplex, echo, greeter, pattern
+from lib.ports import Nobody
 
 READY = r"LOG6\[\d+\]: The connection was ready, TLS included"
 
@@ -91,12 +92,11 @@ def test_a_server_that_speaks_first(scene, pki):
 
 @pytest.mark.sanitize
 def test_a_dead_target_is_tried_now_and_then(scene, pki):
-    server = scene.server(echo, pki.server_context())
-    server.close()
-    daemon = service(scene, server, "spareConnections = 3")
+    dead = Nobody()
+    daemon = service(scene, dead, "spareConnections = 3")
     daemon.wait_log("no connection could be made ready; the next try is in 1 s")
     daemon.wait_log("no connection could be made ready; the next try is in 2 s")
-    again = scene.server(echo, pki.server_context(), port=server.port)
+    again = scene.server(echo, pki.server_context(), port=dead.port)
     ready(daemon, 3)
     assert again.served
     talk(scene, daemon)
