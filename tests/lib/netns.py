@@ -5,6 +5,8 @@ import ctypes
 import os
 import subprocess
 
+from lib.wait import until
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
 
@@ -41,22 +43,27 @@ class Machine:
         os.close(home)
 
     def run(self, *commands):
+        """What the last of them says."""
         with self:
             for command in commands:
-                subprocess.run(command, shell=True, check=True, capture_output=True, text=True)
+                done = subprocess.run(command, shell=True, check=True, capture_output=True, text=True)
+        return done.stdout
 
     def close(self):
         os.close(self.fd)
 
 
 def cable(a, name_a, addresses_a, b, name_b, addresses_b):
-    """Join two machines by a veth pair; the addresses are usable at once."""
+    """Join two machines by a veth pair; the addresses are usable at once, and routes are as they stay."""
     a.run(f"ip link add {name_a} type veth peer name {name_b} netns /proc/{os.getpid()}/fd/{b.fd}")
     for machine, name, addresses in ((a, name_a, addresses_a), (b, name_b, addresses_b)):
         machine.run(
             *(f"ip addr add {address} dev {name}" + (" nodad" if ":" in address else "") for address in addresses),
             f"ip link set {name} up",
         )
+    for machine, name in ((a, name_a), (b, name_b)):
+        # The kernel hears of the carrier a little later, and until then routes are "linkdown".
+        until(lambda: " state UP " in machine.run(f"ip -o link show dev {name}"), f"the cable at {name}")
 
 
 @contextlib.contextmanager

@@ -38,6 +38,7 @@ class Peer:
         self.sock = sock
         self.sock.settimeout(DEADLINE)
         self.over = None  # how the other side ended, once known
+        self.was_reset = False  # ... which the system has told us already
 
     def __enter__(self):
         return self
@@ -54,13 +55,17 @@ class Peer:
                 data = self.sock.recv(size)
                 if data:
                     return data
-                self.over = END
+                self.over = RESET if self.was_reset else END
             except (ConnectionResetError, BrokenPipeError):
                 self.over = RESET
         return b""
 
     def send(self, data):
-        self.sock.sendall(data)
+        try:
+            self.sock.sendall(data)
+        except (ConnectionResetError, BrokenPipeError):
+            self.was_reset = True  # recv() will say 0
+            raise
         return self
 
     def shut(self):
@@ -284,9 +289,9 @@ def connect(to, *, receive_buffer=None, source=None):
             sock.bind(source)
         try:
             sock.connect(to)
-        except ConnectionResetError:  # accepted, and reset before we have looked
+        except ConnectionResetError:  # accepted, and reset before we have looked; what was said is still there
             peer = Peer(sock)
-            peer.over = RESET
+            peer.was_reset = True
             return peer
         if family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

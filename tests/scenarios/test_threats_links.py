@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What a network does that no peer on loopback does: it falls silent, or leads back to where one is.
+import contextlib
+
 import pytest
 
 from lib.peer import RESET
@@ -56,7 +58,8 @@ def test_nobody_is_connected_to_itself(scene):
         daemon = scene.daemon(
             "[plain]\naccept = 127.0.0.1:9000\nconnect = 127.0.0.1:40000\nacceptTLS = no\nconnectTLS = no\n")
         near = scene.connect(("127.0.0.1", 9000), source=("127.0.0.1", 5000))
-        near.send(b"anybody there?")
+        with contextlib.suppress(OSError):  # it may be over already
+            near.send(b"anybody there?")
         assert near.ended() == RESET
     daemon.wait_end(end="connect")
     daemon.wait_log(r"s_connect: connect 127\.0\.0\.1:40000: Connection refused")

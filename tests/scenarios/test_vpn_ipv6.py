@@ -275,7 +275,7 @@ def test_programs_are_told(scene, two):
     os.chmod(hook, 0o755)
     _, _, (_, v6), _ = both(scene, two, f"vpnUp = {hook}", at_server=(
         "vpnPool6 = fd66::/48", "vpnDNS = 10.66.0.1, fd66:0:0:1::53", f"vpnUp = {hook}"))
-    until(lambda: os.path.exists(hook + ".vpn"), "the server's program")
+    until(lambda: os.path.exists(hook + ".vpn") and os.path.exists(hook + ".office"), "both programs")
     told = {}
     for name in ("office", "vpn"):
         with open(f"{hook}.{name}", encoding="utf-8") as file:

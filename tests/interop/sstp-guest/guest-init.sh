@@ -78,6 +78,7 @@ if [ -n "$BULK" ]; then
 			say "bulk $d failed"; tail -3 /ip.log; fail="$fail bulk:$d"
 		fi
 		kill -0 $sp 2>/dev/null || fail="$fail sstpc-died"
+		bp=$((bp + 1)) # a server of its own: iperf3 listens anew only some time after a test
 	done
 fi
 grep -E 'rcvd|sent' /ppp.log | head -60

@@ -7,8 +7,8 @@
 #          [--bulk-up MIB] [--bulk-down MIB] [--pppd "OPTIONS"] [--sstpc "OPTIONS"] [--secrets file|args]
 #          [--log 0..4] [--dial-wait SECS] [--timeout SECS] [--show]
 #
-# --bulk runs iperf3 to a server that the caller has started there.  The last line is PASS or FAIL; the exit status says
-# the same.
+# --bulk runs iperf3 to servers that the caller has started there: at PORT for what goes up, behind it for what comes down.
+# The last line is PASS or FAIL; the exit status says the same.
 set -uo pipefail
 dir=${1:?usage: run.sh DIR ...}; shift
 PORT=443 SSTP_USER=user SSTP_PASSWORD=pass SERVER_NAME=vpn.test PING= BULK= BULK_UP=1 BULK_DOWN=1
