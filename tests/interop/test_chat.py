@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from interop.host import HERE, free_port, public_folder
+from interop.host import free_port, public_folder
 from interop.inspircd import InspIRCd
+from interop.openssl import s_client
 from interop.prosody import DOMAIN, Prosody
 from lib.peer import TlsPeer
 
@@ -97,17 +98,12 @@ def ask_for_dialback(peer):
     assert b"id='" in heard and b"xmpp-tls" not in heard
 
 
-def openssl(port, pki, protocol, said, *more):
-    return HERE.run("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-starttls", protocol, "-CAfile",
-                    pki.ca.path, "-verify_return_error", "-ign_eof", "-quiet", *more, stdin=said)
-
-
 @pytest.mark.parametrize("protocol", ["xmpp", "xmpp-server"])
 def test_openssl_begins_tls_with_prosody(protocol, prosody, scene, pki):
     port = prosody.plain.clients if protocol == "xmpp" else prosody.plain.servers
     kind = b"client" if protocol == "xmpp" else b"server"
-    done = openssl(server(scene, protocol, port), pki, protocol, (stream(kind) + b"</stream:stream>").decode(),
-                   "-xmpphost", DOMAIN)
+    done = s_client(server(scene, protocol, port), pki, "-starttls", protocol, "-xmpphost", DOMAIN, "-quiet",
+                    said=(stream(kind) + b"</stream:stream>").decode())
     assert f"jabber:{kind.decode()}" in done.stdout and "</stream:stream>" in done.stdout, done.stdout + done.stderr
 
 
@@ -167,8 +163,8 @@ def register(peer):
 
 
 def test_openssl_begins_tls_with_inspircd(inspircd, scene, pki):
-    done = openssl(server(scene, "irc", inspircd.plain.port), pki, "irc",
-                   "NICK alice\r\nUSER alice 0 * :Alice\r\nQUIT\r\n")
+    done = s_client(server(scene, "irc", inspircd.plain.port), pki, "-starttls", "irc", "-quiet",
+                    said="NICK alice\r\nUSER alice 0 * :Alice\r\nQUIT\r\n")
     assert ":irc.test " in done.stdout and "Closing link" in done.stdout, done.stdout + done.stderr
 
 
@@ -205,5 +201,6 @@ def test_the_recipe(prosody, inspircd, scene, pki, machine):
     daemon = scene.daemon(re.sub(r"(?m)^accept = .*$", "accept = 127.0.0.1:0", text))
     log_in(begin_xmpp(scene, pki, daemon.port("xmpp"), b"client"))
     ask_for_dialback(begin_xmpp(scene, pki, daemon.port("xmpp-server"), b"server"))
-    done = openssl(daemon.port("irc"), pki, "irc", "NICK bob\r\nUSER bob 0 * :Bob\r\nQUIT\r\n")
+    done = s_client(daemon.port("irc"), pki, "-starttls", "irc", "-quiet",
+                    said="NICK bob\r\nUSER bob 0 * :Bob\r\nQUIT\r\n")
     assert "Closing link" in done.stdout, done.stdout + done.stderr

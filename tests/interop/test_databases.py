@@ -7,6 +7,7 @@ import pytest
 
 from interop.host import HERE, free_port, public_folder
 from interop.mariadb import PLUGINS, MariaDb
+from interop.openssl import s_client
 from interop.postgres import USER, Postgres
 from interop.recipes import let_nobody_log
 from interop.slapd import BASE, ROOT, Slapd
@@ -74,9 +75,8 @@ def recipe(scene, machine, name, *changes):
     return scene.daemon(text)
 
 
-def s_client(protocol, port, pki):
-    done = HERE.run("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-starttls", protocol, "-CAfile",
-                    pki.ca.path, "-verify_return_error", "-brief", stdin="")
+def openssl_begins_tls(protocol, port, pki):
+    done = s_client(port, pki, "-starttls", protocol, "-brief")
     assert "Verification: OK" in done.stderr, done.stdout + done.stderr
 
 
@@ -143,7 +143,7 @@ def test_a_client_does_not_go_on_without_tls(postgres, scene, pki):
 
 
 def test_openssl_begins_tls_with_postgresql(postgres, scene, pki):
-    s_client("postgres", server(scene, "pgsql", postgres.plain)[1], pki)
+    openssl_begins_tls("postgres", server(scene, "pgsql", postgres.plain)[1], pki)
 
 
 STARTUP = b"\0\3\0\0user\0" + USER.encode() + b"\0\0"
@@ -244,7 +244,7 @@ def test_a_client_does_not_log_in_without_tls(mariadb, scene, pki):
 
 
 def test_openssl_begins_tls_with_mariadb(mariadb, scene, pki):
-    s_client("mysql", server(scene, "mysql", mariadb.plain)[1], pki)
+    openssl_begins_tls("mysql", server(scene, "mysql", mariadb.plain)[1], pki)
 
 
 # --- LDAP
@@ -288,7 +288,7 @@ def test_a_client_does_not_bind_without_tls(slapd, scene, pki):
 
 
 def test_openssl_begins_tls_with_slapd(slapd, scene, pki):
-    s_client("ldap", server(scene, "ldap", slapd.plain)[1], pki)
+    openssl_begins_tls("ldap", server(scene, "ldap", slapd.plain)[1], pki)
 
 
 # --- the recipes

@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 from interop.host import HERE, free_port, public_folder
+from interop.openssl import s_client
 from interop.proftpd import Proftpd
 from interop.recipes import let_nobody_log
 from interop.vsftpd import Vsftpd
@@ -125,8 +126,7 @@ def test_lftp_both_ways(protect, servers, scene, pki, tmp_path):
 
 def test_openssl_begins_tls(servers, scene, pki):
     daemon = server(scene, servers.plain)
-    done = HERE.run("openssl", "s_client", "-connect", f"127.0.0.1:{daemon.port('ftp')}", "-starttls", "ftp", "-CAfile",
-                    pki.ca.path, "-verify_return_error", "-ign_eof", "-quiet", stdin="FEAT\r\nQUIT\r\n")
+    done = s_client(daemon.port("ftp"), pki, "-starttls", "ftp", "-quiet", said="FEAT\r\nQUIT\r\n")
     assert " PROT\n" in done.stdout.replace("\r", "") and "\n221" in done.stdout, done.stdout + done.stderr
 
 

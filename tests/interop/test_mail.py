@@ -8,6 +8,7 @@ import pytest
 from cryptography.x509.oid import NameOID
 
 from interop.host import HERE
+from interop.openssl import s_client
 from interop.recipes import NOBODY, let_nobody_log
 from lib.daemon import INCUMBENT
 
@@ -54,8 +55,7 @@ def by_openssl(port, pki, who, token):
         "EHLO client.test", "MAIL FROM:<bob@example.test>", "RCPT TO:<alice@example.test>", "DATA",
         "Subject: by openssl", "", token, ".", "QUIT", "",
     ]
-    return HERE.run("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", pki.ca.path,
-                    "-verify_return_error", "-quiet", "-crlf", *show, stdin="\n".join(letter))
+    return s_client(port, pki, "-quiet", "-crlf", *show, said="\n".join(letter))
 
 
 def by_swaks(port, pki, who, token):

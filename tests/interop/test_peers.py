@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Other programs at the far end of the tunnel: stunnel, openssl, curl; both know each other by certificates.
 import os
-import select
-import subprocess
 
 import pytest
 
 from interop.host import HERE, free_port
+from interop.openssl import s_client_is_echoed
 from interop.web import WebServer
 from lib.peer import END, echo, greeter, pattern
-from lib.wait import DEADLINE
 
 MIB = 1 << 20
 
@@ -155,19 +153,9 @@ def test_client_mode_with_a_foreign_certificate_and_openssl_s_server(scene, pki,
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
 def test_server_mode_with_openssl_s_client(scene, pki, version):
     daemon = scene.daemon(server_section(scene, pki, scene.server(echo)))
-    process = HERE.start(
-        "openssl", "s_client", "-connect", f"127.0.0.1:{daemon.port('tunnel')}", "-cert", pki.client.path, "-key",
-        pki.client.key, "-CAfile", pki.ca.path, "-verify_return_error", "-verify_hostname", "server.test", "-quiet",
-        version, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    try:
-        process.stdin.write(b"there and back\n")
-        process.stdin.flush()
-        assert select.select([process.stdout], [], [], DEADLINE)[0]
-        assert process.stdout.readline() == b"there and back\n"
-    finally:
-        process.stdin.close()
-        HERE.end(process)
-        process.stdout.close()
+    s_client_is_echoed(
+        daemon.port("tunnel"), "-cert", pki.client.path, "-key", pki.client.key, "-CAfile", pki.ca.path,
+        "-verify_return_error", "-verify_hostname", "server.test", version)
     daemon.wait_log("Certificate accepted at depth=0: O=Test, CN=client.test$")
 
 

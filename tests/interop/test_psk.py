@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Pre-shared keys with stunnel and with openssl at the other end.
-import select
-import subprocess
-
 import pytest
 
 from interop.host import HERE, free_port
+from interop.openssl import s_client_is_echoed
 from lib.peer import END, echo, pattern
-from lib.wait import DEADLINE
 
 MIB = 1 << 20
 VERSIONS = ["TLSv1.2", "TLSv1.3"]
@@ -61,17 +58,7 @@ def test_another_key_ends_it(scene, stunnel, secrets, ours, version):
 def test_openssl_s_client_with_our_key(scene, secrets, version):
     daemon = scene.daemon(scene.section("tunnel", scene.server(echo),
                                         f"PSKsecrets = {secrets('a.psk', f'alice:{KEY}')}"))
-    process = HERE.start("openssl", "s_client", "-connect", f"127.0.0.1:{daemon.port('tunnel')}", "-quiet", version,
-                         "-psk_identity", "alice", "-psk", KEY, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    try:
-        process.stdin.write(b"there and back\n")
-        process.stdin.flush()
-        assert select.select([process.stdout], [], [], DEADLINE)[0]
-        assert process.stdout.readline() == b"there and back\n"
-    finally:
-        process.stdin.close()
-        HERE.end(process)
-        process.stdout.close()
+    s_client_is_echoed(daemon.port("tunnel"), version, "-psk_identity", "alice", "-psk", KEY)
     daemon.wait_log("TLS accepted: PSK")
 
 

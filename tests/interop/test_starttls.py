@@ -15,6 +15,7 @@ import pytest
 from interop import inn
 from interop.dovecot import Dovecot
 from interop.host import HERE, free_port, public_folder
+from interop.openssl import s_client
 from interop.postfix import DOMAIN, Postfix
 from lib.wait import DEADLINE
 
@@ -86,8 +87,7 @@ def talk(peer, protocol):
 
 def openssl_talks(port, protocol, pki):
     command, answer, farewell = TALKS[protocol]
-    done = HERE.run("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-starttls", protocol, "-CAfile",
-                    pki.ca.path, "-verify_return_error", "-quiet", stdin=f"{command}\r\n{farewell}\r\n")
+    done = s_client(port, pki, "-starttls", protocol, "-quiet", said=f"{command}\r\n{farewell}\r\n")
     assert done.returncode == 0 and "\n" + answer in "\n" + done.stdout, done.stdout + done.stderr
 
 
@@ -252,9 +252,8 @@ def test_inn_is_read_through_a_server(news, scene, pki):
 
 def test_openssl_reads_news(news, scene, pki):
     port = server(scene, "nntp", news.plain.port)
-    done = HERE.run("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-starttls", "nntp", "-CAfile",
-                    pki.ca.path, "-verify_return_error", "-quiet",
-                    stdin=f"MODE READER\r\nLIST ACTIVE {inn.GROUP}\r\nQUIT\r\n")
+    done = s_client(port, pki, "-starttls", "nntp", "-quiet",
+                    said=f"MODE READER\r\nLIST ACTIVE {inn.GROUP}\r\nQUIT\r\n")
     assert "200 news.test" in done.stdout and f"\n{inn.GROUP} " in done.stdout, done.stdout + done.stderr
 
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# Debian's vsftpd with a folder that anybody may read, and one in it that anybody may fill.
+# Debian's vsftpd.
 import os
-import shutil
 
-from interop.host import HERE
+from interop.ftp_server import FtpServer
 
 CONFIG = """\
 listen=YES
@@ -38,34 +37,11 @@ require_ssl_reuse=YES
 """
 
 
-class Vsftpd:
-    """
-    FTP on a loopback port; plain, or with AUTH TLS by the identity `tls`, without which nobody gets anything, and
-    with data connections that have the session of their control connection.
-    """
-
-    def __init__(self, folder, port, *, tls=None, host=HERE):
-        self.port, self.host = port, host
-        self.files = os.path.join(str(folder), "files")
-        self.incoming = os.path.join(self.files, "incoming")
-        for each in (self.incoming, os.path.join(str(folder), "empty")):
-            os.makedirs(each)
-        os.chmod(str(folder), 0o755)
-        shutil.chown(self.incoming, "ftp")
-        config = os.path.join(str(folder), "vsftpd.conf")
+class Vsftpd(FtpServer):
+    def configure(self, folder, tls):
+        os.makedirs(os.path.join(folder, "empty"))
+        config = os.path.join(folder, "vsftpd.conf")
         with open(config, "w", encoding="ascii") as file:
-            file.write(CONFIG.format(folder=folder, port=port,
+            file.write(CONFIG.format(folder=folder, port=self.port,
                                      tls=SECURE.format(cert=tls.path, key=tls.key) if tls else ""))
-        self.process = host.start("vsftpd", config)
-        host.await_port(port, self.process)
-
-    def put(self, name, data):
-        with open(os.path.join(self.files, name), "wb") as file:
-            file.write(data)
-
-    def received(self, name):
-        with open(os.path.join(self.incoming, name), "rb") as file:
-            return file.read()
-
-    def close(self):
-        self.host.end(self.process)
+        return ["vsftpd", config]
