@@ -5,6 +5,7 @@
 #include "base/option.h"
 #include "base/reasons.h"
 #include "config/parse.h"
+#include "tunnel/report.h"
 #include "tunnel/service.h"
 
 #include <ctype.h>
@@ -125,6 +126,13 @@ static const struct entry commands[] = {
 	    "Say of each line of a stunnel.conf whether it works as before, works better, or "
 	    "should be changed, why, and what to write. With --print, write the file with these "
 	    "changes to standard output instead." },
+	{ "ginnel status", " [FILE]",
+	    "Ask the running daemon of this configuration how it goes: its services and what "
+	    "they have done, how tunnels ended, and each tunnel that lives, those of a VPN with "
+	    "user, address and method. FILE can also be the socket itself. See control." },
+	{ "ginnel metrics", " [FILE]",
+	    "The same in figures, in the text format of Prometheus, for instance for the textfile "
+	    "collector of its node exporter. See METRICS." },
 	{ "ginnel demo", " [--once]",
 	    "Show a tunnel at work: a throw-away CA, a web server in clear, a TLS server in front "
 	    "of "
@@ -489,6 +497,18 @@ put_reasons(void)
 	}
 }
 
+static void
+put_metrics(void)
+{
+	put_heading("Metrics");
+	put_text("These are the figures of ginnel metrics. Each begins at the start of the daemon, "
+		 "and those of a service go on over reloads; bytes are counted as they pass.");
+	for (const struct metric *m = metrics; m->name != NULL; m++) {
+		put_term(m->name, "", "");
+		put_sentence(m->doc);
+	}
+}
+
 int
 main(void)
 {
@@ -498,7 +518,8 @@ main(void)
 	    ".TH GINNEL 8 " MANUAL_DATE " \"ginnel " GINNEL_VERSION "\" \"System Administration\"");
 	puts(".SH NAME\nginnel \\- a universal TLS tunnel");
 	puts(".SH SYNOPSIS\n.B ginnel\n.RI [ FILE ]\n.br\n.B ginnel\n"
-	     "\\fBrun\\fR \\fIFILE\\fR | \\fBcheck\\fR \\fIFILE\\fR | \\fBdemo\\fR | "
+	     "\\fBrun\\fR \\fIFILE\\fR | \\fBcheck\\fR \\fIFILE\\fR | \\fBstatus\\fR | "
+	     "\\fBmetrics\\fR | \\fBdemo\\fR | "
 	     "\\fB\\-fd\\fR \\fIN\\fR\n.br\n.B ginnel\n"
 	     "\\fB\\-version\\fR | \\fB\\-help\\fR | \\fB\\-options\\fR | \\fB\\-sockets\\fR");
 	put_description();
@@ -506,6 +527,7 @@ main(void)
 	put_all_options();
 	put_end_line();
 	put_reasons();
+	put_metrics();
 	put_entries("Signals", signals, COUNT_OF(signals));
 	put_entries("Exit status", statuses, COUNT_OF(statuses));
 	put_entries("Environment", environment, COUNT_OF(environment));

@@ -63,6 +63,8 @@ check_paths(struct config *c)
 	} paths[] = {
 		{ "pid", g->process.pid,
 		    "Pid file must include full path name, or set foreground = yes" },
+		{ "control", g->process.control,
+		    "The socket must include full path name, or set foreground = yes" },
 		{ "output", g->log.output,
 		    "Log file must include full path name, or set foreground = yes" },
 	};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* app/main.c -- the command line. */
 #include "app/check.h"
+#include "app/control_ask.h"
 #include "app/demo.h"
 #include "app/exit_status.h"
 #include "app/help.h"
@@ -47,7 +48,7 @@ usage(const char *wrong, const char *what)
 		return usage_standing_in(wrong);
 	fprintf(stderr, "ginnel: %s%s%s\n", wrong, *what != '\0' ? ": " : "", what);
 	fprintf(stderr, "usage: ginnel [run] FILE | -fd NUMBER | check [--migrate [--print]] FILE "
-			"| demo | -version | -help | "
+			"| status [FILE] | metrics [FILE] | demo | -version | -help | "
 			"-options | -sockets\n");
 	return EXIT_WRONG_USAGE;
 }
@@ -131,6 +132,18 @@ command_demo(char **args)
 }
 
 static int
+command_status(char **args)
+{
+	return control_ask(args[0] != NULL ? args[0] : program_configuration(), "status");
+}
+
+static int
+command_metrics(char **args)
+{
+	return control_ask(args[0] != NULL ? args[0] : program_configuration(), "metrics");
+}
+
+static int
 command_version(char **args)
 {
 	(void)args;
@@ -179,6 +192,8 @@ static const struct command {
 } commands[] = {
 	{ "run", 1, 1, "run needs the name of a configuration file", command_run, true },
 	{ "check", 1, 3, "check needs the name of a configuration file", command_check, true },
+	{ "status", 0, 1, "", command_status, true },
+	{ "metrics", 0, 1, "", command_metrics, true },
 	{ "-fd", 1, 1, "No file descriptor specified", command_fd, false },
 	{ "demo", 0, 1, "", command_demo, true }, { "-version", 0, 0, "", command_version, false },
 	{ "--version", 0, 0, "", command_version, true },

@@ -173,6 +173,7 @@ process_warn_fixed(const struct process_conf *old, const struct process_conf *no
 		{ "foreground", old->foreground == now->foreground },
 		{ "pid", same_text(old->pid, now->pid) },
 		{ "chroot", same_text(old->chroot, now->chroot) },
+		{ "control", same_text(old->control, now->control) },
 		{ "setuid", old->uid == now->uid },
 		{ "setgid", old->gid == now->gid },
 		{ "nameServers", same_text(old->name_servers, now->name_servers) },

@@ -14,6 +14,7 @@ struct process_conf {
 	int foreground; /* enum foreground */
 	const char *pid;
 	const char *chroot;
+	const char *control;	  /* where it can be asked; NULL: nowhere */
 	int uid, gid;		  /* -1: leave */
 	int shutdown_ms;	  /* how long SIGTERM waits for tunnels to end */
 	int sandbox;		  /* enum sandbox */

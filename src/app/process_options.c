@@ -77,6 +77,16 @@ static const struct option process_options[] = {
 		   "it names stay outside, also on a reload, and so do the UNIX sockets of accept. "
 		   "Host names, except those of resolv.conf's servers and localhost, need a hosts "
 		   "file inside." },
+	{ .name = "control",
+	    .parse = option_text,
+	    .offset = AT(control),
+	    .scope = OPTION_GLOBAL,
+	    .reload = OPTION_RESTART,
+	    .arg = "PATH",
+	    .doc = "A UNIX socket at which the running daemon can be asked how it goes: by ginnel "
+		   "status and ginnel metrics. It is made before chroot and setuid, and only the "
+		   "user who starts the daemon, and root, can connect to it. Without it there is "
+		   "none." },
 	{ .name = "setuid",
 	    .parse = service_parse_user,
 	    .offset = AT(uid),

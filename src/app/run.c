@@ -2,6 +2,7 @@
 /* app/run.c -- serve a configuration: start, signals, reload, stop. */
 #include "app/run.h"
 
+#include "app/control.h"
 #include "app/exit_status.h"
 #include "app/inetd.h"
 #include "app/notify.h"
@@ -45,7 +46,8 @@ struct server {
 	struct process_conf conf; /* as it was at the start, with texts of its own */
 	struct loop *loop;
 	struct crew *crew;
-	struct notify notify; /* the service manager */
+	struct control *control; /* NULL: nobody can ask */
+	struct notify notify;	 /* the service manager */
 	struct timer beat_timer;
 	struct task beat_task;
 	struct watch signals, helper;
@@ -227,6 +229,14 @@ on_beaten(void *arg)
 	const struct server *s = arg;
 
 	notify_alive(&s->notify);
+}
+
+static void
+on_reported(void *arg)
+{
+	const struct server *s = arg;
+
+	control_reported(s->control);
 }
 
 static void
@@ -415,9 +425,11 @@ serve_inetd(struct server *s)
 static int
 serve(struct server *s, struct loaded *l)
 {
-	struct crew_events events = {
-		.adopted = on_adopted, .drained = stop_now, .beaten = on_beaten, .owner = s
-	};
+	struct crew_events events = { .adopted = on_adopted,
+		.drained = stop_now,
+		.beaten = on_beaten,
+		.reported = on_reported,
+		.owner = s };
 	unsigned workers = count_workers(s);
 	struct limits limits =
 	    count_limits(workers, l->plan->door_count + spares_count(l->plan, workers));
@@ -453,6 +465,10 @@ serve(struct server *s, struct loaded *l)
 	}
 	if (!crew_start(s->crew, plan_hold(l->plan)))
 		return EXIT_FAILED;
+	if (s->control != NULL && !control_start(s->control, s->loop, s->crew, s->source->path)) {
+		log_err(&log_main, "Cannot start: %s (%d)", strerror(errno), errno);
+		return EXIT_FAILED;
+	}
 	plan_release(l->plan); /* the crew's alone from now on */
 	l->plan = NULL;
 	l->config = NULL;
@@ -489,6 +505,7 @@ keep_conf(struct server *s, const struct process_conf *conf)
 	s->conf = *conf;
 	kept = keep_text(&s->conf.pid, pid);
 	kept &= keep_text(&s->conf.chroot, conf->chroot);
+	kept &= keep_text(&s->conf.control, conf->control);
 	kept &= keep_text(&s->conf.name_servers, conf->name_servers);
 	return kept;
 }
@@ -524,6 +541,8 @@ prepare(struct server *s, struct loaded *l)
 		return errno == EACCES || errno == EPERM ? EXIT_NO_PERMISSION : EXIT_FAILED;
 	if (l->plan->inetd)
 		return inetd_take(&s->inetd) ? EXIT_DONE : EXIT_FAILED;
+	if (s->conf.control != NULL && (s->control = control_open(s->conf.control)) == NULL)
+		return errno == EACCES || errno == EPERM ? EXIT_NO_PERMISSION : EXIT_FAILED;
 	if (s->conf.foreground == FOREGROUND_NO && !process_daemonise()) {
 		log_err(&log_main, "Cannot become a daemon: %s (%d)", strerror(errno), errno);
 		return EXIT_FAILED;
@@ -534,7 +553,9 @@ prepare(struct server *s, struct loaded *l)
 static void
 clean_up(struct server *s, struct loaded *l)
 {
+	control_stop(s->control);
 	crew_free(s->crew);
+	control_free(s->control);
 	wrappers_stop();
 	if (s->loop != NULL)
 		loop_free(s->loop);
@@ -550,6 +571,7 @@ clean_up(struct server *s, struct loaded *l)
 	notify_close(&s->notify);
 	free((char *)(uintptr_t)s->conf.pid);
 	free((char *)(uintptr_t)s->conf.chroot);
+	free((char *)(uintptr_t)s->conf.control);
 	free((char *)(uintptr_t)s->conf.name_servers);
 	files_system_free(s->files);
 }

@@ -25,6 +25,7 @@ struct order {
 	struct plan *plan;   /* adopt: the new one, */
 	struct gate **gates; /* and the gates for it */
 	unsigned n;	     /* list: the next number */
+	struct report *to;   /* report */
 };
 
 struct orders {
@@ -35,16 +36,16 @@ struct crew {
 	unsigned magic;
 	struct common common;
 	struct crew_events events;
-	struct mailbox *mailbox; /* the main thread's */
-	struct plan *plan, *old; /* old: until every worker has the new one */
-	struct orders *orders;	 /* for each worker */
-	struct order list, beat; /* go from one to the next */
+	struct mailbox *mailbox;	 /* the main thread's */
+	struct plan *plan, *old;	 /* old: until every worker has the new one */
+	struct orders *orders;		 /* for each worker */
+	struct order list, beat, report; /* go from one to the next */
 	_Atomic bool listing;
-	bool beating;	   /* the main thread's own */
-	bool leaving;	   /* crew_free() has begun: what still comes meets no worker */
-	unsigned started;  /* threads */
-	unsigned adopting; /* workers whose answer is still to come */
-	unsigned drained;  /* workers that accept no more */
+	bool beating, reporting; /* the main thread's own */
+	bool leaving;		 /* crew_free() has begun: what still comes meets no worker */
+	unsigned started;	 /* threads */
+	unsigned adopting;	 /* workers whose answer is still to come */
+	unsigned drained;	 /* workers that accept no more */
 };
 
 static void tell_idle(void *crew);
@@ -199,8 +200,11 @@ crew_adopt(struct crew *c, struct plan *plan)
 static unsigned
 list_some(const struct session *s, unsigned n)
 {
+	char line[SESSION_LINE];
+
 	for (; s != NULL; s = session_next(s))
-		session_list_line(s, n++);
+		log_line(
+		    &log_main, LOG_NOTICE, "Active connection %u: %s", n++, session_line(s, line));
 	return n;
 }
 
@@ -235,6 +239,41 @@ crew_list(struct crew *c)
 	log_line(&log_main, LOG_NOTICE, "Active connections:");
 	c->list.n = 1;
 	give(&c->list, c, c->common.workers[0], worker_take_list);
+}
+
+/* ---- report: the same way ---- */
+
+static void
+main_reported(struct message *m, void *crew)
+{
+	struct crew *c = crew;
+
+	(void)m;
+	c->reporting = false;
+	c->events.reported(c->events.owner);
+}
+
+static void
+worker_take_report(struct message *m, void *worker)
+{
+	struct order *o = (struct order *)m;
+	struct worker *w = worker;
+	struct crew *c = o->crew;
+
+	report_worker(o->to, w);
+	if (w->number + 1 < c->common.worker_count)
+		give(o, c, c->common.workers[w->number + 1], worker_take_report);
+	else
+		answer(o, main_reported);
+}
+
+void
+crew_report(struct crew *c, struct report *r)
+{
+	MUST(!c->reporting);
+	c->reporting = true;
+	c->report.to = r;
+	give(&c->report, c, c->common.workers[0], worker_take_report);
 }
 
 /* ---- signs of life ---- */

@@ -7,13 +7,15 @@
 #ifndef GINNEL_TUNNEL_CREW_H
 #define GINNEL_TUNNEL_CREW_H
 
+#include "tunnel/report.h"
 #include "tunnel/worker.h"
 
 /* What the crew tells the main thread; each runs in the main thread. */
 struct crew_events {
-	void (*adopted)(void *owner); /* every worker acts on the newest plan */
-	void (*drained)(void *owner); /* after crew_drain(): no session is left */
-	void (*beaten)(void *owner);  /* after crew_beat(): every worker has taken its turn */
+	void (*adopted)(void *owner);  /* every worker acts on the newest plan */
+	void (*drained)(void *owner);  /* after crew_drain(): no session is left */
+	void (*beaten)(void *owner);   /* after crew_beat(): every worker has taken its turn */
+	void (*reported)(void *owner); /* after crew_report(): it is complete */
 	void *owner;
 };
 
@@ -36,7 +38,12 @@ bool crew_serve(struct crew *, int fd, const struct addr *peer) MUST_CHECK;
 bool crew_has_failed(const struct crew *);
 /* Do all workers still turn?  Without an answer to the last question this does nothing. */
 void crew_beat(struct crew *);
-void crew_list(struct crew *);	/* SIGUSR2: every session, one line each */
+void crew_list(struct crew *); /* SIGUSR2: every session, one line each */
+/*
+ * Every worker adds to a report that was begun, which must stay until ->reported.  One at a time;
+ * there is no answer once the crew is being freed.
+ */
+void crew_report(struct crew *, struct report *);
 void crew_drain(struct crew *); /* accept no more, let the rest end */
 void crew_free(struct crew *);	/* end every session, join the threads; NULL is fine */
 

@@ -315,14 +315,21 @@ life_peer_word(const struct session *s, char out[ADDR_TEXT])
 	return s->peer.len == 0 ? "-" : addr_text(&s->peer, out);
 }
 
+struct passed
+life_passed(const struct session *s)
+{
+	bool near_is_tls = s->service->near != NULL || s->service->far == NULL;
+
+	return (struct passed){ .to_tls = near_is_tls ? s->down.bytes : s->up.bytes,
+		.to_socket = near_is_tls ? s->up.bytes : s->down.bytes };
+}
+
 /* One line for each tunnel: what the incumbent says of its end, and what we know beyond. */
 static void
 log_end(struct session *s, enum reason reason, const char *word, const char *note)
 {
 	const struct reason_info *info = reason_info(reason);
-	bool near_is_tls = s->service->near != NULL || s->service->far == NULL;
-	uint64_t to_tls = near_is_tls ? s->down.bytes : s->up.bytes;
-	uint64_t to_socket = near_is_tls ? s->up.bytes : s->down.bytes;
+	struct passed passed = life_passed(s);
 	int64_t now = loop_now(s->worker->loop);
 	char peer[ADDR_TEXT];
 	unsigned swallowed = 0;
@@ -340,8 +347,8 @@ log_end(struct session *s, enum reason reason, const char *word, const char *not
 	log_at(&s->log, info->level,
 	    "Connection %s: %llu byte(s) sent to TLS, %llu byte(s) sent to socket; "
 	    "end=%s service=%s peer=%s step=%s tls_ms=%lld connect_ms=%lld ms=%lld%s%s%s%s%s",
-	    word, (unsigned long long)to_tls, (unsigned long long)to_socket, info->code,
-	    s->service->conf->name, life_peer_word(s, peer), steps[s->step].name,
+	    word, (unsigned long long)passed.to_tls, (unsigned long long)passed.to_socket,
+	    info->code, s->service->conf->name, life_peer_word(s, peer), steps[s->step].name,
 	    (long long)(s->secured != 0 ? s->secured - s->started : -1),
 	    (long long)(s->connected != 0 ? s->connected - s->started : -1),
 	    (long long)(now - s->started), note, reason == R_DONE ? "" : ": ",
@@ -414,11 +421,12 @@ life_end(struct session *s, enum reason reason)
 	stream_close(&s->near, near_reset);
 	loop_cancel(w->loop, &s->task);
 	seat_leave(&s->seat);
+	w->counters.ended[reason]++;
+	tally_end(s->service->tally, clean, life_passed(s));
 	/* Whoever reads of the end may count on it: what others could have is free already. */
 	log_end(s, reason, closing_word(near_reset, far_reset), note);
 	log_debug(&s->log, "Service [%s] finished (%u left)", s->service->conf->name,
 	    worker_total_load(w->common) - 1);
-	w->counters.ended[reason]++;
 	if (s->ended != NULL)
 		s->ended(s->owner, reason); /* which belongs to the plan, or to the tunnel before */
 	plan_release(s->service->plan);

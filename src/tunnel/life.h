@@ -137,6 +137,8 @@ enum reason life_fault(const struct session *, const struct stream *at);
 int life_setup_level(const struct session *);
 /* The deadline for everything before the tunnel stands counts from accept. */
 void life_deadline(struct session *);
+/* Bytes of data that it has passed on. */
+struct passed life_passed(const struct session *);
 /* A session stands in one of its worker's lists: leave it. */
 void life_leave_list(struct session *);
 /* The peer as one word of a line. */

@@ -41,6 +41,7 @@ plan_free(struct plan *p)
 		hosts_free(p->services[i].hosts);
 		free(p->services[i].detect);
 		seats_release(p->services[i].seats);
+		tally_release(p->services[i].tally);
 		backend_free(p->services[i].backend);
 	}
 	for (unsigned i = 0; i < p->door_count; i++)
@@ -143,6 +144,21 @@ add_seats(struct service *s, const struct service *old, struct sink *sink)
 		sink_error(sink, "maxConnections", "out of memory");
 }
 
+/* What a service of this name has done counts on; two sections of one name count together. */
+static void
+add_tally(struct service *s, const struct service *old, struct sink *sink)
+{
+	const struct service *other = s->plan->services;
+
+	while (other != s && strcmp(other->conf->name, s->conf->name) != 0)
+		other++;
+	if (other == s)
+		other = old;
+	s->tally = other != NULL ? tally_hold(other->tally) : tally_new();
+	if (s->tally == NULL)
+		sink_error(sink, NULL, "out of memory");
+}
+
 static bool
 needs_backend(const struct service_conf *conf)
 {
@@ -183,6 +199,7 @@ plan_add_service(struct plan *p, unsigned i, const struct service_conf *conf,
 	s->dial = ways_to(s, &conf->connect);
 	s->redirect = ways_to(s, &conf->redirect);
 	limit_conf_check(&conf->limits, sink);
+	add_tally(s, old, sink);
 	add_seats(s, old, sink);
 	health_conf_check(conf, sink);
 	spares_conf_check(conf, sink);

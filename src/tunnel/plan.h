@@ -16,6 +16,7 @@
 #include "tunnel/seats.h"
 #include "tunnel/service.h"
 #include "tunnel/starter.h"
+#include "tunnel/tally.h"
 #include "tunnel/users.h"
 #include "tunnel/vpn.h"
 
@@ -28,6 +29,7 @@ struct service {
 	const struct proto_role *role;	/* what is said around TLS; NULL: nothing */
 	struct users *users;		/* who may log in; NULL: nobody */
 	struct seats *seats;		/* NULL: no limits of its own */
+	struct tally *tally;		/* shared by those of the same name */
 	struct dial_plan dial;
 	struct dial_plan redirect; /* in its place, for clients that may not pass */
 	char **environment;	 /* for exec, as it was when the plan was made; NULL without exec */

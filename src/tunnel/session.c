@@ -153,23 +153,33 @@ session_abort(struct session *s, enum reason reason)
 	life_end(s, reason);
 }
 
-void
-session_list_line(const struct session *s, unsigned n)
+const char *
+session_line(const struct session *s, char out[SESSION_LINE])
 {
-	bool near_is_tls = s->service->near != NULL || s->service->far == NULL;
+	struct passed passed = life_passed(s);
 	char peer[ADDR_TEXT], who[VPN_CALL_NOTE] = "";
 
 	if (s->call != NULL)
 		(void)vpn_call_who(s->call, who);
-	log_line(&log_main, LOG_NOTICE,
-	    "Active connection %u: Service [%s], %llu byte(s) sent to TLS, %llu byte(s) sent to "
-	    "socket; "
+	(void)snprintf(out, SESSION_LINE,
+	    "Service [%s], %llu byte(s) sent to TLS, %llu byte(s) sent to socket; "
 	    "id=%s peer=%s step=%s age_ms=%lld%s",
-	    n, s->service->conf->name,
-	    (unsigned long long)(near_is_tls ? s->down.bytes : s->up.bytes),
-	    (unsigned long long)(near_is_tls ? s->up.bytes : s->down.bytes), s->log.id,
-	    life_peer_word(s, peer), life_step_name(s),
-	    (long long)(loop_now(s->worker->loop) - s->started), who);
+	    s->service->conf->name, (unsigned long long)passed.to_tls,
+	    (unsigned long long)passed.to_socket, s->log.id, life_peer_word(s, peer),
+	    life_step_name(s), (long long)(loop_now(s->worker->loop) - s->started), who);
+	return out;
+}
+
+struct passed
+session_passed(const struct session *s)
+{
+	return life_passed(s);
+}
+
+struct service *
+session_service(const struct session *s)
+{
+	return s->service;
 }
 
 const struct addr *

@@ -48,8 +48,11 @@ void session_ask_to_end(struct session *);
 /* End it from outside (shutdown). */
 void session_abort(struct session *, enum reason);
 
-/* The line of SIGUSR2's list, number `n`. */
-void session_list_line(const struct session *, unsigned n);
+/* A tunnel that lives, in a line: "Service [x], 12 byte(s) sent to TLS, ...".  Returns out. */
+enum { SESSION_LINE = 1024 };
+const char *session_line(const struct session *, char out[SESSION_LINE]);
+struct passed session_passed(const struct session *);
+struct service *session_service(const struct session *);
 
 const struct addr *session_peer(const struct session *);
 /* Where its far side's bytes go on the network: its target, or the first proxy on the way. */
