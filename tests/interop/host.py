@@ -9,6 +9,9 @@ import signal
 import subprocess
 import tempfile
 
+import pytest
+
+from lib.daemon import ROOT
 from lib.ports import free_port  # noqa: F401 -- for servers that cannot be asked to choose one
 from lib.wait import DEADLINE, exited, until
 
@@ -95,6 +98,14 @@ class Namespace(Host):
 
 
 HERE = Host()
+
+
+def unpacked(name):
+    """The root folder of a Debian package that ./dev test has unpacked, as it cannot be installed beside others."""
+    path = os.path.join(ROOT, "build", "debian", name)
+    if not os.path.isdir(path):
+        pytest.skip(f"NOT TESTED: no {name} in build/debian; ./dev test puts it there")
+    return path
 
 
 @contextlib.contextmanager

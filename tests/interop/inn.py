@@ -4,10 +4,7 @@ import os
 import shutil
 import signal
 
-from interop.host import HERE
-from lib.daemon import ROOT
-
-PROGRAMS = os.path.join(ROOT, "build/debian/inn/usr/lib/news")  # ./dev test puts it there
+from interop.host import HERE, unpacked
 
 GROUP = "test.group"
 
@@ -64,10 +61,6 @@ FOLDERS = ["db", "etc", "filter", "http", "log", "run", "tmp", "spool/articles",
            "spool/incoming/bad", "spool/outgoing"]
 
 
-def is_here():
-    return os.path.isdir(PROGRAMS)
-
-
 class Inn:
     """
     A news server with one group on a loopback port; plain, or with STARTTLS by the identity `tls`, without which
@@ -79,7 +72,7 @@ class Inn:
         for name in FOLDERS:
             os.makedirs(os.path.join(self.folder, name))
         # The server becomes another user, who may not reach the place where they were unpacked.
-        shutil.copytree(PROGRAMS, os.path.join(self.folder, "programs"), symlinks=True)
+        shutil.copytree(os.path.join(unpacked("inn"), "usr/lib/news"), os.path.join(self.folder, "programs"), symlinks=True)
         config = CONFIG.format(folder=self.folder, port=port, tls=SECURE.format(folder=self.folder) if tls else "")
         readers = READERS.format(only="require_encryption: true" if tls else "")
         for name, text in {**FILES, "etc/inn.conf": config, "etc/readers.conf": readers}.items():

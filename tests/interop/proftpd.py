@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# Debian's ProFTPD.
+# Debian's ProFTPD, run from the unpacked package: two servers of FTP cannot be installed.
 import os
 
 from interop.ftp_server import FtpServer
+from interop.host import unpacked
 
 CONFIG = """\
-ModulePath /usr/lib/proftpd
+ModulePath {programs}/lib/proftpd
 {modules}
 ServerType standalone
 ServerName "Test"
@@ -49,11 +50,12 @@ TLSLog {folder}/tls.log
 
 class Proftpd(FtpServer):
     def configure(self, folder, tls):
+        programs = os.path.join(unpacked("proftpd"), "usr")
         config, users = os.path.join(folder, "proftpd.conf"), os.path.join(folder, "users")
         with open(users, "w", encoding="ascii") as file:
             file.write(f"ftp:*:{os.stat(self.incoming).st_uid}:65534::{self.files}:/bin/false\n")
         os.chmod(users, 0o600)
         with open(config, "w", encoding="ascii") as file:
-            file.write(CONFIG.format(folder=folder, port=self.port, modules="LoadModule mod_tls.c" if tls else "",
+            file.write(CONFIG.format(folder=folder, port=self.port, programs=programs, modules="LoadModule mod_tls.c" if tls else "",
                                      tls=SECURE.format(cert=tls.path, key=tls.key, folder=folder) if tls else ""))
-        return ["proftpd", "--nodaemon", "--config", config]
+        return [os.path.join(programs, "sbin/proftpd"), "--nodaemon", "--config", config]

@@ -3,7 +3,6 @@
 import collections
 import os
 import re
-import shutil
 
 import pytest
 
@@ -18,13 +17,12 @@ pytestmark = pytest.mark.root  # the servers begin as root
 FILE = os.urandom(1_000_000)
 
 Servers = collections.namedtuple("Servers", "plain secure")  # behind a ginnel server; in front of a ginnel client
-# Debian lets only one FTP server be installed; what is here works with either.
-make = Vsftpd if shutil.which("vsftpd") else Proftpd
 
 
-@pytest.fixture(scope="module")
-def servers(pki):
+@pytest.fixture(scope="module", params=[Vsftpd, Proftpd])
+def servers(request, pki):
     """The secure one takes data connections only with the TLS session of their control connection."""
+    make = request.param
     with public_folder() as folder:
         both = Servers(make(folder / "plain", free_port()), make(folder / "secure", free_port(), tls=pki.server))
         for each in both:

@@ -212,8 +212,6 @@ News = collections.namedtuple("News", "plain secure")
 @pytest.fixture(scope="module")
 def news(pki):
     """INN twice: plain, and with STARTTLS of its own for a ginnel client."""
-    if not inn.is_here():
-        pytest.skip("NOT TESTED: no INN in build/debian; ./dev test puts it there")
     with public_folder() as folder, contextlib.ExitStack() as servers:
         plain, secure = (servers.enter_context(contextlib.closing(inn.Inn(folder / name, free_port(), tls=tls)))
                          for name, tls in (("plain", None), ("secure", pki.server)))
