@@ -65,7 +65,7 @@ vpn_port_give(
     struct vpn_port *p, struct vpn_guest *guest, enum ppp_family family, uint8_t *at, size_t n)
 {
 	uint8_t copy[VPN_HEADERS + PACKET_MAX];
-	bool in_place = at == p->batch.data + p->batch.end;
+	bool in_place = p->batch.data != NULL && at == p->batch.data + p->batch.end;
 
 	if (!may_pass(guest, family, n))
 		return;

@@ -36,6 +36,7 @@ def client(scene, daemon, context):
     return scene.keep(sstp.Client(daemon.port("vpn"), context))
 
 
+@pytest.mark.sanitize
 def test_many_calls_at_once(scene, machine):
     """-rP prints what each of them costs."""
     daemon = serve(scene)

@@ -523,6 +523,7 @@ def test_through_an_http_proxy(scene, listener):
     proxy.wait_end(end="done")
 
 
+@pytest.mark.sanitize
 def test_a_reload_leaves_the_call_alone(scene, listener):
     """The next call is by the new configuration."""
     client = dial(scene, listener)
@@ -545,6 +546,7 @@ def test_a_reload_leaves_the_call_alone(scene, listener):
     standing(client, 2)
 
 
+@pytest.mark.sanitize
 def test_a_reload_without_the_section_hangs_up(scene, listener):
     client = dial(scene, listener)
     call = stands(listener.accept())

@@ -66,6 +66,7 @@ def standing(client, count=1):
     return client.wait_log(r"VPN: (\S+) on (\S+), by", count=count).groups()
 
 
+@pytest.mark.sanitize
 def test_a_client_makes_its_device_again_and_again(two, client):
     client.wait_log("connecting 198.51.100.1")
     for count in (1, 2):
