@@ -323,6 +323,22 @@ take_device(struct service_desk *d, const struct ask *ask, struct answer *answer
 }
 
 static int
+take_forward(struct service_desk *d, const struct ask *ask, struct answer *answer)
+{
+	const struct keeper_rights rights = { d->grants, d->before };
+	char was;
+
+	errno = EPERM;
+	if (!d->trusted || addr_is_unix(&ask->addr))
+		return -1;
+	was = keeper_net_forward(&rights, ask->addr.sa.sa_family, ask->inode == '1' ? '1' : '0');
+	answer->inode = (uint64_t)was;
+	if (was != '\0')
+		errno = 0;
+	return -1;
+}
+
+static int
 take_order(struct service_desk *d, const struct ask *ask, struct answer *answer)
 {
 	const struct keeper_rights rights = { d->grants, d->before };
@@ -353,6 +369,7 @@ static int (*const desk[ASK_KINDS])(struct service_desk *, const struct ask *, s
 	[ASK_REMOVE] = take_remove,
 	[ASK_FOREIGN] = take_foreign,
 	[ASK_DEVICE] = take_device,
+	[ASK_FORWARD] = take_forward,
 	[ASK_ORDER] = take_order,
 	[ASK_LEAVE] = take_leave,
 };
@@ -366,7 +383,8 @@ is_sound(const struct ask *ask, ssize_t n)
 	if (n != (ssize_t)sizeof(*ask) || ask->what >= ASK_KINDS ||
 	    memchr(ask->path, '\0', sizeof(ask->path)) == NULL)
 		return false;
-	if (ask->what == ASK_LISTEN || ask->what == ASK_REMOVE || ask->what == ASK_FOREIGN)
+	if (ask->what == ASK_LISTEN || ask->what == ASK_REMOVE || ask->what == ASK_FOREIGN ||
+	    ask->what == ASK_FORWARD)
 		return addr_is_sound(&ask->addr);
 	return ask->what != ASK_ORDER || keeper_net_is_sound(&ask->order);
 }

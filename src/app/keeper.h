@@ -27,6 +27,8 @@ enum ask_for {
 	ASK_REMOVE,    /* addr, inode: the file of a UNIX socket that nobody listens on any more */
 	ASK_FOREIGN,   /* addr, its family: a socket for transparent = source */
 	ASK_DEVICE,    /* path: a queue of a VPN's network device; inode: it has several */
+	ASK_FORWARD,   /* addr, its family, inode '0' or '1': shall the kernel forward?  inode: did
+			  it? */
 	ASK_ORDER,     /* order: what is to be done with such a device, or a route beside it */
 	ASK_LEAVE,     /* the end: remove the pid file */
 	ASK_KINDS,

@@ -161,6 +161,12 @@ rule_outside(const struct vpn_conf *conf, const void *order)
 	return covers(conf, &to);
 }
 
+static bool
+rule_forward(const struct vpn_conf *conf, const void *family)
+{
+	return conf->setup && (*(const int *)family == AF_INET || conf->pool6.family != 0);
+}
+
 /* Does any VPN allow it? */
 static bool
 is_allowed(const struct keeper_rights *r, rule *allows, const void *what)
@@ -309,6 +315,15 @@ keeper_net_order(struct keeper_net *k, const struct keeper_rights *r, const stru
 		return remove_way(k, o);
 	}
 	return refuse();
+}
+
+char
+keeper_net_forward(const struct keeper_rights *r, int family, char to)
+{
+	if (is_allowed(r, rule_forward, &family))
+		return netlink_forward(family, to);
+	errno = EPERM;
+	return '\0';
 }
 
 void

@@ -35,6 +35,8 @@ int keeper_net_device(struct keeper_net *, const struct keeper_rights *, const c
 /* False with errno: EPERM if it may not be done. */
 bool keeper_net_order(
     struct keeper_net *, const struct keeper_rights *, const struct netlink_order *) MUST_CHECK;
+/* As netlink_forward(), where a VPN has vpnSetup = yes. */
+char keeper_net_forward(const struct keeper_rights *, int family, char to) MUST_CHECK;
 /* At the end: routes that nobody has removed. */
 void keeper_net_undo(struct keeper_net *);
 

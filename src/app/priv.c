@@ -221,13 +221,22 @@ priv_binder(struct priv *p)
 
 /* ---- sockets that come from elsewhere ---- */
 
-static int
-make_foreign(struct sock_maker *m, int family)
+/* An address that says its family, and no more. */
+static struct addr
+any_of(int family)
 {
 	const struct addr any = {
 		.sa.sa_family = (sa_family_t)family,
 		.len = family == AF_INET6 ? sizeof(any.in6) : sizeof(any.in),
 	};
+
+	return any;
+}
+
+static int
+make_foreign(struct sock_maker *m, int family)
+{
+	const struct addr any = any_of(family);
 
 	return ask_for(((struct priv_maker *)m)->priv, ASK_FOREIGN, NULL, &any, NULL);
 }
@@ -267,6 +276,17 @@ open_device(struct netlink_hand *h, char name[IFNAMSIZ], bool several)
 	return fd;
 }
 
+static char
+forward(struct netlink_hand *h, int family, char to)
+{
+	struct priv *p = ((struct priv_hand *)h)->priv;
+	const struct addr any = any_of(family);
+	ino_t setting = (ino_t)to;
+
+	(void)ask_for(p, ASK_FORWARD, NULL, &any, &setting);
+	return (char)setting;
+}
+
 struct netlink_hand *
 priv_hand(struct priv *p)
 {
@@ -292,7 +312,7 @@ priv_new(void)
 	p->files = (struct priv_files){ { read_file, list_files }, PRIV_FILES_MAGIC, p };
 	p->binder = (struct priv_binder){ { listen_at, remove_socket }, p };
 	p->maker = (struct priv_maker){ { make_foreign }, p };
-	p->hand = (struct priv_hand){ { order, open_device }, p };
+	p->hand = (struct priv_hand){ { order, open_device, forward }, p };
 	p->start = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	p->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (p->start != -1 && p->root != -1 && pthread_mutex_init(&p->lock, NULL) == 0)

@@ -567,6 +567,7 @@ clean_up(struct server *s, struct loaded *l)
 	remove_pid_file(s);
 	listener_use(NULL);
 	sock_use(NULL);
+	netlink_use(NULL);
 	priv_free(s->priv);
 	notify_close(&s->notify);
 	free((char *)(uintptr_t)s->conf.pid);

@@ -34,7 +34,7 @@ struct reader {
 
 /* The options that say which sockets a service has, and which network device. */
 static const char *const socket_options[] = { "accept", "socket", "setuid", "setgid", "transparent",
-	"protocol", "vpnDevice", "vpnMTU", "vpnPool", "vpnPool6", "vpnRoutes" };
+	"protocol", "vpnDevice", "vpnMTU", "vpnPool", "vpnPool6", "vpnRoutes", "vpnSetup" };
 
 static bool
 is_socket_option(const char *name)

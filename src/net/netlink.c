@@ -3,6 +3,7 @@
 #include "net/netlink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <unistd.h>
@@ -239,6 +240,37 @@ netlink_do(const struct netlink_order *o)
 	};
 
 	return helper != NULL ? helper->order(helper, o) : ways[o->what](o);
+}
+
+/* ---- forwarding: sysctl(8) in files ---- */
+
+const char *
+netlink_forward_file(int family)
+{
+	return family == AF_INET ? "/proc/sys/net/ipv4/ip_forward"
+				 : "/proc/sys/net/ipv6/conf/all/forwarding";
+}
+
+static char
+forward(int family, char to)
+{
+	int fd = open(netlink_forward_file(family), O_RDWR | O_CLOEXEC), error;
+	char was = '\0';
+
+	if (fd == -1)
+		return '\0';
+	if (pread(fd, &was, 1, 0) != 1 || (was != to && pwrite(fd, &to, 1, 0) != 1))
+		was = '\0';
+	error = errno;
+	close(fd);
+	errno = error;
+	return was;
+}
+
+char
+netlink_forward(int family, char to)
+{
+	return helper != NULL ? helper->forward(helper, family, to) : forward(family, to);
 }
 
 bool

@@ -30,6 +30,13 @@ bool netlink_find(const struct addr *to, struct netlink_hop *) MUST_CHECK;
 bool netlink_add_route(const struct network *to, const struct netlink_hop *) MUST_CHECK;
 bool netlink_remove_route(const struct network *to, const struct netlink_hop *) MUST_CHECK;
 
+/*
+ * Shall the kernel hand packets on between networks?  '0' or '1', the setting of the whole machine;
+ * returns what it was, or '\0' with errno.
+ */
+char netlink_forward(int family, char to) MUST_CHECK;
+const char *netlink_forward_file(int family); /* its path, for messages */
+
 /* What one of the functions above is to do, as data. */
 struct netlink_order {
 	enum netlink_what {
@@ -49,6 +56,7 @@ bool netlink_do(const struct netlink_order *) MUST_CHECK;
 struct netlink_hand {
 	bool (*order)(struct netlink_hand *, const struct netlink_order *);
 	int (*tun)(struct netlink_hand *, char name[IFNAMSIZ], bool several); /* as tun_open() */
+	char (*forward)(struct netlink_hand *, int family, char to); /* netlink_forward() */
 };
 /* From now on, in the whole process; before there are threads.  NULL: the process itself. */
 void netlink_use(struct netlink_hand *);

@@ -98,6 +98,30 @@ def test_nothing_is_left_of_a_client_that_was_killed(two, client):
     until(lambda: device not in show(two[1], "ip -o link") and show(two[1], "ip route") == BEFORE, "all is as before")
 
 
+def test_forwarding_is_set_up_and_set_back(scene, jail, machine):
+    """At the start with the rights of then, by a reload and at the end through the helper."""
+    def forwarding():
+        return [show(machine, f"cat /proc/sys/net/{file}").strip() for file in (
+            "ipv4/ip_forward", "ipv6/conf/all/forwarding")]
+
+    machine.run("sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0")
+    vpn = "\n".join([
+        "[vpn]", "accept = 127.0.0.1:0", "protocol = sstp", f"cert = {scene.pki.server.bundle}",
+        f"vpnUsers = {scene.secret('users', 'alice:secret' + chr(10))}", "vpnPool = 10.66.0.0/24",
+        "vpnPool6 = fd66::/48", "",
+    ])
+    server = daemon(scene, jail, vpn + "vpnSetup = yes\n")
+    assert forwarding() == ["1", "1"]
+    server.write(whole=server.whole_head + vpn)
+    server.reload()
+    until(lambda: forwarding() == ["0", "0"], "it is set back")
+    server.write(whole=server.whole_head + vpn + "vpnSetup = yes\n")
+    server.reload()
+    assert forwarding() == ["1", "1"]
+    server.stop()
+    assert forwarding() == ["0", "0"]
+
+
 def test_a_reload_adds_a_vpn(scene, jail, machine):
     web = f"[tls]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:9\ncert = {scene.pki.server.bundle}\n"
     server = daemon(scene, jail, web)
