@@ -191,8 +191,8 @@ def test_a_target_that_takes_too_long(scene, names, target):
     """When the time for all of it is up, the client is told that it is."""
     host, lines, options = target(scene, names)
     daemon = scene.daemon("\n".join([
-        "[proxy]", "accept = 127.0.0.1:0", "protocol = connect", "TIMEOUTbusy = 1", *PLAIN, *lines, "allow = * -> *!",
-        "[socks]", "accept = 127.0.0.1:0", "protocol = socks", "TIMEOUTbusy = 1", *PLAIN, *lines, "allow = * -> *!", ""]),
+        "[proxy]", "accept = 127.0.0.1:0", "protocol = connect", "TIMEOUTbusy = 2", *PLAIN, *lines, "allow = * -> *!",
+        "[socks]", "accept = 127.0.0.1:0", "protocol = socks", "TIMEOUTbusy = 2", *PLAIN, *lines, "allow = * -> *!", ""]),
         options + "\n")
     near = scene.connect(daemon.port("proxy"))
     ask(near, host)

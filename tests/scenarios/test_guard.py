@@ -36,7 +36,7 @@ class IdentServer(Backend):
 
 
 def serve_ident(scene, *lines):
-    return scene.server_mode(scene.server(echo), "ident = alice", "TIMEOUTconnect = 1", *lines)
+    return scene.server_mode(scene.server(echo), "ident = alice", *lines)
 
 
 @pytest.mark.root

@@ -88,7 +88,7 @@ def test_urgent_data_does_not_put_what_follows_to_sleep(scene, pki):
 def test_a_close_timeout_is_no_clean_end_for_who_has_not_got_everything(scene, pki):
     """The reader sleeps, the rest of the answer is still with us: a FIN would make it look complete."""
     backend = scene.backend(pki.server_context())
-    daemon = scene.client_mode(backend, "TIMEOUTclose = 1", "socket = l:SO_SNDBUF=4096")
+    daemon = scene.client_mode(backend, "TIMEOUTclose = 2", "socket = l:SO_SNDBUF=4096")
     near, far = scene.plain_pair(daemon, backend, receive_buffer=4096)
     near.send(b"question").shut()
     assert far.rest() == (b"question", END)

@@ -129,11 +129,11 @@ def test_a_stop_tells_that_ginnel_stops(scene, known):
 
 
 @pytest.mark.parametrize("says, lines, end, cause", [
-    ([(radius.SESSION_TIMEOUT, 1)], [], "vpn_time", 5),
-    ([(radius.IDLE_TIMEOUT, 1)], [], "vpn_idle", 4),
-    ([], ["vpnSessionTimeout = 1"], "vpn_time", 5),
-    ([], ["vpnIdleTimeout = 1"], "vpn_idle", 4),
-    ([(radius.SESSION_TIMEOUT, 1)], ["vpnSessionTimeout = 1000"], "vpn_time", 5),
+    ([(radius.SESSION_TIMEOUT, 2)], [], "vpn_time", 5),
+    ([(radius.IDLE_TIMEOUT, 2)], [], "vpn_idle", 4),
+    ([], ["vpnSessionTimeout = 2"], "vpn_time", 5),
+    ([], ["vpnIdleTimeout = 2"], "vpn_idle", 4),
+    ([(radius.SESSION_TIMEOUT, 2)], ["vpnSessionTimeout = 1000"], "vpn_time", 5),
 ])
 def test_a_session_has_its_time(scene, known, says, lines, end, cause):
     server = known(says=says)
