@@ -17,7 +17,7 @@ import socket
 import ssl
 import struct
 
-from lib import nt
+from lib import nt, sstp_eap
 from lib.sstp import (
     ABORT, ACK, CHAP, CONNECTED, DISCONNECT, DISCONNECT_ACK, ECHO_REQUEST, ECHO_RESPONSE, IPCP, IPV4, IPV6, IPV6CP, LCP,
     LENGTH, PAP, PATH, PPP_ATTRIBUTE, REQUEST, SHA1, SHA256, Call, Wrong, attribute, connected, control, status,
@@ -332,7 +332,7 @@ class Server(Call):
                 standing = True
             except SSL.WantReadError:
                 pass
-            out = self.eap_tls_output(tls)
+            out = sstp_eap.output(tls)
             if not out:
                 break
             identifier = self.eap_tls_send(identifier + 1, out)
@@ -341,17 +341,6 @@ class Server(Call):
         self.hlak = tls.export_keying_material(label, 128, seed)[:32]
         self.logged_in = True
         self.eap(3, identifier)
-
-    @staticmethod
-    def eap_tls_output(tls):
-        from OpenSSL import SSL
-
-        out = b""
-        try:
-            while True:
-                out += tls.bio_read(65536)
-        except SSL.WantReadError:
-            return out
 
     def eap_tls_message(self, identifier):
         """A whole message of the client, whose fragments are acknowledged, and the number of its last one."""

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from lib import sstp
+from lib import sstp, sstp_eap
 from lib.peer import greeter
 
 pytestmark = pytest.mark.root
@@ -46,15 +46,29 @@ def echo_reply_of(packet):
 
 # --- a good call
 
+# What the server asks for, and how it is answered.
+METHODS = {
+    "mschapv2": ("c22381", lambda call, pki, version: call.log_in()),
+    "eap-mschapv2": ("c227", lambda call, pki, version: sstp_eap.log_in_mschapv2(call)),
+    "eap-tls": ("c227", lambda call, pki, version: sstp_eap.log_in_tls(call, pki.client, pki.ca, version)),
+    "chap": ("c22305", lambda call, pki, version: call.log_in_chap()),
+    "pap": ("c023", lambda call, pki, version: call.log_in_pap()),
+}
+
+
 @pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
 @pytest.mark.parametrize("hash_id", [sstp.SHA1, sstp.SHA256])
-@pytest.mark.parametrize("method", ["mschapv2", "pap", "chap"])
+@pytest.mark.parametrize("method", METHODS)
 def test_a_call(scene, machine, method, hash_id, version):
-    daemon = serve(scene, "vpnDNS = 10.66.0.1, 9.9.9.9", auth=method)
+    """The key of each login is in the binding, which the server would not believe otherwise."""
+    daemon = serve(scene, "vpnDNS = 10.66.0.1, 9.9.9.9",
+                   *([f"vpnCAfile = {scene.pki.ca.path}"] if method == "eap-tls" else []),
+                   auth=method, who="alice:secret\nclient@mail.test:$cert$\n")
     call = client(scene, daemon, version=version).call()
+    option, log_in = METHODS[method]
     assert call.hashes == 3
-    assert call.lcp() == {"mschapv2": "c22381", "pap": "c023", "chap": "c22305"}[method]
-    good, text = {"mschapv2": call.log_in, "pap": call.log_in_pap, "chap": call.log_in_chap}[method]()
+    assert call.lcp() == option
+    good, text = log_in(call, scene.pki, version)
     assert good, text
     call.bind(hash_id)
     assert call.ipcp(dns=True) == "10.66.0.2" and call.peer == "10.66.0.1"
@@ -62,7 +76,8 @@ def test_a_call(scene, machine, method, hash_id, version):
     assert echo_reply_of(call.ping())
     hang_up(call)
     end = daemon.wait_end(end="done")
-    assert f"user=alice address=10.66.0.2 method={method} " in end.text and "foreign=0" in end.text
+    user = "client@mail.test" if method == "eap-tls" else "alice"
+    assert f"user={user} address=10.66.0.2 method={method} " in end.text and "foreign=0" in end.text
     assert end.to_tls > 0 and end.to_socket == 60
 
 
