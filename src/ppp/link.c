@@ -160,6 +160,7 @@ link_lost(struct ppp *ppp)
 	fsm_init(&ppp->fsm[FSM_IPV6CP], &ipv6cp_layer);
 	login_end(ppp);
 	ppp->opened = false;
+	memset(ppp->early, 0, sizeof(ppp->early));
 	if (ppp->phase == LINK_AUTHENTICATE || ppp->phase == LINK_NETWORK)
 		begin_phase(ppp, LINK_ESTABLISH, ppp->now + ppp->conf.agree_limit);
 }

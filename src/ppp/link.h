@@ -24,6 +24,8 @@ enum link_phase {
 	LINK_DEAD,
 };
 
+enum { LINK_EARLY = 64 }; /* bytes: enough for the first request of all known clients */
+
 enum {
 	LINK_LCP = 0xc021,
 	LINK_PAP = 0xc023,
@@ -58,6 +60,10 @@ struct ppp {
 	struct login login;
 	struct ppp_network net; /* what is wanted and, once up, what is agreed */
 	bool opened;		/* by ppp_open_network() */
+	struct {		/* a family's last packet before that */
+		uint8_t bytes[LINK_EARLY];
+		size_t n; /* 0: none */
+	} early[PPP_FAMILIES];
 	bool up[PPP_FAMILIES];
 	struct ipcp ipcp;
 	struct ipv6cp ipv6cp;

@@ -98,7 +98,10 @@ take_network(struct ppp *ppp, enum ppp_family family, uint16_t protocol, const s
 {
 	struct fsm *f = &ppp->fsm[family == PPP_IPV4 ? FSM_IPCP : FSM_IPV6CP];
 
-	if (ppp->phase != LINK_NETWORK || !ppp->opened)
+	if (ppp->phase == LINK_NETWORK && !ppp->opened && rd_left(r) <= LINK_EARLY) {
+		ppp->early[family].n = rd_left(r);
+		memcpy(ppp->early[family].bytes, r->p, rd_left(r));
+	} else if (ppp->phase != LINK_NETWORK || !ppp->opened)
 		link_drop(ppp, "a network before its time");
 	else if (f->state == FSM_INITIAL)
 		lcp_reject_protocol(ppp, protocol, r->p, rd_left(r));
@@ -136,6 +139,22 @@ take_frame(struct ppp *ppp, uint16_t protocol, const struct rd *r)
 			lcp_reject_protocol(ppp, protocol, r->p, rd_left(r));
 		else
 			link_drop(ppp, "a protocol that is not known, or not yet");
+	}
+}
+
+/* What came before the owner knew what the network shall be: without it the peer would lose 3 s. */
+static void
+take_early(struct ppp *ppp)
+{
+	static const uint16_t protocols[PPP_FAMILIES] = { LINK_IPCP, LINK_IPV6CP };
+
+	for (enum ppp_family i = 0; i < PPP_FAMILIES; i++) {
+		struct rd r = rd_of(ppp->early[i].bytes, ppp->early[i].n);
+
+		if (ppp->early[i].n == 0 || ppp->phase != LINK_NETWORK || !ppp->opened)
+			continue;
+		ppp->early[i].n = 0;
+		take_network(ppp, i, protocols[i], &r);
 	}
 }
 
@@ -326,6 +345,7 @@ ppp_open_network(struct ppp *ppp, const struct ppp_network *net, int64_t now_ms)
 		}
 		if (!net->family[PPP_IPV4] && !net->family[PPP_IPV6])
 			link_close(ppp, PPP_END_NO_NETWORK, "");
+		take_early(ppp);
 	}
 	leave(ppp);
 }

@@ -88,8 +88,8 @@ struct ppp_events {
 	/* Server: answer with ppp_auth_verdict(), now or later. */
 	void (*ask)(void *owner, const struct ppp_question *);
 	/*
-	 * Authentication has ended well.  Now is the time for ppp_open_network(): what the peer
-	 * says about the network before that is dropped and costs it a restart timer of 3 s.
+	 * Authentication has ended well.  Now is the time for ppp_open_network(); of what the peer
+	 * says about the network before that, the last packet of each family is kept.
 	 */
 	void (*authenticated)(void *owner, const struct ppp_login *);
 	/* Packets of this family may pass.  The whole of what is agreed so far is in `network`. */

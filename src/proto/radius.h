@@ -88,6 +88,7 @@ enum radius_cause {
 	RADIUS_ADMIN_REBOOT = 7,
 	RADIUS_NAS_ERROR = 9,
 	RADIUS_NAS_REQUEST = 10,
+	RADIUS_PORT_PREEMPTED = 13,
 };
 
 struct radius_usage {

@@ -468,6 +468,8 @@ vpn_call_deadline(const struct vpn_call *c)
 		a = c->limits.until;
 	if (c->limits.still != 0 && c->moved + c->limits.still < a)
 		a = c->moved + c->limits.still;
+	if (c->wait.due < a)
+		a = c->wait.due;
 	if (c->router.due < a)
 		a = c->router.due;
 	if (c->router.limit < a)
@@ -491,7 +493,7 @@ vpn_call_new(const struct vpn_call_env *env, const struct sstp_cert *cert)
 	c->eap = (struct vpn_eap){ env->vpn->eap, env->log };
 	conf.tls_arg = &c->eap;
 	c->end = env->vpn->client ? &vpn_client_end : &vpn_server_end;
-	c->router.due = c->router.limit = INT64_MAX;
+	c->router.due = c->router.limit = c->wait.due = INT64_MAX;
 	c->guest.take = take_packets;
 	c->guest.lost = lose_network;
 	c->ppp = ppp_new(&conf, &ppp_events, c, env->log);

@@ -13,6 +13,7 @@
 #include "proto/icmp6.h"
 #include "tunnel/vpn.h"
 #include "tunnel/vpn_eap.h"
+#include "tunnel/vpn_roll.h"
 
 struct vpn_call;
 struct worker;
@@ -60,7 +61,7 @@ struct vpn_end {
 	/* The login has ended well, by ->method: is that enough?  False: the end has begun.  NULL:
 	   it is. */
 	bool (*meet)(struct vpn_call *);
-	/* ... and what shall the network be?  False: ->reason is set. */
+	/* ... and what shall the network be?  False: the end has begun, or .run will say it. */
 	bool (*plan)(struct vpn_call *, struct ppp_network *);
 	/* The call stands, and ->network is agreed on: packets of ->guest.open may pass. */
 	void (*enter)(struct vpn_call *);
@@ -124,9 +125,13 @@ struct vpn_call {
 		struct in6_addr dns[ICMP6_DNS]; /* ... ->dns_count of them */
 		unsigned dns_count;
 	} router;
-	uint32_t number;       /* server: of the address; 0: none */
-	struct vpn_port port;  /* client: of its own device; ->watch.task NULL: not open */
-	struct vpn_link *link; /* what was set up for the call; NULL: nothing */
+	struct vpn_place place; /* server: among the user's sessions */
+	struct {
+		int64_t due, limit; /* ms: the next look, the last one; INT64_MAX: none */
+	} wait;			    /* server: for an address that another session gives up */
+	uint32_t number;	    /* server: of the address; 0: none */
+	struct vpn_port port;	    /* client: of its own device; ->watch.task NULL: not open */
+	struct vpn_link *link;	    /* what was set up for the call; NULL: nothing */
 };
 
 /* To the peer, behind what waits already; what has no room is dropped. */

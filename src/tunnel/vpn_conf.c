@@ -123,6 +123,18 @@ parse_pool6(struct option_ctx *ctx, const struct option *o, void *field, const c
 	return true;
 }
 
+/* Field: bool. */
+static bool
+parse_full(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
+{
+	bool replace = strcasecmp(value, "replace") == 0;
+
+	(void)o;
+	*(bool *)field = replace;
+	return replace || strcasecmp(value, "refuse") == 0 ||
+	       option_refuse(ctx, "write refuse or replace");
+}
+
 /* Field: const char *. */
 static bool
 parse_device(struct option_ctx *ctx, const struct option *o, void *field, const char *value)
@@ -236,6 +248,25 @@ const struct option vpn_options[] = {
 	    .def = "no",
 	    .arg = "yes|no",
 	    .doc = "Server: may clients of the VPN reach one another?" },
+	{ .name = "vpnSessions",
+	    .parse = option_int,
+	    .offset = AT(sessions),
+	    .scope = OPTION_SERVICE,
+	    .def = "0",
+	    .min = 0,
+	    .max = INT_MAX,
+	    .arg = "NUMBER",
+	    .doc = "Server: how many sessions a user may have at a time; 0 for any number. Who has "
+		   "an address of his own in vpnUsers, or by RADIUS, can have one only." },
+	{ .name = "vpnSessionsFull",
+	    .parse = parse_full,
+	    .offset = AT(replace),
+	    .scope = OPTION_SERVICE,
+	    .def = "refuse",
+	    .arg = "refuse|replace",
+	    .doc = "Server: with as many sessions as a user may have, refuse the next one, or end "
+		   "the oldest one for it. With replace nobody has to wait until a session is "
+		   "given up whose network went away." },
 	{ .name = "vpnSessionTimeout",
 	    .parse = option_int,
 	    .offset = AT(session_limit),

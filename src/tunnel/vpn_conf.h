@@ -34,6 +34,8 @@ struct vpn_conf {
 	const char *radius, *radius_secret_path; /* NULL: only users_path */
 	const char *accounting;			 /* NULL: nobody is told */
 	int idle_limit, session_limit;		 /* seconds; 0: none */
+	int sessions;				 /* of a user; 0: any number */
+	bool replace;				 /* ... and the newest one wins */
 	struct network pool, pool6;		 /* .family 0: not set */
 	struct vpn_servers dns;
 	bool peers; /* may clients reach one another? */

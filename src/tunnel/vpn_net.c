@@ -6,6 +6,7 @@
 #include "net/tun.h"
 #include "proto/sstp_packet.h"
 #include "tunnel/vpn_forward.h"
+#include "tunnel/vpn_roll.h"
 #include "tunnel/worker.h"
 
 #include <arpa/inet.h>
@@ -58,6 +59,7 @@ struct vpn_net {
 	uint32_t base, size;
 	uint64_t base6; /* the first /64 of ->pool6; each number has one */
 	struct vpn_pool *numbers;
+	struct vpn_roll *roll;
 	_Atomic uint32_t *home; /* by number: see ticket_of() */
 	unsigned branch_count;
 	struct branch *branch;
@@ -75,6 +77,12 @@ struct vpn_pool *
 vpn_net_pool(const struct vpn_net *v)
 {
 	return v->numbers;
+}
+
+struct vpn_roll *
+vpn_net_roll(const struct vpn_net *v)
+{
+	return v->roll;
 }
 
 static uint32_t
@@ -426,6 +434,7 @@ net_free(struct vpn_net *v)
 	free(v->branch);
 	free(v->home);
 	vpn_pool_free(v->numbers);
+	vpn_roll_free(v->roll);
 	free(v->service);
 	OBJ_FREE(v);
 }
@@ -436,13 +445,15 @@ allocate(struct vpn_net *v, const char *service, unsigned workers)
 	v->branch_count = workers;
 	v->service = strdup(service);
 	v->numbers = vpn_pool_new(v->size);
+	v->roll = vpn_roll_new();
 	v->home = calloc(v->size, sizeof(*v->home));
 	v->branch = calloc(workers, sizeof(*v->branch));
 	for (unsigned i = 0; v->branch != NULL && i < workers; i++) {
 		v->branch[i].net = v;
 		v->branch[i].queue = v->branch[i].port.watch.fd = -1;
 	}
-	return v->service != NULL && v->numbers != NULL && v->home != NULL && v->branch != NULL;
+	return v->service != NULL && v->numbers != NULL && v->roll != NULL && v->home != NULL &&
+	       v->branch != NULL;
 }
 
 struct vpn_net *

@@ -32,6 +32,7 @@ struct vpn_net *vpn_net_hold(struct vpn_net *);
 void vpn_net_release(struct vpn_net *); /* the last one removes the device; NULL is fine */
 
 struct vpn_pool *vpn_net_pool(const struct vpn_net *);
+struct vpn_roll *vpn_net_roll(const struct vpn_net *); /* who is in it */
 /* The number of an address; 0: it is not of this network. */
 uint32_t vpn_net_number(const struct vpn_net *, struct in_addr);
 struct in_addr vpn_net_address(const struct vpn_net *, uint32_t number);

@@ -9,6 +9,7 @@
 #include "tunnel/worker.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,6 +19,9 @@ enum {
 	ADVERTISE_MS = 600 * 1000,
 	ROUTER_LIFETIME = 1800,
 	ANSWER_MS = 200, /* between two answers */
+	/* For an address that another session gives up, which takes a turn of its worker. */
+	WAIT_MS = 3000,
+	WAIT_STEP_MS = 20,
 };
 
 /* Windows may put its domain before the name; a name with an @ stays whole (RFC 2759 4). */
@@ -141,12 +145,20 @@ is_reserved(const void *owner, uint32_t number)
 	return vpn_users_own(v->users, vpn_net_address(v->net, number));
 }
 
+/* The user's own, by the file or by RADIUS; 0.0.0.0: none. */
+static struct in_addr
+own_address(const struct vpn_call *c)
+{
+	const struct vpn_user *user = find_user(c, c->user);
+
+	return user != NULL ? user->address : c->radius.address;
+}
+
 static uint32_t
 lend(struct vpn_call *c)
 {
 	const struct vpn *v = c->env.vpn;
-	const struct vpn_user *user = find_user(c, c->user);
-	struct in_addr address = user != NULL ? user->address : c->radius.address;
+	struct in_addr address = own_address(c);
 	uint32_t number;
 
 	if (address.s_addr == 0)
@@ -155,17 +167,59 @@ lend(struct vpn_call *c)
 	return vpn_pool_take_this(vpn_net_pool(v->net), number) ? number : 0;
 }
 
+/* A place among the sessions of the user. */
+static bool
+take_place(struct vpn_call *c)
+{
+	const struct vpn *v = c->env.vpn;
+	const struct vpn_user *user = find_user(c, c->user);
+	const struct vpn_claim claim = {
+		.user = user != NULL ? user->name : c->user,
+		.most = (unsigned)v->conf->sessions,
+		.replace = v->conf->replace,
+		.task = c->env.task,
+		.mailbox = c->env.worker->mailbox,
+	};
+
+	if (c->place.user != NULL ||
+	    vpn_roll_enter(vpn_net_roll(v->net), &c->place, v->net, &claim))
+		return true;
+	vpn_call_end(c, errno == 0 ? R_VPN_SESSIONS : R_NO_MEMORY, "too many sessions");
+	return false;
+}
+
+/* Its address is at another session of the user, who has to go. */
+static bool
+wait_for_address(struct vpn_call *c)
+{
+	const struct vpn *v = c->env.vpn;
+
+	if (!v->conf->replace || own_address(c).s_addr == 0)
+		return false;
+	if (c->wait.due == INT64_MAX) {
+		c->wait.limit = c->now + WAIT_MS;
+		vpn_roll_expel_others(vpn_net_roll(v->net), &c->place, v->net);
+	}
+	c->wait.due = c->now + WAIT_STEP_MS;
+	return c->now < c->wait.limit;
+}
+
 static bool
 plan(struct vpn_call *c, struct ppp_network *network)
 {
 	const struct vpn *v = c->env.vpn;
 
+	if (!take_place(c))
+		return false;
 	/* Who logs in again, within its call, keeps what it has. */
 	if (c->number == 0 && (c->number = lend(c)) == 0) {
+		if (wait_for_address(c))
+			return false;
 		log_err(c->env.log, "VPN: no address is left for %s", c->user);
 		vpn_call_end(c, R_VPN_POOL, "no address is left");
 		return false;
 	}
+	c->wait.due = INT64_MAX;
 	network->family[PPP_IPV4] = true;
 	network->family[PPP_IPV6] = v->conf->pool6.family != 0;
 	memcpy(network->local_id, router_id, sizeof(router_id));
@@ -176,6 +230,15 @@ plan(struct vpn_call *c, struct ppp_network *network)
 	if (c->radius.dns[0].s_addr != 0)
 		memcpy(network->dns, c->radius.dns, sizeof(network->dns));
 	return true;
+}
+
+static void
+look_again(struct vpn_call *c)
+{
+	struct ppp_network network = { .family = { false } };
+
+	if (plan(c, &network))
+		ppp_open_network(c->ppp, &network, c->now);
 }
 
 /* ---- router advertisements: how a client gets its IPv6 address ---- */
@@ -348,6 +411,8 @@ cause_of(const struct vpn_call *c)
 		return RADIUS_SESSION_TIMEOUT;
 	case R_VPN_IDLE:
 		return RADIUS_IDLE;
+	case R_VPN_REPLACED:
+		return RADIUS_PORT_PREEMPTED;
 	default:
 		return RADIUS_NAS_ERROR;
 	}
@@ -357,7 +422,7 @@ static void
 leave(struct vpn_call *c)
 {
 	memset(&c->limits, 0, sizeof(c->limits));
-	c->router.due = INT64_MAX;
+	c->router.due = c->wait.due = INT64_MAX;
 	vpn_account_end(c->radius.account, cause_of(c));
 	c->radius.account = NULL;
 	if (c->entered)
@@ -365,6 +430,7 @@ leave(struct vpn_call *c)
 	if (c->number != 0)
 		vpn_pool_give(vpn_net_pool(c->env.vpn->net), c->number);
 	c->number = 0;
+	vpn_roll_leave(vpn_net_roll(c->env.vpn->net), &c->place);
 	vpn_link_end(c->link);
 	c->link = NULL;
 }
@@ -399,6 +465,10 @@ run(struct vpn_call *c)
 	unsigned number;
 
 	keep_limits(c);
+	if (vpn_roll_is_lost(&c->place))
+		vpn_call_end(c, R_VPN_REPLACED, "the user has begun another session");
+	if (c->now >= c->wait.due)
+		look_again(c);
 	if (c->now >= c->router.due)
 		advertise(c);
 	if (c->radius.asker == NULL)

@@ -117,6 +117,54 @@ def test_no_address_is_left(scene, machine):
     daemon.wait_end(end="vpn_pool", deadline=20)
 
 
+def be_hung_up(call):
+    """The server says goodbye, in PPP and in SSTP."""
+    _, code, identifier, _ = call.next_ppp(sstp.LCP)
+    assert code == 5
+    call.send_ppp(sstp.LCP, 6, identifier)
+    call.expect(sstp.DISCONNECT)
+    call.send(sstp.control(sstp.DISCONNECT_ACK))
+    assert call.read_to_end() == []
+
+
+def test_as_many_sessions_as_a_user_may_have(scene, machine):
+    daemon = serve(scene, "vpnSessions = 2")
+    first, second = client(scene, daemon).dial(), client(scene, daemon).dial()
+    third = client(scene, daemon).call()
+    third.lcp()
+    assert third.log_in()[0]
+    be_hung_up(third)
+    daemon.wait_end(end="vpn_sessions")
+    assert echo_reply_of(client(scene, daemon, "bob", "hunter2").dial().ping()), "another user has sessions of his own"
+    hang_up(first)
+    daemon.wait_end(end="done")
+    assert echo_reply_of(client(scene, daemon).dial().ping()) and echo_reply_of(second.ping())
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_newest_session_wins(scene, machine, workers):
+    daemon = serve(scene, "vpnSessions = 1", "vpnSessionsFull = replace", head=f"workers = {workers}")
+    last = client(scene, daemon).dial()
+    for _ in range(4):
+        late = client(scene, daemon).dial()
+        be_hung_up(last)
+        last = late
+    assert echo_reply_of(last.ping())
+    daemon.wait_end(end="vpn_replaced", count=4)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_address_goes_to_the_newest_session(scene, machine, workers):
+    """The one before may be one whose network went away."""
+    daemon = serve(scene, "vpnSessionsFull = replace", head=f"workers = {workers}")
+    calls = [client(scene, daemon, "bob", "hunter2").dial() for _ in range(3)]
+    assert [call.address for call in calls] == 3 * ["10.66.0.77"]
+    assert echo_reply_of(calls[-1].ping())
+    for call in calls[:-1]:
+        be_hung_up(call)
+    daemon.wait_end(end="vpn_replaced", count=2)
+
+
 def test_a_call_survives_a_reload(scene, machine):
     daemon = serve(scene)
     call = client(scene, daemon).dial()
