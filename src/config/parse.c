@@ -4,7 +4,6 @@
 
 #include "base/text.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,15 +19,16 @@ complain(struct parse *p, bool fatal, const char *option, const char *fmt, ...)
 	char text[1024];
 	va_list ap;
 
-	if (p->events->problem == NULL)
-		return;
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	p->events->problem(p->owner, p->where, fatal, option, text);
+	if (p->events->problem != NULL)
+		p->events->problem(p->owner, p->where, fatal, option, text);
 }
 
 /* ---- lines ---- */
+
+static const char blanks[] = " \t\v\f\r\n"; /* what isspace(3) takes for them in the C locale */
 
 /* `s` without the blanks around it; cuts `s`. */
 static char *
@@ -36,10 +36,9 @@ trim(char *s)
 {
 	char *end;
 
-	while (isspace((unsigned char)*s))
-		s++;
+	s += strspn(s, blanks);
 	end = s + strlen(s);
-	while (end > s && isspace((unsigned char)end[-1]))
+	while (end > s && strchr(blanks, end[-1]) != NULL)
 		end--;
 	*end = '\0';
 	return s;
@@ -66,8 +65,7 @@ parse_option(struct parse *p, char *name)
 static bool
 says_something(const char *line)
 {
-	while (isspace((unsigned char)*line))
-		line++;
+	line += strspn(line, blanks);
 	return *line != '\0' && *line != ';' && *line != '#';
 }
 

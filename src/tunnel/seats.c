@@ -156,6 +156,7 @@ leave_share(struct seats *s, struct holder *h)
 {
 	if (h == NULL || --h->count > 0)
 		return;
+	MUST(s->holders != NULL); /* it has `h` */
 	HASH_DEL(s->holders, h);
 	free(h);
 }
@@ -333,7 +334,8 @@ seat_identify(struct seat *seat, const struct limit_conf *limits, const struct i
 	struct share_key key;
 	enum reason why;
 
-	MUST(s != NULL && seat->identity == NULL);
+	CHECK_OBJ(s, SEATS_MAGIC);
+	MUST(seat->identity == NULL);
 	identity_key(&key, id);
 	pthread_mutex_lock(&s->lock);
 	why = take_share(s, limits->per_identity, &key, R_IDENTITY_FULL, &seat->identity);
