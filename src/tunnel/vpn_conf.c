@@ -324,10 +324,11 @@ const struct option vpn_options[] = {
 	    .def = "no",
 	    .arg = "yes|no",
 	    .doc = "Server: let the kernel forward packets between the VPN and other networks, "
-		   "and set that back at the end. A kernel that forwards IPv6 believes no router advertisements "
+		   "and set that back at the end. A kernel that forwards IPv6 believes no router "
+		   "advertisements "
 		   "on an interface whose accept_ra is 1; where this machine has its own address "
 		   "from one, set it to 2 first. Address translation and filters are the "
-		   "administrator's." },
+		   "administrator's. With no, ginnel check prints the commands for all of it." },
 	{ .name = "vpnTimeout",
 	    .parse = option_secs,
 	    .offset = AT(timeout_ms),

@@ -28,6 +28,7 @@ def prepared(machine, pki):
     machine.write("users", "alice:$2b$04$Su3B5rKeHkL/ezfc/GEbTOxB7nJqZwzr0sI9uVg5Kefflbt7Qq2mq\n")
     machine.write("vpn-users", "alice:secret\n")
     machine.write("vpn-password", "secret\n")
+    machine.write("radius-secret", "a secret that both sides share\n")
     machine.write("device.psk", f"sensor-7:{'7f' * 32}\n")
     for name in SHOWN_BY_NAME:
         machine.identity(name, pki.ca.issue(f"{name}.example.com", sans=[f"{name}.example.com"], label=f"host-{name}"))
