@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # protocol = sstp as server, before a strict client of the tests' own: the call, its end, and whatever may go wrong.
+import re
 import signal
 import socket
 import struct
@@ -202,8 +203,8 @@ def test_forwarding_is_set_up_and_set_back(scene, machine):
     assert forwarding() == "0"
 
 
-def test_the_list_and_the_end_tell_who_it_is(scene, machine):
-    daemon = serve(scene)
+def test_the_list_the_status_and_the_end_tell_who_it_is(scene, machine):
+    daemon = serve(scene, head=f"control = {scene.folder}/control")
     call = client(scene, daemon).call()
     windows = {1: b"\x0f\xfb", 5: b"\x11\x22\x33\x44", 7: b"", 8: b"", 13: b"\6"}
     call.lcp(windows)
@@ -214,6 +215,7 @@ def test_the_list_and_the_end_tell_who_it_is(scene, machine):
     daemon.signal(signal.SIGUSR2)
     who = "user=alice address=10.66.0.2 method=mschapv2 kind=windows"
     daemon.wait_log(rf"Active connection 1: Service \[vpn\].* {who}$")
+    assert re.search(rf"^Service \[vpn\], \d+ byte.* {who}$", scene.run("status", daemon.path).stdout, re.M)
     hang_up(call)
     assert who in daemon.wait_end(end="done").text
 
