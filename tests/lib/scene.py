@@ -8,6 +8,7 @@ import pytest
 
 from lib import netns, peer
 from lib.daemon import Daemon, run
+from lib.ports import free_port
 
 
 class Scene:
@@ -94,6 +95,14 @@ class Scene:
 
     def server(self, script=peer.echo, context=None, **where):
         return self.keep(peer.Server(script, context, **where))
+
+    def two_families(self):
+        """Servers at one port, which as a target has two addresses, then: one greets with 4, the other with 6."""
+        four = self.server(peer.greeter(b"4"), port=free_port())
+        try:
+            return four, self.server(peer.greeter(b"6"), host="::1", port=four.port)
+        except OSError:
+            pytest.skip("NOT TESTED: somebody has this port of ::1, or there is no ::1")
 
     def connect(self, to, **how):
         return self.keep(peer.connect(to, **how))

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from lib.daemon import GINNEL, Daemon, NotStarted
-from lib.peer import Server, echo, greeter
+from lib.peer import echo, greeter
 from lib.ports import Nobody, free_port
 from lib.wait import DEADLINE
 
@@ -216,14 +216,8 @@ def test_a_time_out_below_0_is_the_longest_that_there_is(scene):
 ])
 def test_turns_are_taken_among_the_addresses_of_one_line(scene, lines, words):
     """A port alone has two addresses."""
-    four = scene.server(greeter(b"4"), port=free_port())
-    with socket.socket(socket.AF_INET6) as probe:
-        try:
-            probe.bind(("::1", four.port))
-        except OSError:
-            pytest.skip("NOT TESTED: somebody has this port of ::1, or there is no ::1")
-    six = scene.keep(Server(greeter(b"6"), host="::1", port=four.port))
-    daemon = scene.daemon(f"[x]\n{PLAIN}connect = {six.port}\n{lines}", "workers = 1\n")
+    port = scene.two_families()[0].port
+    daemon = scene.daemon(f"[x]\n{PLAIN}connect = {port}\n{lines}", "workers = 1\n")
     assert [scene.connect(daemon.port("x")).recv(1) for _ in words] == words
 
 

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # A client that resumes its session goes back to the target of its last visit.
-import socket
-
 import pytest
 
 from lib.peer import Server, connect_tls, greeter
@@ -110,13 +108,7 @@ def test_a_session_of_another_service_leads_nowhere(scene, pki, two):
 @pytest.mark.parametrize("at_once", ["no", "yes"])
 def test_the_way_back_leads_to_one_address_of_a_target(scene, pki, at_once):
     """A port alone has two addresses."""
-    four = scene.server(greeter(b"4"), port=free_port())
-    with socket.socket(socket.AF_INET6) as probe:
-        try:
-            probe.bind(("::1", four.port))
-        except OSError:
-            pytest.skip("NOT TESTED: somebody has this port of ::1, or there is no ::1")
-    scene.keep(Server(greeter(b"6"), host="::1", port=four.port))
+    four, _ = scene.two_families()
     port = scene.server_mode(str(four.port), "failover = rr", f"happyEyeballs = {at_once}").port("tls")
     clients = [Client(pki) for _ in range(2)]
     homes = [client.visit(port) for client in clients]
