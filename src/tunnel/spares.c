@@ -321,7 +321,10 @@ spares_stop(struct spares **list)
 	}
 }
 
-/* The oldest that is ready and alive; those that are not alive go. */
+/*
+ * The oldest that is ready and alive; those that are not go, and all of them once the server has
+ * spoken first on one: the others may be about to hear it.
+ */
 static struct spare *
 best(struct spares *all)
 {
@@ -329,7 +332,7 @@ best(struct spares *all)
 		next = s->next;
 		if (!s->ready)
 			continue;
-		if (is_alive(s))
+		if (is_alive(s) && !all->useless)
 			return s;
 		drop(s);
 	}

@@ -91,6 +91,21 @@ def test_a_server_that_speaks_first(scene, pki):
 
 
 @pytest.mark.sanitize
+def test_a_server_that_speaks_first_and_slowly(scene, pki):
+    """What one connection has shown holds for another one that is still silent."""
+    backend = scene.backend(pki.server_context())
+    daemon = service(scene, backend, "spareConnections = 2")
+    talkative, _ = scene.keep(backend.accept()), scene.keep(backend.accept())
+    ready(daemon, 2)
+    talkative.send(b"220 hello\r\n")
+    daemon.wait_log("the server speaks first, so no connection is kept ready")
+    near = scene.connect(daemon.port("plain"))
+    scene.keep(backend.accept()).send(b"220 hello\r\n")
+    assert near.recv(11) == b"220 hello\r\n"
+    assert used(daemon) == 0
+
+
+@pytest.mark.sanitize
 def test_a_dead_target_is_tried_now_and_then(scene, pki):
     dead = Nobody()
     daemon = service(scene, dead, "spareConnections = 3")
