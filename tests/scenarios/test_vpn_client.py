@@ -480,6 +480,24 @@ def test_packets_that_are_none_are_dropped(scene, listener):
     assert client.alive
 
 
+def test_what_ppp_does_not_know_is_rejected(scene, listener):
+    """Options, codes and protocols, each in its own way, and the call goes on."""
+    dial(scene, listener)
+    call = listener.accept().call()
+    call.send_ppp(sstp.LCP, 1, 1, b"\5\6\0\0\0\0" b"\x0d\3\6" b"\3\5\xc2\x23\x81")
+    asked = call.next_frame()[1]  # its own request, which is answered below
+    _, code, identifier, payload = call.next_ppp(sstp.LCP)
+    call.frames.insert(0, b"\xff\x03\xc0\x21" + asked)
+    assert (code, identifier, payload) == (4, 1, b"\5\6\0\0\0\0\x0d\3\6"), "a magic number of zero, and callback"
+    call.lcp("mschapv2").log_in("mschapv2").take_binding().ipcp()
+    call.send_ppp(sstp.LCP, 77, 5, b"what")
+    _, code, _, payload = call.next_ppp(sstp.LCP)
+    assert (code, payload) == (7, b"\x4d\5\0\x08what")
+    call.send_ppp(0x80FD, 1, 6, b"\x12\6\0\0\0\x40")
+    _, code, _, payload = call.next_ppp(sstp.LCP)
+    assert (code, payload) == (8, b"\x80\xfd\1\6\0\x0a\x12\6\0\0\0\x40")
+
+
 # --- call after call
 
 def test_it_waits_longer_and_longer(scene, listener):
