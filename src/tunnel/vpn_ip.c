@@ -21,6 +21,17 @@ enum {
 	TCP_FLAGS = 13,
 	TCP_SYN = 0x02,
 	TCP_CHECKSUM = 16,
+	V4_DONT_FRAGMENT = 0x40,
+	V4_GROUPS = 224, /* the first byte of multicast addresses, and of what is above */
+	V4_CITED = 548,	 /* RFC 1812 4.3.2.3: with the headers 576 */
+	ICMP_HEADER = 8,
+	ICMP_ECHO_REPLY = 0,
+	ICMP_UNREACHABLE = 3,
+	ICMP_MUST_FRAGMENT = 4,
+	ICMP_ECHO = 8,
+	ICMP6_TOO_BIG = 2,
+	ICMP6_FIRST_QUESTION = 128, /* errors have types below */
+	HOPS = 64,
 	OPTION_END = 0,
 	OPTION_NOP = 1,
 	OPTION_MSS = 2,
@@ -157,4 +168,99 @@ vpn_ip_clamp(uint8_t *packet, size_t n, unsigned mtu)
 		return;
 	put_u16(mss, most);
 	mend_checksum(tcp, mss, had, most);
+}
+
+/* ---- too big ---- */
+
+/* RFC 1071, on top of what was added before. */
+static uint32_t
+add_sum(uint32_t sum, const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		sum += i % 2 == 0 ? (uint32_t)p[i] << 8 : p[i];
+	return sum;
+}
+
+static unsigned
+fold(uint32_t sum)
+{
+	while (sum >> 16 != 0)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum & 0xffff;
+}
+
+/* RFC 1122 3.2.2: about errors, groups and later pieces nobody is told. */
+static bool
+may_be_told_v4(const uint8_t *p, size_t n)
+{
+	size_t header = (size_t)(p[0] & 0x0f) * 4;
+	bool error = p[V4_PROTOCOL] == IPPROTO_ICMP &&
+		     (n <= header || (p[header] != ICMP_ECHO && p[header] != ICMP_ECHO_REPLY));
+
+	return !error && (p[6] & V4_DONT_FRAGMENT) != 0 && (get_u16(p + 6) & V4_FRAGMENT) == 0 &&
+	       p[V4_TO] < V4_GROUPS && p[V4_FROM] != 0 && p[V4_FROM] < V4_GROUPS;
+}
+
+static size_t
+too_big_v4(const uint8_t *p, size_t n, unsigned mtu, uint8_t *out)
+{
+	size_t cited = n < V4_CITED ? n : V4_CITED, size = V4_HEADER + ICMP_HEADER + cited;
+	uint8_t *icmp = out + V4_HEADER;
+
+	memset(out, 0, V4_HEADER + ICMP_HEADER);
+	out[0] = 0x45;
+	put_u16(out + 2, (unsigned)size);
+	out[8] = HOPS;
+	out[V4_PROTOCOL] = IPPROTO_ICMP;
+	memcpy(out + V4_FROM, p + V4_TO, 4);
+	memcpy(out + V4_TO, p + V4_FROM, 4);
+	put_u16(out + 10, fold(add_sum(0, out, V4_HEADER)));
+	icmp[0] = ICMP_UNREACHABLE;
+	icmp[1] = ICMP_MUST_FRAGMENT;
+	put_u16(icmp + 6, mtu);
+	memcpy(icmp + ICMP_HEADER, p, cited);
+	put_u16(icmp + 2, fold(add_sum(0, icmp, ICMP_HEADER + cited)));
+	return size;
+}
+
+/* RFC 4443 2.4 (e) */
+static bool
+may_be_told_v6(const uint8_t *p)
+{
+	bool error = p[V6_NEXT] == IPPROTO_ICMPV6 && p[V6_HEADER] < ICMP6_FIRST_QUESTION;
+
+	return !error && p[V6_FROM] != 0xff && !vpn_ip_is_of_link(p + V6_FROM);
+}
+
+static size_t
+too_big_v6(const uint8_t *p, size_t n, unsigned mtu, uint8_t *out)
+{
+	size_t most = VPN_IP_ERROR_MAX - V6_HEADER - ICMP_HEADER, cited = n < most ? n : most;
+	size_t size = ICMP_HEADER + cited;
+	uint8_t *icmp = out + V6_HEADER;
+
+	memset(out, 0, V6_HEADER + ICMP_HEADER);
+	out[0] = 0x60;
+	put_u16(out + 4, (unsigned)size);
+	out[V6_NEXT] = IPPROTO_ICMPV6;
+	out[7] = HOPS;
+	memcpy(out + V6_FROM, p + V6_TO, 16);
+	memcpy(out + V6_TO, p + V6_FROM, 16);
+	icmp[0] = ICMP6_TOO_BIG;
+	put_u16(icmp + 6, mtu);
+	memcpy(icmp + ICMP_HEADER, p, cited);
+	put_u16(icmp + 2, fold(add_sum((uint32_t)size + IPPROTO_ICMPV6, out + V6_FROM, 32 + size)));
+	return V6_HEADER + size;
+}
+
+size_t
+vpn_ip_too_big(const uint8_t *packet, size_t n, unsigned mtu, uint8_t out[VPN_IP_ERROR_MAX])
+{
+	struct vpn_ip ip;
+
+	if (!vpn_ip_read(packet, n, &ip))
+		return 0;
+	if (ip.family == PPP_IPV4)
+		return may_be_told_v4(packet, n) ? too_big_v4(packet, n, mtu, out) : 0;
+	return n > V6_HEADER && may_be_told_v6(packet) ? too_big_v6(packet, n, mtu, out) : 0;
 }

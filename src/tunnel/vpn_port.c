@@ -11,6 +11,7 @@
 enum {
 	PACKETS_MAX = 128, /* in one turn, before others have theirs */
 	PACKET_MAX = SSTP_PACKET_MAX,
+	ERRORS_MAX = 100, /* of ICMP in a second */
 };
 
 void
@@ -31,8 +32,40 @@ vpn_port_forget(struct vpn_port *p, const struct vpn_guest *guest)
 	p->to = NULL;
 }
 
+void
+vpn_port_write(struct vpn_port *p, const uint8_t *packet, size_t n)
+{
+	ssize_t written;
+
+	if (p->watch.fd == -1) {
+		p->dropped++;
+		return;
+	}
+	do
+		written = write(p->watch.fd, packet, n);
+	while (written == -1 && errno == EINTR);
+	if (written == -1)
+		p->dropped++;
+}
+
+/* Tell who sent it how large packets may be; not more often than a path is looked for. */
+static void
+refuse_large(struct vpn_port *p, const struct vpn_guest *guest, const uint8_t *packet, size_t n)
+{
+	uint8_t error[VPN_IP_ERROR_MAX];
+	int64_t second = loop_now(p->loop) / 1000;
+	size_t size;
+
+	if (second != p->errors_second)
+		p->errors = 0;
+	p->errors_second = second;
+	if (p->errors++ < ERRORS_MAX && (size = vpn_ip_too_big(packet, n, guest->mru, error)) > 0)
+		vpn_port_write(p, error, size);
+}
+
 static bool
-may_pass(struct vpn_guest *guest, enum ppp_family family, size_t n)
+may_pass(struct vpn_port *p, struct vpn_guest *guest, enum ppp_family family, const uint8_t *packet,
+    size_t n)
 {
 	if (!guest->open[family]) {
 		guest->dropped++;
@@ -40,6 +73,7 @@ may_pass(struct vpn_guest *guest, enum ppp_family family, size_t n)
 	}
 	if (n > guest->mru) {
 		guest->too_large++;
+		refuse_large(p, guest, packet, n);
 		return false;
 	}
 	return true;
@@ -67,7 +101,7 @@ vpn_port_give(
 	uint8_t copy[VPN_HEADERS + PACKET_MAX];
 	bool in_place = p->batch.data != NULL && at == p->batch.data + p->batch.end;
 
-	if (!may_pass(guest, family, n))
+	if (!may_pass(p, guest, family, at + VPN_HEADERS, n))
 		return;
 	vpn_ip_clamp(at + VPN_HEADERS, n, guest->mru < p->mtu ? guest->mru : p->mtu);
 	put_headers(at, family, n);
@@ -182,20 +216,4 @@ vpn_port_close(struct vpn_port *p)
 	buf_clear(&p->batch, p->pool);
 	p->to = NULL;
 	p->watch.fd = -1;
-}
-
-void
-vpn_port_write(struct vpn_port *p, const uint8_t *packet, size_t n)
-{
-	ssize_t written;
-
-	if (p->watch.fd == -1) {
-		p->dropped++;
-		return;
-	}
-	do
-		written = write(p->watch.fd, packet, n);
-	while (written == -1 && errno == EINTR);
-	if (written == -1)
-		p->dropped++;
 }

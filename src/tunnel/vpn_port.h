@@ -42,7 +42,9 @@ struct vpn_port {
 	const struct vpn_port_events *events;
 	void *owner;
 	struct buf batch;
-	struct vpn_guest *to; /* whose the batch is */
+	struct vpn_guest *to;  /* whose the batch is */
+	int64_t errors_second; /* and how many errors of ICMP there were in it */
+	unsigned errors;
 	uint64_t unknown, dropped;
 };
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # protocol = sstp as server, before a strict client of the tests' own: the call, its end, and whatever may go wrong.
+import errno
 import re
 import signal
 import socket
@@ -10,6 +11,7 @@ import pytest
 
 from lib import sstp, sstp_eap
 from lib.peer import greeter
+from lib.wait import until
 
 pytestmark = pytest.mark.root
 
@@ -339,6 +341,28 @@ def test_clients_reach_one_another_only_if_allowed(scene, machine, allowed):
         return
     hang_up(call)
     assert " dropped=1 " in daemon.wait_end(end="done").text
+
+
+def test_a_client_that_takes_smaller_packets_than_the_device(scene, machine):
+    """Whoever sends larger ones is told, as by a router."""
+    mtu_discover, always, mtu = 10, 2, 14  # of linux/in.h
+    daemon = serve(scene)
+    call = client(scene, daemon).call()
+    call.lcp({1: struct.pack(">H", 1300), 5: b"\x11\x22\x33\x44"})
+    assert call.log_in()[0]
+    call.bind()
+    call.ipcp()
+    call.ping()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.IPPROTO_IP, mtu_discover, always)
+        sock.connect((call.address, 7))
+        assert sock.getsockopt(socket.IPPROTO_IP, mtu) == 1400
+        sock.send(bytes(1372))
+        until(lambda: sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.EMSGSIZE, "the news")
+        assert sock.getsockopt(socket.IPPROTO_IP, mtu) == 1300
+        sock.send(bytes(1272))
+        *_, packet = call.next_ppp(sstp.IPV4)
+        assert len(packet) == 1300
 
 
 def test_packets_that_are_none(scene, machine):

@@ -166,6 +166,79 @@ test_packets_that_lie(void **state)
 		assert_false(vpn_ip_read(p, n, &ip));
 }
 
+/* ---- too big ---- */
+
+/* One's complement over all; 0xffff if the checksum in it is right. */
+static uint32_t
+sum_all(uint32_t sum, const uint8_t *p, size_t n)
+{
+	sum = add_words(sum, p, n);
+	while (sum >> 16 != 0)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+static void
+test_the_sender_is_told(void **state)
+{
+	uint8_t p[1500] = { 0 }, out[VPN_IP_ERROR_MAX];
+	size_t n;
+
+	(void)state;
+	(void)hex_bytes(syn, p);
+	p[2] = 1500 >> 8;
+	p[3] = 1500 & 0xff;
+	assert_int_equal(vpn_ip_too_big(p, 1500, 1300, out), 0); /* it may be cut to pieces */
+	p[6] = 0x40;
+	n = vpn_ip_too_big(p, 1500, 1300, out);
+	assert_int_equal(n, 576);
+	assert_memory_equal(out + 12, p + 16, 4);
+	assert_memory_equal(out + 16, p + 12, 4);
+	assert_memory_equal(out + 20, "\3\4", 2);
+	assert_memory_equal(out + 24, "\0\0\x05\x14", 4);
+	assert_memory_equal(out + 28, p, 548);
+	assert_int_equal(sum_all(0, out, 20), 0xffff);
+	assert_int_equal(sum_all(0, out + 20, n - 20), 0xffff);
+	p[9] = 1; /* an error of ICMP itself; and a question of it */
+	p[20] = 3;
+	assert_int_equal(vpn_ip_too_big(p, 1500, 1300, out), 0);
+	p[20] = 8;
+	assert_int_not_equal(vpn_ip_too_big(p, 1500, 1300, out), 0);
+	p[7] = 1; /* a later piece */
+	assert_int_equal(vpn_ip_too_big(p, 1500, 1300, out), 0);
+	p[7] = 0;
+	p[12] = 0; /* from nobody */
+	assert_int_equal(vpn_ip_too_big(p, 1500, 1300, out), 0);
+}
+
+static void
+test_the_sender_is_told6(void **state)
+{
+	uint8_t p[1500] = { 0 }, out[VPN_IP_ERROR_MAX];
+	size_t n;
+
+	(void)state;
+	(void)hex_bytes(syn6, p);
+	p[4] = 1460 >> 8;
+	p[5] = 1460 & 0xff;
+	n = vpn_ip_too_big(p, 1500, 1280, out);
+	assert_int_equal(n, 1280);
+	assert_memory_equal(out + 8, p + 24, 16);
+	assert_memory_equal(out + 24, p + 8, 16);
+	assert_memory_equal(out + 40, "\2\0", 2);
+	assert_memory_equal(out + 44, "\0\0\5\0", 4);
+	assert_memory_equal(out + 48, p, 1232);
+	assert_int_equal(sum_all((uint32_t)n - 40 + 58, out + 8, n - 8), 0xffff);
+	p[6] = 58;
+	p[40] = 1; /* an error */
+	assert_int_equal(vpn_ip_too_big(p, 1500, 1280, out), 0);
+	p[40] = 128;
+	assert_int_not_equal(vpn_ip_too_big(p, 1500, 1280, out), 0);
+	p[8] = 0xfe; /* of the link */
+	p[9] = 0x80;
+	assert_int_equal(vpn_ip_too_big(p, 1500, 1280, out), 0);
+}
+
 int
 main(void)
 {
@@ -174,6 +247,8 @@ main(void)
 		cmocka_unit_test(test_all_else_stays),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_packets_that_lie),
+		cmocka_unit_test(test_the_sender_is_told),
+		cmocka_unit_test(test_the_sender_is_told6),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
