@@ -438,8 +438,7 @@ def test_who_says_nothing_more_is_left_in_time(scene, listener, what, waits):
     kind, _ = call.read_control()
     assert kind == {"our ABORT": sstp.ABORT, "their ABORT": sstp.ABORT, "their DISCONNECT": sstp.DISCONNECT_ACK,
                     "our DISCONNECT": sstp.DISCONNECT}[what]
-    for late in (sstp.control(sstp.ECHO_REQUEST), call.ack(), sstp.control(77), sstp.data(b"\xff\x03\xc0\x21")):
-        call.send(late)
+    call.send(sstp.control(sstp.ECHO_REQUEST), call.ack(), sstp.control(77), sstp.data(b"\xff\x03\xc0\x21"))
     assert call.read_to_end() == [], "in its last moments it answers nothing"
     assert time.monotonic() - began >= waits
     calls_again(client)
@@ -579,12 +578,12 @@ def test_a_reload_without_the_section_hangs_up(scene, listener):
 def test_a_reload_calls_at_once(scene, listener):
     """Somebody has mended what was wrong, and need not wait for the next attempt."""
     client = dial(scene, listener, "vpnUsername = bob")
-    for _ in range(2):
+    for _ in range(3):
         call = listener.accept()
         call.user = "bob"
         call.call().lcp("mschapv2").log_in("mschapv2", refuse=b"E=691 R=0 C=00 V=3")
         hangs_up_on_us(call)
-    client.wait_log("Calling again in 2000 ms")
+    client.wait_log("Calling again in 4000 ms")
     with open(client.path, encoding="utf-8") as file:
         text = file.read()
     client.write(whole=text.replace("vpnUsername = bob", ""))
