@@ -51,7 +51,7 @@ struct name {
 	unsigned count;
 	const char *error; /* of the last question that ended; NULL: it was answered */
 	struct lookup *waiting;
-	struct name *prev, *next; /* in ->resolver->known */
+	struct name *prev, *next; /* in ->resolver->known; .prev NULL: it is not */
 };
 
 /* A socket of c-ares. */
@@ -283,11 +283,18 @@ resolver_new(struct loop *loop)
 }
 
 static void
+leave_list(struct name *n)
+{
+	if (n->prev != NULL)
+		DL_DELETE(n->resolver->known, n);
+	n->prev = NULL;
+}
+
+static void
 name_free(struct name *n)
 {
 	HASH_DEL(n->resolver->names, n);
-	if (!n->asking)
-		DL_DELETE(n->resolver->known, n);
+	leave_list(n);
 	free(n->host);
 	OBJ_FREE(n);
 }
@@ -399,7 +406,7 @@ ask(struct name *n)
 
 	n->asking = true;
 	n->resolver->asked++;
-	DL_DELETE(n->resolver->known, n);
+	leave_list(n);
 	ares_getaddrinfo(n->resolver->channel, n->host, NULL, &hints, on_answer, n);
 	set_timer(n->resolver);
 }
@@ -423,10 +430,8 @@ name_new(struct resolver *r, const char *host)
 	n->resolver = r;
 	if ((n->host = strdup(host)) != NULL)
 		HASH_ADD_KEYPTR(hh, r->names, n->host, strlen(n->host), n);
-	if (n->hh.tbl != NULL) { /* it is in the table */
-		DL_APPEND(r->known, n);
+	if (n->hh.tbl != NULL) /* it is in the table */
 		return n;
-	}
 	free(n->host);
 	OBJ_FREE(n);
 	return NULL;
@@ -438,13 +443,7 @@ name_find(struct resolver *r, const char *host)
 	struct name *n;
 
 	HASH_FIND_STR(r->names, host, n);
-	if (n == NULL)
-		return name_new(r, host);
-	if (!n->asking) {
-		DL_DELETE(r->known, n);
-		DL_APPEND(r->known, n);
-	}
-	return n;
+	return n != NULL ? n : name_new(r, host);
 }
 
 enum io
@@ -466,8 +465,11 @@ resolve(struct resolver *r, struct lookup *l, const char *host, uint16_t port, b
 	/* A failure is kept for the impatient too, or each of their connections would ask again. */
 	if (!n->asking && (loop_now(r->loop) >= n->until || (fresh && n->error == NULL)))
 		ask(n);
-	if (!n->asking) /* known, or answered at once from the hosts file */
+	if (!n->asking) { /* known, or answered at once from the hosts file */
+		leave_list(n);
+		DL_APPEND(r->known, n);
 		return give(n, l);
+	}
 	/* The name service fails: only the first to ask waits for it, the others take the last good
 	 * answer. */
 	if (n->error != NULL && n->count > 0)

@@ -173,12 +173,11 @@ take_share(
 		return R_NONE;
 	if ((h = holder_of(s, key)) == NULL)
 		return R_NO_MEMORY;
-	if (h->count++ < limit) {
-		*mine = h;
-		return R_NONE;
-	}
-	leave_share(s, h);
-	return full;
+	if (h->count >= limit) /* by others, whose entry it is */
+		return full;
+	h->count++;
+	*mine = h;
+	return R_NONE;
 }
 
 /* ---- the queue ---- */
