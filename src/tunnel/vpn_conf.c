@@ -241,6 +241,14 @@ const struct option vpn_options[] = {
 	    .arg = "ADDRESS[,ADDRESS...]",
 	    .doc = "Server: the DNS servers that clients are told to use, two of IPv4 (by IPCP) "
 		   "and, with vpnPool6, two of IPv6 (by router advertisement)." },
+	{ .name = "vpnClientRoutes",
+	    .parse = netset_parse,
+	    .offset = AT(client_routes),
+	    .scope = OPTION_SERVICE,
+	    .arg = "NETWORK[,NETWORK...]",
+	    .doc = "Server: networks that clients are told to reach through the VPN. Windows asks "
+		   "for them (by DHCPINFORM) if it does not send everything there; other clients "
+		   "have to be set up themselves." },
 	{ .name = "vpnPeers",
 	    .parse = option_yesno,
 	    .offset = AT(peers),
@@ -462,6 +470,9 @@ check_server(const struct vpn_conf *conf, struct sink *sink)
 	check_pool6(conf, sink);
 	if (conf->username != NULL)
 		sink_warn(sink, "vpnUsername", "is for a client; a server has vpnUsers");
+	for (unsigned i = 0; i < conf->client_routes.n; i++)
+		if (conf->client_routes.v[i].family != AF_INET)
+			sink_error(sink, "vpnClientRoutes", "write networks of IPv4 only");
 }
 
 static void

@@ -39,6 +39,7 @@ struct vpn_conf {
 	struct network pool, pool6;		 /* .family 0: not set */
 	struct vpn_servers dns;
 	bool peers; /* may clients reach one another? */
+	struct netset client_routes;
 	/* client */
 	const char *username, *password, *password_path;
 	bool default_route;

@@ -2,6 +2,7 @@
 /* tunnel/vpn_server.c -- a server's end of a call: who it is, and which address it gets. */
 #include "base/digest.h"
 #include "base/text.h"
+#include "proto/dhcp.h"
 #include "proto/icmp6.h"
 #include "tunnel/vpn_account.h"
 #include "tunnel/vpn_call.h"
@@ -435,9 +436,31 @@ leave(struct vpn_call *c)
 	c->link = NULL;
 }
 
+/* Is it a question about routes?  Then it goes no further. */
+static bool
+tell_routes(struct vpn_call *c, const uint8_t *packet, size_t n)
+{
+	const struct vpn_conf *conf = c->env.vpn->conf;
+	struct dhcp_facts facts = { .client = c->network.peer,
+		.server = c->network.local,
+		.dns = conf->dns.v,
+		.dns_count = conf->dns.n,
+		.routes = &conf->client_routes };
+	uint8_t answer[DHCP_MAX];
+	size_t size;
+
+	if (conf->client_routes.n == 0 || packet[0] >> 4 != 4 ||
+	    (size = dhcp_answer(answer, packet, n, &facts)) == 0)
+		return false;
+	vpn_call_send(c, PPP_IPV4, answer, size);
+	return true;
+}
+
 static void
 write_packet(struct vpn_call *c, uint8_t *packet, size_t n)
 {
+	if (tell_routes(c, packet, n))
+		return;
 	switch (vpn_net_write(c->env.vpn->net, c->env.worker, c->number, packet, n)) {
 	case VPN_FOREIGN:
 		drop_foreign(c);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tests/fuzz/fuzz_vpn_ip.c -- any bytes as an IP packet: its addresses lie in it, and what is done
- * to a TCP SYN leaves its checksum as right, or as wrong, as it was.
+ * tests/fuzz/fuzz_vpn_ip.c -- any bytes as an IP packet: its addresses lie in it, what is done to a
+ * TCP SYN leaves its checksum as right, or as wrong, as it was, and what is told about it is whole.
  */
+#include "proto/icmp6.h"
 #include "tunnel/vpn_ip.h"
 
 #include <stdlib.h>
@@ -51,6 +52,38 @@ check_clamped(const uint8_t *before, uint8_t *p, size_t n)
 	MUST(changed == 0);
 }
 
+/* What is told about it is a packet itself, with its checksums right, to where it came from. */
+static void
+check_error(const struct vpn_ip *ip, const uint8_t *p, size_t n)
+{
+	uint8_t *out = malloc(VPN_IP_ERROR_MAX);
+	size_t address = ip->family == PPP_IPV4 ? 4 : 16, size;
+	struct vpn_ip error;
+
+	MUST(out != NULL);
+	size = vpn_ip_too_big(p, n, MTU, out);
+	MUST(size <= VPN_IP_ERROR_MAX);
+	if (size > 0) {
+		MUST(vpn_ip_read(out, size, &error) && error.family == ip->family);
+		MUST(memcmp(error.to, ip->from, address) == 0);
+		MUST(error.family == PPP_IPV6 || sum_of(out, V4_HEADER) == 0);
+		MUST(error.family == PPP_IPV6 || sum_of(out + V4_HEADER, size - V4_HEADER) == 0);
+	}
+	free(out);
+}
+
+/* What a router says lies in its packet, or it is none. */
+static void
+check_router(const uint8_t *p, size_t n)
+{
+	struct icmp6_router router;
+
+	if (icmp6_is_solicitation(p, n))
+		MUST(n >= V6_HEADER + 8 && !icmp6_read_advertisement(p, n, &router));
+	if (icmp6_read_advertisement(p, n, &router))
+		MUST(n >= V6_HEADER + 16 && router.dns_count <= ICMP6_DNS);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -60,7 +93,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	MUST(copy != NULL);
 	if (n > 0)
 		memcpy(copy, data, n);
+	check_router(copy, n);
 	if (vpn_ip_read(copy, n, &ip)) {
+		check_error(&ip, copy, n);
 		check_addresses(&ip, copy, n);
 		check_clamped(data, copy, n);
 	} else {

@@ -365,6 +365,21 @@ def test_a_client_that_takes_smaller_packets_than_the_device(scene, machine):
         assert len(packet) == 1300
 
 
+def test_who_asks_is_told_of_routes(scene, machine):
+    """As Windows asks: DHCPINFORM, to all."""
+    daemon = serve(scene, "vpnClientRoutes = 10.77.0.0/16, 192.168.1.128/25")
+    call = client(scene, daemon).dial()
+    bootp = struct.pack(">BBBBIHH16x16s192xI", 1, 8, 6, 0, 0xDEADBEEF, 0, 0, b"\1\2\3\4\5\6", 0x63825363)
+    message = bootp + b"\x35\1\10\x37\2\x79\xf9\xff"
+    datagram = struct.pack(">HHHH", 68, 67, 8 + len(message), 0) + message
+    call.send_packet(sstp.ip_packet(call.address, "255.255.255.255", 17, datagram))
+    *_, packet = call.next_ppp(sstp.IPV4)
+    assert packet[9] == 17 and packet[20:24] == b"\0\x43\0\x44" and packet[32:36] == b"\xde\xad\xbe\xef"
+    told = bytes([16, 10, 77, 10, 66, 0, 1, 25, 192, 168, 1, 128, 10, 66, 0, 1])
+    assert bytes([249, len(told)]) + told in packet
+    assert echo_reply_of(call.ping())
+
+
 def test_packets_that_are_none(scene, machine):
     daemon = serve(scene)
     call = client(scene, daemon).dial()
