@@ -26,7 +26,8 @@ struct desk { /* the thread that asks */
 struct task_job {
 	struct job job;
 	struct desk *desk;
-	sem_t *gate; /* wait for it; NULL: do not */
+	sem_t *begun; /* told of it; NULL: nobody is */
+	sem_t *gate;  /* wait for it; NULL: do not */
 	_Atomic unsigned *busy, *most;
 	pthread_t ran_in;
 	unsigned square, n;
@@ -42,6 +43,8 @@ work(struct job *j)
 	while (
 	    t->most != NULL && busy > most && !atomic_compare_exchange_weak(t->most, &most, busy))
 		;
+	if (t->begun != NULL)
+		sem_post(t->begun);
 	if (t->gate != NULL)
 		sem_wait(t->gate);
 	t->square = t->n * t->n;
@@ -161,16 +164,18 @@ static void
 test_strangers_hold_up_each_other_alone(void **state)
 {
 	_Atomic unsigned busy = 0, most = 0;
+	sem_t gate, begun;
 	struct desk d;
-	sem_t gate;
 
 	(void)state;
 	sem_init(&gate, 0, 0);
+	sem_init(&begun, 0, 0);
 	desk_open(&d, 4);
 	for (unsigned i = 0; i < 20; i++) {
 		struct task_job *t = ask(&d, i, &gate);
 
 		t->job.lane = OFFLOAD_STRANGERS;
+		t->begun = &begun;
 		t->busy = &busy;
 		t->most = &most;
 		post(&d, t);
@@ -179,12 +184,15 @@ test_strangers_hold_up_each_other_alone(void **state)
 	for (unsigned i = 0; i < 50; i++)
 		post(&d, ask(&d, i, NULL));
 	loop_run(d.loop);
+	for (unsigned i = 0; i < 2; i++) /* half of the threads */
+		sem_wait(&begun);
 	for (unsigned i = 0; i < 20; i++)
 		sem_post(&gate);
 	d.expected = 70;
 	loop_run(d.loop);
 	assert_int_equal(atomic_load(&most), 2);
 	desk_close(&d);
+	sem_destroy(&begun);
 	sem_destroy(&gate);
 }
 
