@@ -107,13 +107,19 @@ account_free(struct vpn_account *a)
 void
 vpn_accounts_free(struct vpn_accounts *all)
 {
+	const struct vpn_account *a;
+	unsigned unheard = 0;
+
 	if (all == NULL)
 		return;
 	CHECK_OBJ(all, VPN_ACCOUNTS_MAGIC);
 	MUST(all->living == NULL);
-	if (all->orphan_count > 0)
-		log_warn(&log_main, "RADIUS: %u session(s) have ended without a confirmation",
-		    all->orphan_count);
+	/* What was told but now is on its way, and nobody is worried. */
+	DL_FOREACH (all->orphans, a)
+		unheard += a->record->wait > 2 * WAIT;
+	if (unheard > 0)
+		log_warn(
+		    &log_main, "RADIUS: %u session(s) have ended without a confirmation", unheard);
 	while (all->orphans != NULL)
 		account_free(all->orphans);
 	OBJ_FREE(all);

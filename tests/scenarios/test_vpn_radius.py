@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from lib import radius, sstp
+from lib.wait import until
 
 pytestmark = pytest.mark.root
 
@@ -107,6 +108,7 @@ def test_no_session_waits_for_accounting(scene, known):
     assert call.ping()[20] == 0
     hang_up(call)
     daemon.wait_end(end="done")
+    until(lambda: len([said for said in server.lost if said[radius.STATUS] == radius.STOP]) == 2, "a second Stop")
     daemon.stop()
     assert "1 session(s) have ended without a confirmation" in daemon.log()
 

@@ -29,6 +29,7 @@ struct wire_frame {
 
 /* What an end was told. */
 struct wire_end {
+	bool opens_late; /* the test calls ppp_open_network() */
 	struct wire *wire;
 	struct ppp *ppp;
 	const char *name;
@@ -132,7 +133,7 @@ wire_authenticated(void *owner, const struct ppp_login *login)
 	end->logins++;
 	end->method = login->method;
 	memcpy(end->key, login->key, sizeof(end->key));
-	if (end->wish.family[PPP_IPV4] || end->wish.family[PPP_IPV6])
+	if (!end->opens_late && (end->wish.family[PPP_IPV4] || end->wish.family[PPP_IPV6]))
 		ppp_open_network(end->ppp, &end->wish, end->wire->now);
 }
 

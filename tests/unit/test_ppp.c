@@ -225,6 +225,26 @@ both_ends_know_the_same_network(void **state)
 	wire_close(&k);
 }
 
+/* What the client has said meanwhile is not said again: no timer stands in the way. */
+static void
+the_network_may_be_known_late(void **state)
+{
+	struct wire k;
+
+	(void)state;
+	wire_open(&k, &wire_server_conf, &wire_client_conf);
+	k.end[SERVER].opens_late = true;
+	wire_start(&k);
+	(void)wire_settle(&k);
+	assert_int_equal(k.end[SERVER].ups[PPP_IPV4], 0);
+	ppp_open_network(k.end[SERVER].ppp, &k.end[SERVER].wish, k.now);
+	assert_true(wire_settle(&k));
+	assert_int_equal(k.end[SERVER].ups[PPP_IPV4] + k.end[SERVER].ups[PPP_IPV6], 2);
+	assert_int_equal(k.end[CLIENT].ups[PPP_IPV4] + k.end[CLIENT].ups[PPP_IPV6], 2);
+	assert_int_equal(k.end[CLIENT].net.local.s_addr, wire_ip("10.66.0.2").s_addr);
+	wire_close(&k);
+}
+
 static void
 an_identifier_may_be_given(void **state)
 {
@@ -898,6 +918,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_method_agrees_at_once),
 		cmocka_unit_test(both_ends_know_the_same_network),
+		cmocka_unit_test(the_network_may_be_known_late),
 		cmocka_unit_test(an_identifier_may_be_given),
 		cmocka_unit_test(one_family_will_do),
 		cmocka_unit_test(no_family_in_common_is_an_end),
