@@ -193,6 +193,8 @@ vpn_new(const char *service, const struct vpn_conf *conf, const struct tls_conf 
 	v->sstp.server = v->ppp.server = !client;
 	v->sstp.negotiation = (unsigned)conf->timeout_ms;
 	v->sstp.hello = (unsigned)conf->keepalive_ms;
+	/* PPP's own packets need the usual room, however small the network's are. */
+	v->ppp.mru = conf->mtu > PPP_MRU ? (uint16_t)conf->mtu : PPP_MRU;
 	v->ppp.echo = (unsigned)conf->keepalive_ms / 2;
 	memcpy(v->ppp.methods, conf->methods.v, sizeof(v->ppp.methods));
 	v->ppp.method_count = conf->methods.n;

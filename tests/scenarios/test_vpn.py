@@ -79,6 +79,15 @@ def test_a_call(scene, two, method, version):
     assert f"user=alice address=10.66.0.2 method={method}" in end.text
 
 
+def test_larger_packets(scene, two):
+    """As large as fits into one of SSTP, where both sides are told so."""
+    server = serve(scene, two[0], "vpnMTU = 4087")
+    client = dial(scene, two[1], server.port("vpn"), "vpnMTU = 4087", "vpnRoutes = 10.66.0.0/24")
+    await_call(client)
+    assert ping(two[1], "10.66.0.1", "-s", "4059", "-M", "do").returncode == 0
+    assert ping(two[1], "10.66.0.1", "-s", "4060", "-M", "do").returncode != 0
+
+
 def send_bulk(machine, target, port, size):
     """Returns the hash of what was sent."""
     digest, block = hashlib.sha256(), os.urandom(MIB)
@@ -124,11 +133,12 @@ def test_bulk_is_byte_exact(scene, two, direction):
     assert (sink.size, sink.digest.hexdigest()) == (BULK_MIB * MIB, sent)
 
 
+@pytest.mark.parametrize("mtu", [1400, 4087])
 @pytest.mark.parametrize("direction", ["up", "down"])
-def test_the_speed_of_a_call(scene, two, direction):
+def test_the_speed_of_a_call(scene, two, direction, mtu):
     """-rP prints it: iperf3, one TCP connection, and the CPU time of the server beside it."""
-    server = serve(scene, two[0])
-    client = dial(scene, two[1], server.port("vpn"), "vpnRoutes = 10.66.0.0/24")
+    server = serve(scene, two[0], f"vpnMTU = {mtu}")
+    client = dial(scene, two[1], server.port("vpn"), f"vpnMTU = {mtu}", "vpnRoutes = 10.66.0.0/24")
     await_call(client)
     with two[0]:
         listener = subprocess.Popen(["iperf3", "-s", "-1", "-B", "10.66.0.1", "--forceflush"], stdout=subprocess.PIPE)
@@ -145,7 +155,7 @@ def test_the_speed_of_a_call(scene, two, direction):
         listener.kill()
         listener.wait()
     total = json.loads(done.stdout)["end"]["sum_received"]
-    print(f"{direction}: {total['bits_per_second'] / 1e9:.2f} Gbit/s, {used / total['bytes'] * 1e9:.2f} s of CPU per GB")
+    print(f"{direction}, vpnMTU = {mtu}: {total['bits_per_second'] / 1e9:.2f} Gbit/s, {used / total['bytes'] * 1e9:.2f} s of CPU per GB")
     assert total["bytes"] > MIB
 
 
