@@ -48,6 +48,7 @@ datagram(const uint8_t *packet, size_t n, struct in_addr client)
 {
 	struct rd r = rd_of(packet, n);
 	size_t header = n > 0 ? (size_t)(packet[0] & 0x0f) * 4 : 0, total, size;
+	uint16_t from_port, to_port;
 	const uint8_t *from;
 
 	(void)rd_u16(&r);
@@ -66,11 +67,12 @@ datagram(const uint8_t *packet, size_t n, struct in_addr client)
 		return r;
 	}
 	r = rd_of(packet + header, total - header);
-	if (rd_u16(&r) != CLIENT_PORT || rd_u16(&r) != SERVER_PORT)
-		r.bad = true;
+	from_port = rd_u16(&r);
+	to_port = rd_u16(&r);
 	size = rd_u16(&r);
 	(void)rd_u16(&r); /* the checksum: TLS has seen to that */
-	if (r.bad || size < UDP_HEADER || size - UDP_HEADER > rd_left(&r)) {
+	if (r.bad || from_port != CLIENT_PORT || to_port != SERVER_PORT || size < UDP_HEADER ||
+	    size - UDP_HEADER > rd_left(&r)) {
 		r.bad = true;
 		return r;
 	}
