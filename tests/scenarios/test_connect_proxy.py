@@ -221,8 +221,8 @@ def test_a_target_that_swallows_its_clients(scene):
 
 def test_tls_with_the_target_that_fails(scene, pki):
     wrong = scene.server(greeter(b""), pki.server_context())
-    clear = scene.server(lambda peer: peer.some() and peer.send(b"here is no TLS"))
-    leaving = scene.server(lambda peer: peer.reset())
+    clear = scene.server(lambda peer: peer.some() and peer.send(b"here is no TLS").rest())
+    leaving = scene.server(lambda peer: peer.some() and peer.reset())
     daemon = proxy(scene, *PLAIN, "allow = * -> *!", "connectTLS = yes", f"CAfile = {pki.other_ca.path}", "verifyChain = yes")
     for target, cause in (wrong, "tls_certificate_error"), (clear, "tls_protocol_error"), (
             leaving, "connection_terminated"):
