@@ -38,6 +38,7 @@ def ask(near, target, *fields, version="1.1", behind=b""):
 def answer(near):
     """An answer that ends the connection: status, the cause of Proxy-Status, and the fields."""
     got, how = near.rest()
+    near.close()  # or it would be waited for
     assert how == END
     top, _, body = got.partition(b"\r\n\r\n")
     status, *lines = top.decode("ascii").split("\r\n")
@@ -204,6 +205,7 @@ def test_a_target_that_takes_too_long(scene, names, target):
     assert near.recv(2) == b"\5\0"
     near.send(b"\5\1\0\3" + bytes([len(name)]) + name.encode() + int(port).to_bytes(2, "big"))
     got, how = near.rest()
+    near.close()
     assert (got[:2], how) == (b"\5\4", END)
     daemon.wait_end(end="setup_timeout", service="socks")
 
