@@ -82,7 +82,7 @@ write_status(struct control *c, FILE *out)
 	fprintf(out, "ginnel %s, process %d, has served %s for", GINNEL_VERSION, (int)getpid(),
 	    c->source);
 	write_age(loop_now(c->loop) - c->started, out);
-	fputc('\n', out);
+	(void)fputc('\n', out);
 	report_people(&c->report, crew_plan(c->crew), out);
 }
 
@@ -169,7 +169,7 @@ write_unknown(struct control *c, FILE *out)
 	fprintf(out, "Unknown word; known are:");
 	for (size_t i = 0; i < COUNT_OF(words); i++)
 		fprintf(out, " %s", words[i].text);
-	fputc('\n', out);
+	(void)fputc('\n', out);
 }
 
 /* Ask the crew for the visitor who has waited longest, as far as their places tell. */

@@ -191,16 +191,16 @@ no_memory:
 }
 
 struct outlets *
-outlets_replace(struct outlets *old, struct outlets *o)
+outlets_replace(struct outlets *old, struct outlets *next)
 {
 	/* An open connection to syslog is kept: in a chroot there may be no way to make a new one.
 	 */
-	if (o->syslog)
-		openlog(o->ident, LOG_CONS | LOG_NDELAY, o->facility);
+	if (next->syslog)
+		openlog(next->ident, LOG_CONS | LOG_NDELAY, next->facility);
 	else if (old != NULL && old->syslog)
 		closelog();
 	outlets_free(old);
-	return o;
+	return next;
 }
 
 void

@@ -51,7 +51,7 @@ void
 report_free(struct report *r)
 {
 	if (r->lines != NULL)
-		fclose(r->lines);
+		(void)fclose(r->lines);
 	free(r->text);
 	*r = (struct report){ 0 };
 }
@@ -154,7 +154,7 @@ report_people(struct report *r, const struct plan *plan, FILE *out)
 	if (r->lines == NULL || fflush(r->lines) != 0 || r->size == 0)
 		return;
 	fprintf(out, "\ntunnels\n");
-	fwrite(r->text, 1, r->size, out);
+	(void)fwrite(r->text, 1, r->size, out);
 }
 
 /* ---- metrics ---- */
@@ -165,12 +165,12 @@ write_label(const char *text, FILE *out)
 {
 	for (; *text != '\0'; text++) {
 		if (*text == '\n') {
-			fputs("\\n", out);
+			(void)fputs("\\n", out);
 			continue;
 		}
 		if (*text == '\\' || *text == '"')
-			fputc('\\', out);
-		fputc(*text, out);
+			(void)fputc('\\', out);
+		(void)fputc(*text, out);
 	}
 }
 
