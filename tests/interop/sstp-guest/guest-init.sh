@@ -30,7 +30,8 @@ else
 fi
 ca=""; [ -f /ca.pem ] && ca="--ca-cert /ca.pem"
 # sstpc 1.0.18 has a race of its own on a slow machine: after the HTTP reply its event loop
-# can be left with nothing to wait for, before it has sent any SSTP message.  So dial again
+# can be left with nothing to wait for, before it has sent any SSTP message, in half of the
+# dials and, when the machine is busy, in most of them.  So dial again
 # when pppd was never started; a server's refusal comes later and is not hidden by this.
 try=0
 while :; do
@@ -43,7 +44,7 @@ while :; do
 	while [ $n -lt 30 ] && [ ! -s /ppp.log ] && kill -0 $sp 2>/dev/null; do usleep 200000; n=$((n+1)); done
 	[ -s /ppp.log ] && break
 	grep -q 'Connect-Request\|aborted\|failed' /sstpc.log && break
-	[ $try -ge 8 ] && break
+	[ $try -ge 40 ] && break
 	kill $sp 2>/dev/null; wait $sp 2>/dev/null
 done
 [ $try -gt 1 ] && say "note: sstpc lost its event loop before its first message $((try-1)) times"
