@@ -14,7 +14,8 @@ from lib.wait import until
 pytestmark = pytest.mark.root
 
 GUEST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sstp-guest")
-UP_MIB, DOWN_MIB = (4, 1) if SANITIZED else (32, 4)  # in emulation a download is slow: pppd unescapes each byte
+# In emulation a download is slow: pppd unescapes each byte.
+UP_MIB, DOWN_MIB = (4, 1) if SANITIZED else (int(os.environ.get("GINNEL_GUEST_MIB", "32")), 4)
 NEEDS = ("qemu-system-x86_64", "iperf3", "dpkg", "apt-get")
 
 
