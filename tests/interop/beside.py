@@ -159,8 +159,8 @@ class Stage:
         return ["; ".join([words, *seen[count:]])]
 
     def _lines(self):
-        """Of each section: the lines of its connections up to level 6."""
-        owner, lines = {}, collections.defaultdict(list)
+        """Of each section: the lines up to level 6 of one connection after the other, however they overlap."""
+        owner, connections, lines = {}, collections.defaultdict(list), collections.defaultdict(list)
         for line in self.daemon.log().splitlines():
             match = re.match(r"\S+ \S+ LOG(\d)\[(\d+)\]: (.*)$", line)
             if match is None:
@@ -168,7 +168,9 @@ class Stage:
             if begun := re.match(r"Service \[(.*)\] started$", match[3]):
                 owner.setdefault(match[2], begun[1])
             if match[1] < "7":
-                lines[owner.get(match[2])].append((int(match[1]), plain(match[3])))
+                connections[match[2]].append((int(match[1]), plain(match[3])))
+        for number, said in connections.items():
+            lines[owner.get(number)] += said
         return lines
 
     def outcome(self, name):
