@@ -3,33 +3,13 @@
 #include "tunnel/users.h"
 #include "tunnel/vpn_users.h"
 
+#include "memory.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-/* The only file there is. */
-struct memory {
-	struct files files; /* first: readers hold this */
-	const uint8_t *data;
-	size_t n;
-};
-
-static bool
-memory_read(struct files *files, const char *path, struct file *out)
-{
-	const struct memory *m = (const struct memory *)files;
-
-	(void)path;
-	*out = (struct file){ .data = malloc(m->n + 1), .size = m->n, .mode = 0100600 };
-	if (out->data == NULL)
-		return false;
-	if (m->n > 0)
-		memcpy(out->data, m->data, m->n);
-	out->data[m->n] = '\0';
-	return true;
-}
 
 /* A complaint names the file and the line, or says what is wrong with all of it. */
 static void

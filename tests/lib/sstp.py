@@ -246,6 +246,20 @@ class Client(Call):
     def close(self):
         self.sock.close()
 
+    def hang_up(self):
+        """We say goodbye, and the server answers."""
+        self.send(control(DISCONNECT, status(0, 0)))
+        assert self.read_to_end() == [(DISCONNECT_ACK, None)]
+
+    def be_hung_up(self):
+        """The server says goodbye, in PPP and in SSTP."""
+        _, code, identifier, _ = self.next_ppp(LCP)
+        assert code == 5
+        self.send_ppp(LCP, 6, identifier)
+        self.expect(DISCONNECT)
+        self.send(control(DISCONNECT_ACK))
+        assert self.read_to_end() == []
+
     def http(self, request=None):
         """Returns the status line."""
         head = request or "\r\n".join([

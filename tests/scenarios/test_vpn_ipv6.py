@@ -47,11 +47,6 @@ def is_reply(packet, identifier=7):
     return packet[40] == 129 and packet[44:46] == bytes([0, identifier]) and sstp.checksum6(packet) == 0
 
 
-def hang_up(call):
-    call.send(sstp.control(sstp.DISCONNECT, sstp.status(0, 0)))
-    assert call.read_to_end() == [(sstp.DISCONNECT_ACK, None)]
-
-
 def test_a_prefix_for_each_client(scene, machine):
     daemon = serve(scene, "vpnDNS = 10.66.0.1, fd66:0:0:1::1", "vpnMTU = 1380")
     first, fixed = dial(scene, daemon), dial(scene, daemon, "bob", "hunter2")
@@ -60,7 +55,7 @@ def test_a_prefix_for_each_client(scene, machine):
     assert is_reply(ping(first, "fd66:0:0:2::1234"))
     assert is_reply(ping(fixed, "fd66:0:0:4d:1:2:3:4"))
     assert first.ping(identifier=3)[24:26] == b"\0\3", "and IPv4, beside it"
-    hang_up(first)
+    first.hang_up()
     assert "address=10.66.0.2 address6=fd66:0:0:2::/64 method=mschapv2" in daemon.wait_end(end="done").text
 
 
@@ -89,7 +84,7 @@ def test_a_foreign_source_is_dropped_and_counted(scene, machine):
         call.send_packet(sstp.echo_request6(source, "fd66:0:0:1::1", identifier=66))
     assert is_reply(ping(call, "fd66:0:0:2::1", identifier=1), 1), "the first answer is to the first honest packet"
     assert is_reply(ping(other, "fd66:0:0:3::1", identifier=2), 2), "and nobody else got any"
-    hang_up(call)
+    call.hang_up()
     assert " foreign=7 " in daemon.wait_end(end="done").text
 
 
@@ -102,7 +97,7 @@ def test_what_is_of_the_link_stays_there(scene, machine):
     for source, target in ((LINK_LOCAL, "fd66:0:0:1::1"), ("fd66:0:0:2::1", "ff02::1"), (LINK_LOCAL, ROUTER)):
         call.send_packet(sstp.echo_request6(source, target, identifier=66))
     assert is_reply(ping(call, "fd66:0:0:2::1", identifier=1), 1)
-    hang_up(call)
+    call.hang_up()
     assert " foreign=0 " in daemon.wait_end(end="done").text
 
 
@@ -116,7 +111,7 @@ def test_clients_reach_one_another_only_if_allowed(scene, machine, allowed):
         *_, packet = other.next_ppp(sstp.IPV6)
         assert packet[44:46] == b"\0\5"
         return
-    hang_up(call)
+    call.hang_up()
     assert " dropped=1 " in daemon.wait_end(end="done").text
 
 

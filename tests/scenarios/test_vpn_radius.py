@@ -24,21 +24,6 @@ def users(scene):
     return scene.secret("users", "alice:secret\n")
 
 
-def hang_up(call):
-    call.send(sstp.control(sstp.DISCONNECT, sstp.status(0, 0)))
-    assert call.read_to_end() == [(sstp.DISCONNECT_ACK, None)]
-
-
-def be_hung_up(call):
-    """The server says goodbye, in PPP and in SSTP."""
-    _, code, identifier, _ = call.next_ppp(sstp.LCP)
-    assert code == 5
-    call.send_ppp(sstp.LCP, 6, identifier)
-    call.expect(sstp.DISCONNECT)
-    call.send(sstp.control(sstp.DISCONNECT_ACK))
-    assert call.read_to_end() == []
-
-
 def serve(scene, *lines):
     return scene.daemon("\n".join([
         "[vpn]", "accept = 127.0.0.1:0", f"cert = {scene.pki.server.bundle}", "protocol = sstp",
@@ -71,7 +56,7 @@ def test_start_and_stop(scene, known):
     assert start[radius.SESSION] == server.asked[0][radius.SESSION] and len(start[radius.SESSION]) == 16
     for _ in range(3):
         call.ping(size=100)
-    hang_up(call)
+    call.hang_up()
     stop = server.await_record(radius.STOP)
     assert stop[radius.SESSION] == start[radius.SESSION] and stop[radius.CLASS] == b"gold"
     assert (stop[radius.IN_PACKETS], stop[radius.IN_OCTETS]) == (3, 3 * 128)
@@ -82,8 +67,8 @@ def test_start_and_stop(scene, known):
 def test_sessions_have_names_of_their_own(scene, known):
     server = known()
     daemon = with_radius(scene, server)
-    hang_up(dial(scene, daemon))
-    hang_up(dial(scene, daemon))
+    dial(scene, daemon).hang_up()
+    dial(scene, daemon).hang_up()
     assert len({said[radius.SESSION] for said in server.asked}) == 2
 
 
@@ -94,7 +79,7 @@ def test_a_stop_that_is_lost_is_told_again(scene, known):
     call = dial(scene, daemon)
     server.await_record(radius.START)
     server.deaf = 2
-    hang_up(call)
+    call.hang_up()
     daemon.wait_end(end="done")
     stop = server.await_record(radius.STOP)
     assert [said[radius.DELAY] for said in server.lost] == [0, 1] and stop[radius.DELAY] == 3
@@ -106,7 +91,7 @@ def test_no_session_waits_for_accounting(scene, known):
     daemon = with_radius(scene, server)
     call = dial(scene, daemon)
     assert call.ping()[20] == 0
-    hang_up(call)
+    call.hang_up()
     daemon.wait_end(end="done")
     until(lambda: len([said for said in server.lost if said[radius.STATUS] == radius.STOP]) == 2, "a second Stop")
     daemon.stop()
@@ -141,7 +126,7 @@ def test_a_session_has_its_time(scene, known, says, lines, end, cause):
     server = known(says=says)
     daemon = with_radius(scene, server, *lines)
     call = dial(scene, daemon)
-    be_hung_up(call)
+    call.be_hung_up()
     daemon.wait_end(end=end)
     assert server.await_record(radius.STOP)[radius.CAUSE] == cause
 
@@ -152,7 +137,7 @@ def test_who_is_not_known_has_no_session(scene, known):
     call = scene.keep(sstp.Client(daemon.port("vpn"), scene.pki.client_context(), "alice", "wrong")).call()
     call.lcp()
     assert not call.log_in_pap()[0]
-    be_hung_up(call)
+    call.be_hung_up()
     daemon.wait_end(end="vpn_auth")
     assert server.asked and not server.records
 

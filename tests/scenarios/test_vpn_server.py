@@ -34,11 +34,6 @@ def client(scene, daemon, user="alice", password="secret", version=None, **how):
     return scene.keep(sstp.Client(daemon.port("vpn"), context, user, password, **how))
 
 
-def hang_up(call):
-    call.send(sstp.control(sstp.DISCONNECT, sstp.status(0, 0)))
-    assert call.read_to_end() == [(sstp.DISCONNECT_ACK, None)]
-
-
 def network_device(daemon):
     return daemon.wait_log(r"network device (\S+),")[1]
 
@@ -77,7 +72,7 @@ def test_a_call(scene, machine, method, hash_id, version):
     assert call.ipcp(dns=True) == "10.66.0.2" and call.peer == "10.66.0.1"
     assert call.options[129] == socket.inet_aton("10.66.0.1") and call.options[131] == socket.inet_aton("9.9.9.9")
     assert echo_reply_of(call.ping())
-    hang_up(call)
+    call.hang_up()
     end = daemon.wait_end(end="done")
     user = "client@mail.test" if method == "eap-tls" else "alice"
     assert f"user={user} address=10.66.0.2 method={method} " in end.text and "foreign=0" in end.text
@@ -96,7 +91,7 @@ def test_a_port_that_others_share(scene, machine):
     near = scene.tls(daemon.port("port"))
     near.send(b"GET / HTTP/1.0\r\n\r\n")
     assert near.rest()[0] == b"web"
-    hang_up(call)
+    call.hang_up()
     assert daemon.wait_end(end="done", service="vpn")
 
 
@@ -106,7 +101,7 @@ def test_addresses(scene, machine):
     fixed = client(scene, daemon, "bob", "hunter2").dial()
     assert [c.address for c in (first, second, fixed)] == ["10.66.0.2", "10.66.0.3", "10.66.0.77"]
     assert all(echo_reply_of(c.ping()) for c in (first, second, fixed))
-    hang_up(first)
+    first.hang_up()
     daemon.wait_end(end="done")
     assert client(scene, daemon).dial().address == "10.66.0.4", "what came back rests"
 
@@ -120,26 +115,16 @@ def test_no_address_is_left(scene, machine):
     daemon.wait_end(end="vpn_pool", deadline=20)
 
 
-def be_hung_up(call):
-    """The server says goodbye, in PPP and in SSTP."""
-    _, code, identifier, _ = call.next_ppp(sstp.LCP)
-    assert code == 5
-    call.send_ppp(sstp.LCP, 6, identifier)
-    call.expect(sstp.DISCONNECT)
-    call.send(sstp.control(sstp.DISCONNECT_ACK))
-    assert call.read_to_end() == []
-
-
 def test_as_many_sessions_as_a_user_may_have(scene, machine):
     daemon = serve(scene, "vpnSessions = 2")
     first, second = client(scene, daemon).dial(), client(scene, daemon).dial()
     third = client(scene, daemon).call()
     third.lcp()
     assert third.log_in()[0]
-    be_hung_up(third)
+    third.be_hung_up()
     daemon.wait_end(end="vpn_sessions")
     assert echo_reply_of(client(scene, daemon, "bob", "hunter2").dial().ping()), "another user has sessions of his own"
-    hang_up(first)
+    first.hang_up()
     daemon.wait_end(end="done")
     assert echo_reply_of(client(scene, daemon).dial().ping()) and echo_reply_of(second.ping())
 
@@ -150,7 +135,7 @@ def test_the_newest_session_wins(scene, machine, workers):
     last = client(scene, daemon).dial()
     for _ in range(4):
         late = client(scene, daemon).dial()
-        be_hung_up(last)
+        last.be_hung_up()
         last = late
     assert echo_reply_of(last.ping())
     daemon.wait_end(end="vpn_replaced", count=4)
@@ -164,7 +149,7 @@ def test_an_address_goes_to_the_newest_session(scene, machine, workers):
     assert [call.address for call in calls] == 3 * ["10.66.0.77"]
     assert echo_reply_of(calls[-1].ping())
     for call in calls[:-1]:
-        be_hung_up(call)
+        call.be_hung_up()
     daemon.wait_end(end="vpn_replaced", count=2)
 
 
@@ -218,7 +203,7 @@ def test_the_list_the_status_and_the_end_tell_who_it_is(scene, machine):
     who = "user=alice address=10.66.0.2 method=mschapv2 kind=windows"
     daemon.wait_log(rf"Active connection 1: Service \[vpn\].* {who}$")
     assert re.search(rf"^Service \[vpn\], \d+ byte.* {who}$", scene.run("status", daemon.path).stdout, re.M)
-    hang_up(call)
+    call.hang_up()
     assert who in daemon.wait_end(end="done").text
 
 
@@ -301,7 +286,7 @@ def test_no_packet_passes_before_the_binding(scene, machine):
         call.send_packet(sstp.echo_request(call.address, call.peer))
     call.bind()
     assert echo_reply_of(call.ping(identifier=99)), "and afterwards they do"
-    hang_up(call)
+    call.hang_up()
     assert " early=3" in daemon.wait_end(end="done").text
 
 
@@ -324,7 +309,7 @@ def test_a_foreign_source_is_dropped_and_counted(scene, machine):
         call.send_packet(sstp.echo_request(source, call.peer, identifier=666))
     assert call.ping(identifier=1)[24:26] == b"\0\1", "the first answer is to the first honest packet"
     assert other.ping(identifier=2)[24:26] == b"\0\2", "and nobody else got any"
-    hang_up(call)
+    call.hang_up()
     assert " foreign=7" in daemon.wait_end(end="done").text
 
 
@@ -339,7 +324,7 @@ def test_clients_reach_one_another_only_if_allowed(scene, machine, allowed):
         *_, packet = other.next_ppp(sstp.IPV4)
         assert packet[24:26] == b"\0\5"
         return
-    hang_up(call)
+    call.hang_up()
     assert " dropped=1 " in daemon.wait_end(end="done").text
 
 
