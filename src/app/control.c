@@ -297,8 +297,12 @@ accept_visitors(void *arg)
 	CHECK_OBJ(c, CONTROL_MAGIC);
 	while ((v = free_place(c)) != NULL) {
 		fd = accept4(c->door.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd == -1)
+		if (fd == -1) {
+			if (errno != EAGAIN)
+				log_warn(&log_main, "control: cannot accept: %s (%d)",
+				    strerror(errno), errno);
 			return;
+		}
 		welcome(v, fd);
 	}
 }

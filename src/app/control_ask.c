@@ -68,6 +68,8 @@ ask_at(const char *path, const char *word)
 		fprintf(stderr, "ginnel: cannot ask at %s: %s%s\n", path, strerror(error),
 		    error == ENOENT || error == ECONNREFUSED
 			? "; is the daemon running, and with this configuration?"
+		    : error == EACCES || error == EPERM
+			? "; only root and the user who started the daemon may ask"
 			: "");
 		return error == EACCES || error == EPERM ? EXIT_NO_PERMISSION : EXIT_FAILED;
 	}
@@ -75,7 +77,9 @@ ask_at(const char *path, const char *word)
 	close(fd);
 	if (error == 0)
 		return EXIT_DONE;
-	fprintf(stderr, "ginnel: no answer at %s: %s\n", path, strerror(error));
+	fprintf(stderr, "ginnel: no answer at %s: %s\n", path,
+	    error == ENODATA ? "the daemon has closed the connection; its log may tell why"
+			     : strerror(error));
 	return EXIT_FAILED;
 }
 

@@ -411,13 +411,15 @@ ask(struct name *n)
 	set_timer(n->resolver);
 }
 
-/* The one that was not wanted for longest goes.  False: too many are being asked for. */
+/* The known ones that were not wanted for longest go.  False: too many are being asked for. */
 static bool
 make_room(struct resolver *r)
 {
-	if (r->known != NULL && HASH_COUNT(r->names) >= NAMES_MAX)
+	if (r->asked >= ASKED_MAX)
+		return false;
+	while (r->known != NULL && HASH_COUNT(r->names) - r->asked >= NAMES_MAX)
 		name_free(r->known);
-	return r->asked < ASKED_MAX;
+	return true;
 }
 
 static struct name *

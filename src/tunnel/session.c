@@ -140,10 +140,16 @@ session_hand_over(struct session *s, void *owner)
 	s->owner = owner;
 }
 
+bool
+session_is_call(const struct session *s)
+{
+	return s->call != NULL;
+}
+
 void
 session_ask_to_end(struct session *s)
 {
-	if (s->call != NULL)
+	if (session_is_call(s))
 		vpn_call_hang_up(s->call);
 }
 
@@ -191,10 +197,14 @@ session_peer(const struct session *s)
 bool
 session_outside(const struct session *s, struct addr *out)
 {
+	struct addr a = { .len = sizeof(a.un) };
+
 	if (s->via != NULL)
 		return via_outside(s->via, out);
-	*out = (struct addr){ .len = sizeof(out->un) };
-	return getpeername(s->far.watch.fd, &out->sa, &out->len) == 0;
+	if (getpeername(s->far.watch.fd, &a.sa, &a.len) == -1)
+		return false;
+	*out = a;
+	return true;
 }
 
 struct session *

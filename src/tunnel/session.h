@@ -43,6 +43,7 @@ void session_forget(struct session *);
 /* ... or somebody else does. */
 void session_hand_over(struct session *, void *owner);
 
+bool session_is_call(const struct session *); /* of a VPN, which may not stand yet */
 /* No new ones come: a call of a VPN, which would not end by itself, hangs up.  Others go on. */
 void session_ask_to_end(struct session *);
 /* End it from outside (shutdown). */

@@ -119,15 +119,25 @@ inherit(struct starter *t, struct plan *old)
 	return false;
 }
 
-/* Calls that nobody has inherited. */
+/*
+ * Calls that nobody has inherited.  They may outlive this plan, as they hold that with which they
+ * began: nobody here is told of their end.
+ */
 static void
-hang_up(const struct plan *old)
+hang_up(struct plan *old)
 {
 	for (unsigned i = 0; old != NULL && i < old->service_count; i++) {
-		const struct starter *t = &old->services[i].starter;
+		struct starter *t = &old->services[i].starter;
+		struct session *run = t->run;
 
-		if (t->run != NULL && t->service->vpn != NULL)
-			session_ask_to_end(t->run);
+		if (run == NULL || t->service->vpn == NULL)
+			continue;
+		t->run = NULL;
+		session_forget(run);
+		if (session_is_call(run))
+			session_ask_to_end(run);
+		else
+			session_abort(run, R_SHUTDOWN);
 	}
 }
 

@@ -21,7 +21,10 @@ struct tally {
 	_Atomic unsigned refs;
 	/* Of tunnels that are over; `failed` of `ended` were not clean. */
 	_Atomic uint64_t ended, failed, to_tls, to_socket;
-	/* Of those that are not; report.c's own. */
+	/* report.c's own.  What was told, of which no less is told later: a tunnel that ends behind
+	 * a worker's back counts twice until the next report. */
+	struct passed told;
+	/* ... and what tunnels that are not over have done. */
 	struct {
 		unsigned tunnels;
 		struct passed passed;

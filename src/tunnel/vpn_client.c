@@ -120,8 +120,11 @@ try_to_begin(struct vpn_call *c)
 	waits6 |= c->guest.open[PPP_IPV6] && !has_address6(c);
 	if (!c->entered || c->link != NULL || c->lost || (!late && (waits4 || waits6)))
 		return;
-	if (!c->guest.open[PPP_IPV4] && !c->guest.open[PPP_IPV6])
-		return; /* PPP takes its leave, or begins anew */
+	if (!c->guest.open[PPP_IPV4] && !c->guest.open[PPP_IPV6]) {
+		/* PPP takes its leave, or begins anew, and has its time again. */
+		c->router.limit = c->now + LIMIT_MS;
+		return;
+	}
 	c->router.limit = INT64_MAX;
 	if (!c->guest.open[PPP_IPV4] && !has_address6(c)) {
 		log_err(c->env.log, "VPN: the server gives no address");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tunnel/vpn_roll.c -- which users are in a VPN, and with how many sessions. */
+#define HASH_NONFATAL_OOM 1
 #include "tunnel/vpn_roll.h"
 
 #include "tunnel/vpn_net.h"
@@ -107,7 +108,11 @@ user_of(struct vpn_roll *r, const char *name)
 		return u;
 	memcpy(u->name, name, n);
 	HASH_ADD_KEYPTR(hh, r->users, u->name, n, u);
-	return u;
+	if (u->hh.tbl != NULL)
+		return u;
+	free(u);
+	errno = ENOMEM;
+	return NULL;
 }
 
 static void
@@ -136,12 +141,18 @@ enter_locked(
 	*p = (struct vpn_place){
 		.user = u, .task = c->task, .mailbox = c->mailbox, .id = ++r->last
 	};
+	HASH_ADD(hh, r->places, id, sizeof(p->id), p);
+	if (p->hh.tbl == NULL) {
+		p->user = NULL;
+		forget_if_none(r, u);
+		errno = ENOMEM;
+		return false;
+	}
 	DL_FOREACH (u->places, other)
 		if (c->most != 0 && u->count >= c->most && !other->lost)
 			expel(other, net);
 	DL_APPEND(u->places, p);
 	u->count++;
-	HASH_ADD(hh, r->places, id, sizeof(p->id), p);
 	return true;
 }
 
