@@ -5,6 +5,7 @@
 
 #include "base/files.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
