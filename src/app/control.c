@@ -17,6 +17,7 @@ enum {
 	VISITORS = 8,	    /* at a time; more wait to be accepted */
 	WORD = 32,	    /* the longest question, and its end of line */
 	PATIENCE_MS = 5000, /* for a visitor that says or takes nothing */
+	PAUSE_MS = 100,	    /* when the system has no descriptor or memory for one more */
 };
 
 struct visitor {
@@ -38,6 +39,8 @@ struct control {
 	ino_t inode;
 	struct watch door;
 	struct task task;
+	struct timer pause;
+	bool refused;	   /* the last accept() failed, and that is told */
 	struct loop *loop; /* NULL: not started */
 	struct crew *crew;
 	const char *source;
@@ -286,6 +289,17 @@ welcome(struct visitor *v, int fd)
 	loop_queue(c->loop, &v->task);
 }
 
+/* He stays in the queue, and there is no second edge for him: look again soon.  Told once. */
+static void
+try_later(struct control *c, int cause)
+{
+	if (!c->refused)
+		log_warn(&log_main, "control: cannot accept: %s (%d); trying again every %d ms",
+		    strerror(cause), cause, PAUSE_MS);
+	c->refused = true;
+	loop_timer(c->loop, &c->pause, PAUSE_MS);
+}
+
 /* Who finds no place waits in the socket's queue, and is met when another one leaves. */
 static void
 accept_visitors(void *arg)
@@ -295,14 +309,15 @@ accept_visitors(void *arg)
 	int fd;
 
 	CHECK_OBJ(c, CONTROL_MAGIC);
+	loop_untimer(c->loop, &c->pause);
 	while ((v = free_place(c)) != NULL) {
 		fd = accept4(c->door.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd == -1) {
 			if (errno != EAGAIN)
-				log_warn(&log_main, "control: cannot accept: %s (%d)",
-				    strerror(errno), errno);
+				try_later(c, errno);
 			return;
 		}
+		c->refused = false;
 		welcome(v, fd);
 	}
 }
@@ -380,7 +395,7 @@ control_start(struct control *c, struct loop *loop, struct crew *crew, const cha
 	c->source = source;
 	c->started = loop_now(loop);
 	c->task = (struct task){ .run = accept_visitors, .owner = c };
-	c->door.task = &c->task;
+	c->door.task = c->pause.task = &c->task;
 	return loop_watch(loop, &c->door, WATCH_STREAM); /* by edges: a full house is no news */
 }
 
@@ -393,6 +408,7 @@ control_stop(struct control *c)
 		if (c->visitors[i].watch.fd != -1)
 			dismiss(&c->visitors[i]);
 	loop_unwatch(c->loop, &c->door);
+	loop_untimer(c->loop, &c->pause);
 	loop_cancel(c->loop, &c->task);
 }
 

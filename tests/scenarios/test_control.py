@@ -2,6 +2,7 @@
 # A running daemon tells how it goes: ginnel status, ginnel metrics, and the socket behind them.
 import os
 import re
+import resource
 import socket
 import stat
 
@@ -162,6 +163,21 @@ def test_a_stop_with_a_visitor_at_the_door(scene, where):
         sock.sendall(b"sta")
         daemon.stop()
         assert not os.path.exists(where)
+
+
+@pytest.mark.sanitize
+def test_who_comes_when_no_descriptor_is_left_is_met_when_there_is_one(scene, where):
+    daemon = scene.server_mode(scene.server(echo), head=f"control = {where}")
+    assert told(scene, daemon).startswith("ginnel ")
+    enough = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (3, enough[1]))
+    with visit(where) as sock:
+        sock.sendall(b"status\n")
+        daemon.wait_log(r"control: cannot accept: Too many open files \(24\)")
+        daemon.await_rest(0.1)
+        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, enough)
+        assert all_of(sock).startswith(b"ginnel ")
+    assert daemon.log().count("control: cannot accept") == 1
 
 
 def test_only_who_started_it_may_ask(scene, where):
