@@ -13,8 +13,6 @@
 /* Clients of a proxy choose names: without a secret key they could all share a bucket. */
 static struct hash_key secret;
 #define HASH_FUNCTION(key, len, hash) ((hash) = (unsigned)hash_bytes(&secret, key, len))
-/* Without this, a hash table that finds no memory ends the process. */
-#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 #include <utlist.h>
 

@@ -17,8 +17,6 @@
 #include <openssl/x509v3.h>
 #include <pthread.h>
 #include <string.h>
-/* Without this, a hash table that finds no memory ends the process. */
-#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 enum {

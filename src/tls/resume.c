@@ -594,7 +594,10 @@ kept_get(struct resume_cache *cache, const struct tls_context *tc, const struct 
 	k->cache = cache;
 	memcpy(&k->place, &place, sizeof(place));
 	HASH_ADD(hh, cache->all, place, sizeof(place), k);
-	return k;
+	if (k->hh.tbl != NULL) /* it is in the table */
+		return k;
+	OBJ_FREE(k);
+	return NULL;
 }
 
 static void

@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Without this, a hash table that finds no memory ends the process. */
-#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 struct host {

@@ -13,8 +13,6 @@
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct hash_key secret;
 #define HASH_FUNCTION(key, len, hash) ((hash) = (unsigned)hash_bytes(&secret, key, len))
-/* Without this, a hash table that finds no memory ends the process. */
-#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 #include <utlist.h>
 

@@ -471,6 +471,66 @@ the_client_cache_is_bounded(void **state)
 	ends_free(e);
 }
 
+/* ---- memory: ours, not OpenSSL's ---- */
+
+static long fail_at = -1; /* the call that meets 0 fails, once */
+
+void *__real_malloc(size_t);
+void *__real_calloc(size_t, size_t);
+void *__wrap_malloc(size_t);
+void *__wrap_calloc(size_t, size_t);
+
+void *
+__wrap_malloc(size_t n)
+{
+	return fail_at >= 0 && fail_at-- == 0 ? NULL : __real_malloc(n);
+}
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+	return fail_at >= 0 && fail_at-- == 0 ? NULL : __real_calloc(n, size);
+}
+
+/* Whichever piece of memory is missing, a new place is forgotten and nothing else happens. */
+static void
+without_memory_it_works_without_resumption(void **state)
+{
+	struct ends *e = ends_new(&ways[2]);
+	struct addr place = here;
+	unsigned failed = 0;
+
+	(void)state;
+	e->client_conf.session_cache_size = 0; /* as many as there are */
+	assert_false(call(e, &here));
+	/* Enough for the table to be made larger, and each without its first, second ... piece. */
+	for (unsigned port = 2; port < 1000; port++)
+		for (long k = 0;; k++) {
+			SSL *ssl = SSL_new(e->client->ctx);
+			bool all;
+
+			place.in.sin_port = (in_port_t)port;
+			fail_at = k;
+			resume_offer(e->cache, ssl, e->client, &place);
+			all = fail_at >= 0;
+			fail_at = -1;
+			SSL_free(ssl);
+			if (all)
+				break;
+			failed++;
+		}
+	assert_true(failed > 2 * 998); /* an entry and an offer each, and the table's own */
+	assert_true(call(e, &here));
+	/* The first entry of all makes the table. */
+	for (long k = 0; k < 4; k++) {
+		resume_forget(e->cache, e->client);
+		fail_at = k;
+		assert_false(call(e, &here));
+		assert_int_equal(fail_at, -1);
+	}
+	ends_free(e);
+}
+
 /* A ticket that arrives after its cache, or its context's entries, are gone. */
 static void
 late_tickets_do_no_harm(void **state)
@@ -575,6 +635,7 @@ main(void)
 		cmocka_unit_test(the_client_resumes_by_context_and_address),
 		cmocka_unit_test(the_client_offers_nothing_old),
 		cmocka_unit_test(the_client_cache_is_bounded),
+		cmocka_unit_test(without_memory_it_works_without_resumption),
 		cmocka_unit_test(late_tickets_do_no_harm),
 		cmocka_unit_test(an_unknown_session_does_not_pass),
 	};
