@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tunnel/vpn_roll.c -- which users are in a VPN, and with how many sessions. */
-#define HASH_NONFATAL_OOM 1
 #include "tunnel/vpn_roll.h"
 
 #include "tunnel/vpn_net.h"
