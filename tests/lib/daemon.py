@@ -324,6 +324,15 @@ class Daemon:
                 with open(f"/proc/{self.pid}/task/{thread}/stat", encoding="ascii", errors="replace") as file:
                     yield file.read().rsplit(")", 1)[1].split()[0]
 
+    def wakes(self):
+        """How often its threads have waited for something so far."""
+        total = 0
+        for thread in os.listdir(f"/proc/{self.pid}/task"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it may have ended just now
+                with open(f"/proc/{self.pid}/task/{thread}/status", encoding="ascii", errors="replace") as file:
+                    total += int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", file.read(), re.M)[1])
+        return total
+
     def await_rest(self, at_most, seconds=1.0):
         """Await a time in which it uses no more CPU seconds than this: whoever runs in circles has none."""
 

@@ -418,6 +418,12 @@ def solicitation(source):
     return icmp6_packet(source, "ff02::2", b"\x85" + bytes(7))
 
 
+def advertisement(prefix):
+    """Of a router at fe80::1, with a /64 for addresses."""
+    option = struct.pack(">BBBBIII", 3, 4, 64, 0xC0, 86400, 86400, 0) + socket.inet_pton(socket.AF_INET6, prefix)
+    return icmp6_packet("fe80::1", "ff02::1", struct.pack(">BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + option)
+
+
 def echo_request6(source, target, identifier=7, size=32):
     return icmp6_packet(source, target, struct.pack(">BBHHH", 128, 0, 0, identifier, 1) + bytes(size), 64)
 

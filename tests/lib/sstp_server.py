@@ -125,13 +125,15 @@ class Server(Call):
         elif packet != forms.get(kind):
             raise Wrong(f"message {kind} in a form of its own: {packet.hex()}")
 
+    ipv6 = "reject"  # as most servers do; or "ignore", or "take"
+
     def next_frame(self):
-        """IPv6 is rejected, as most servers do."""
         while True:
             protocol, packet = super().next_frame()
-            if protocol != IPV6CP:
+            if protocol != IPV6CP or self.ipv6 == "take":
                 return protocol, packet
-            self.send_ppp(LCP, 8, packet[1], struct.pack(">H", IPV6CP) + packet)
+            if self.ipv6 == "reject":
+                self.send_ppp(LCP, 8, packet[1], struct.pack(">H", IPV6CP) + packet)
 
     # --- HTTP
 

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # A running daemon tells how it goes: ginnel status, ginnel metrics, and the socket behind them.
+import concurrent.futures
 import os
 import re
 import resource
+import shutil
 import socket
 import stat
+import subprocess
+import tempfile
 
 import pytest
 
-from lib.daemon import NotStarted
+from lib.daemon import GINNEL, NotStarted
 from lib.peer import echo
 from lib.wait import until
 
@@ -224,6 +228,51 @@ def test_what_is_wrong_is_said(scene, where):
     assert done.returncode == 1 and "is the daemon running" in done.stderr
     done = scene.run("status", scene.folder / "none.conf")
     assert done.returncode == 78 and "none.conf" in done.stderr
+
+
+def test_where_nobody_listens_any_more(scene, where):
+    """As after a kill: the socket's file is there still."""
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(where)
+    done = scene.run("status", where)
+    assert done.returncode == 1
+    assert done.stderr == (f"ginnel: cannot ask at {where}: Connection refused; is the daemon running, and with this "
+                           "configuration?\n")
+
+
+def test_who_is_sent_away_without_a_word_is_told_where_to_look(scene, where):
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(where)
+        door.listen()
+        door.settimeout(20)
+
+        def turn_away():
+            visitor, _ = door.accept()
+            with visitor:
+                visitor.recv(64)
+
+        with concurrent.futures.ThreadPoolExecutor(1) as doorkeeper:
+            turned_away = doorkeeper.submit(turn_away)
+            done = scene.run("status", where)
+            turned_away.result()
+    assert done.returncode == 1
+    assert done.stderr == (f"ginnel: no answer at {where}: the daemon has closed the connection; its log may tell "
+                           "why\n")
+
+
+@pytest.mark.root
+def test_who_may_not_ask_is_told_who_may(scene):
+    """As another user, where that one can get at the socket but not open it."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        program, where = shutil.copy(GINNEL, folder), f"{folder}/control"
+        scene.server_mode(scene.server(echo), head=f"control = {where}")
+        done = subprocess.run([program, "status", where], capture_output=True, text=True, timeout=20, cwd="/",
+                              user="nobody", group="nogroup", extra_groups=[])
+        scene.daemons[-1].stop()
+    assert done.returncode == 77
+    assert done.stderr == (f"ginnel: cannot ask at {where}: Permission denied; only root and the user who started the "
+                           "daemon may ask\n")
 
 
 def test_as_a_daemon_the_socket_has_a_full_path(scene, pki):

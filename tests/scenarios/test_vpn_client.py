@@ -479,6 +479,30 @@ def test_packets_that_are_none_are_dropped(scene, listener):
     assert client.alive
 
 
+@pytest.mark.sanitize
+def test_a_server_that_begins_anew_before_all_addresses_are_there(scene, listener):
+    """The client is at rest meanwhile, however long that takes, and then its time for IPv6 begins anew, too."""
+    client = dial(scene, listener)
+    call = listener.accept()
+    call.ipv6 = "ignore"
+    call.serve("mschapv2")
+    call.send_ppp(sstp.LCP, 1, 77, b"\3\5\xc2\x23\x81")
+    for _ in range(2):  # the second one comes 3 seconds later, when the time for IPv6 would be over
+        while call.next_ppp(sstp.LCP)[1] != 1:
+            pass
+    before = client.wakes()
+    with pytest.raises(TimeoutError):  # half a second in which it says nothing
+        call.sock.settimeout(0.5)
+        call.sock.recv(1)
+    assert client.wakes() - before < 20
+    call.sock.settimeout(DEADLINE)
+    call.ipv6 = "take"
+    call.lcp("mschapv2").log_in("mschapv2").ipcp()
+    call.negotiate(sstp.IPV6CP, {1: bytes(7) + b"\1"}, lambda options: (2, options))
+    call.send_frame(sstp.IPV6, sstp.advertisement("fd66:0:0:2::"))
+    assert [address.split(":")[0] for address in standing(client)[0].split(",")] == ["10.66.0.2", "fd66"]
+
+
 def test_what_ppp_does_not_know_is_rejected(scene, listener):
     """Options, codes and protocols, each in its own way, and the call goes on."""
     dial(scene, listener)
@@ -498,6 +522,9 @@ def test_what_ppp_does_not_know_is_rejected(scene, listener):
 
 
 # --- call after call
+
+OTHER = "[other]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:9\nclient = yes\n"
+
 
 def test_it_waits_longer_and_longer(scene, listener):
     client = dial(scene, listener)
@@ -568,11 +595,45 @@ def test_a_reload_without_the_section_hangs_up(scene, listener):
     client = dial(scene, listener)
     call = stands(listener.accept())
     _, device, _ = standing(client)
-    client.write(f"[other]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:{listener.port}\nclient = yes\n")
+    client.write(OTHER)
     client.reload()
     assert call.end() == []
     client.wait_end(end="done")
     assert device not in links() and "Calling again" not in client.log()
+
+
+@pytest.mark.sanitize
+def test_a_call_that_was_kept_over_a_reload_is_hung_up_by_the_next(scene, listener):
+    """It belongs to the section of the second plan by then, and its end comes when that plan has gone, too."""
+    client = dial(scene, listener)
+    call = stands(listener.accept())
+    _, device, _ = standing(client)
+    client.reload()
+    client.write(OTHER)
+    client.reload()
+    client.reload()
+    assert call.end() == []
+    client.wait_end(end="done")
+    assert device not in links() and "Calling again" not in client.log()
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize("reloads", [0, 1])
+@pytest.mark.parametrize("reached", ["TLS", "HTTP"])
+def test_a_call_that_is_still_dialled_ends_with_its_section(scene, listener, reached, reloads):
+    """Nobody waits until it stands, or for TIMEOUTbusy."""
+    client = dial(scene, listener)
+    if reached == "HTTP":
+        listener.accept().take_http()
+    else:
+        client.wait_log("connected remote server")
+    for _ in range(reloads):
+        client.reload()
+    client.write(OTHER)
+    client.reload()
+    client.wait_end(end="shutdown")
+    client.reload()
+    assert "Calling again" not in client.log()
 
 
 def test_a_reload_calls_at_once(scene, listener):

@@ -616,6 +616,33 @@ what_is_asked_for_has_a_limit(void **state)
 		resolve_cancel(&l[i]);
 }
 
+/* Names that are known are not forgotten for questions that are open, however many these are. */
+static void
+open_questions_push_nothing_out(void **state)
+{
+	enum { MORE_THAN_ARE_KEPT = 1024 + 1 };
+	static struct lookup l[MORE_THAN_ARE_KEPT];
+	struct task task = { .run = stop };
+	struct lookup known;
+	char host[32];
+	unsigned asked;
+
+	(void)state;
+	server.v4 = 1;
+	assert_int_equal(ask(&known, "known.test", false), IO_OK);
+	server.lose = UINT_MAX;
+	for (unsigned i = 0; i < MORE_THAN_ARE_KEPT; i++) {
+		snprintf(host, sizeof(host), "n%u.test", i);
+		l[i] = (struct lookup){ .task = &task };
+		assert_int_equal(resolve(resolver, &l[i], host, 1, false), IO_AGAIN);
+	}
+	asked = server.questions;
+	assert_int_equal(ask(&known, "known.test", false), IO_OK);
+	assert_int_equal(server.questions, asked);
+	for (unsigned i = 0; i < MORE_THAN_ARE_KEPT; i++)
+		resolve_cancel(&l[i]);
+}
+
 int
 main(void)
 {
@@ -639,6 +666,7 @@ main(void)
 		CASE(what_is_kept_has_a_limit),
 		CASE(what_is_wanted_is_kept),
 		CASE(what_is_asked_for_has_a_limit),
+		CASE(open_questions_push_nothing_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
