@@ -3,6 +3,7 @@
 #include "app/keeper_net.h"
 
 #include "net/tun.h"
+#include "proto/icmp6.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -121,7 +122,7 @@ names_address(const struct vpn_conf *conf, const struct network *a)
 
 	if (a->prefix == bits_of(a->family))
 		return true;
-	if (a->family == AF_INET6 && a->bits[0] == 0xfe && (a->bits[1] & 0xc0) == 0x80)
+	if (a->family == AF_INET6 && icmp6_is_link_local(a->bits))
 		return true;
 	return pool->family == a->family && a->prefix >= pool->prefix &&
 	       network_holds(pool, &address);

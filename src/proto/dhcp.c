@@ -2,6 +2,7 @@
 /* proto/dhcp.c -- DHCPINFORM and its answer (RFC 2131, RFC 2132, RFC 3442). */
 #include "proto/dhcp.h"
 
+#include "base/checksum.h"
 #include "base/rd.h"
 #include "base/wr.h"
 
@@ -185,17 +186,6 @@ put_message(struct wr *w, const struct question *q, const struct dhcp_facts *fac
 		put_zeros(w, MESSAGE_MIN - size);
 }
 
-/* RFC 1071 */
-static unsigned
-checksum(uint32_t sum, const uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		sum += i % 2 == 0 ? (uint32_t)p[i] << 8 : p[i];
-	while (sum >> 16 != 0)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum & 0xffff;
-}
-
 size_t
 dhcp_answer(uint8_t out[DHCP_MAX], const uint8_t *packet, size_t n, const struct dhcp_facts *facts)
 {
@@ -222,9 +212,10 @@ dhcp_answer(uint8_t out[DHCP_MAX], const uint8_t *packet, size_t n, const struct
 	wr_patch_u16(&w, IP_HEADER + 4, size - IP_HEADER);
 	if (w.bad)
 		return 0;
-	wr_patch_u16(&w, 10, checksum(0, out, IP_HEADER));
+	wr_patch_u16(&w, 10, checksum_of(checksum_add(0, out, IP_HEADER)));
 	/* The pseudo header: both addresses, the protocol, and the length. */
 	wr_patch_u16(&w, IP_HEADER + 6,
-	    checksum((uint32_t)(size - IP_HEADER) + IPPROTO_UDP, out + 12, size - 12));
+	    checksum_of(
+		checksum_add((uint32_t)(size - IP_HEADER) + IPPROTO_UDP, out + 12, size - 12)));
 	return size;
 }

@@ -2,6 +2,7 @@
 /* proto/icmp6.c -- router solicitations and advertisements (RFC 4861, RFC 8106). */
 #include "proto/icmp6.h"
 
+#include "base/checksum.h"
 #include "base/rd.h"
 #include "base/wr.h"
 
@@ -33,18 +34,12 @@ icmp6_is_link_local(const uint8_t a[ADDRESS])
 	return a[0] == 0xfe && (a[1] & 0xc0) == 0x80;
 }
 
-/* The sum over the pseudo header and the message (RFC 8200 8.1); 0xffff if its checksum is right.
- */
-static uint32_t
+/* Over the pseudo header and the message (RFC 8200 8.1); 0 if the checksum in it is right. */
+static uint16_t
 sum_of(const uint8_t *packet, size_t n)
 {
-	uint32_t sum = (uint32_t)(n - IP_HEADER) + IPPROTO_ICMPV6;
-
-	for (size_t i = IP_FROM; i < n; i++)
-		sum += i % 2 == 0 ? (uint32_t)packet[i] << 8 : packet[i];
-	while (sum >> 16 != 0)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
+	return checksum_of(checksum_add(
+	    (uint32_t)(n - IP_HEADER) + IPPROTO_ICMPV6, packet + IP_FROM, n - IP_FROM));
 }
 
 /* ---- writing ---- */
@@ -77,7 +72,7 @@ end(uint8_t out[ICMP6_MAX], struct wr *w)
 
 	MUST(!w->bad);
 	wr_patch_u16(w, 4, n - IP_HEADER);
-	wr_patch_u16(w, CHECKSUM, ~sum_of(out, n) & 0xffff);
+	wr_patch_u16(w, CHECKSUM, sum_of(out, n));
 	return n;
 }
 
@@ -156,7 +151,7 @@ message(const uint8_t *packet, size_t n, uint8_t type)
 	if (packet[0] >> 4 != 6 || size > n - IP_HEADER || size < 4 ||
 	    packet[6] != IPPROTO_ICMPV6 || packet[7] != NO_ROUTER_BETWEEN ||
 	    packet[IP_HEADER] != type || packet[IP_HEADER + 1] != 0 ||
-	    sum_of(packet, IP_HEADER + size) != 0xffff)
+	    sum_of(packet, IP_HEADER + size) != 0)
 		r.bad = true;
 	else
 		r = rd_of(packet + IP_HEADER + 4, size - 4);

@@ -10,8 +10,7 @@
 #include <string.h>
 
 enum {
-	MTU_MIN6 = 1280, /* RFC 8200 5 */
-	ASK_MS = 100,	 /* before a router is asked for the first time */
+	ASK_MS = 100, /* before a router is asked for the first time */
 	ASK_AGAIN_MS = 1000,
 	ASK_TRIES = 3, /* RFC 4861 10: MAX_RTR_SOLICITATIONS */
 	LIMIT_MS = 3000,
@@ -32,7 +31,7 @@ static bool
 plan(struct vpn_call *c, struct ppp_network *network)
 {
 	network->family[PPP_IPV4] = true; /* the server chooses the address */
-	network->family[PPP_IPV6] = c->env.vpn->conf->mtu >= MTU_MIN6;
+	network->family[PPP_IPV6] = c->env.vpn->conf->mtu >= VPN_MTU_MIN6;
 	return true;
 }
 
@@ -147,6 +146,12 @@ enter(struct vpn_call *c)
 	c->router.limit = c->now + LIMIT_MS;
 }
 
+static bool
+stays_on_link(const struct vpn_ip *ip)
+{
+	return ip->family == PPP_IPV6 && (vpn_ip_is_of_link(ip->from) || vpn_ip_is_of_link(ip->to));
+}
+
 /*
  * All packets of the device are the server's, but what the kernel says of neighbours and routers to
  * a link of its own: ours is another one.
@@ -158,9 +163,7 @@ find_guest(void *call, const struct vpn_ip *ip, uint8_t *packet, size_t n)
 
 	(void)packet;
 	(void)n;
-	if (ip->family == PPP_IPV6 && (vpn_ip_is_of_link(ip->from) || vpn_ip_is_of_link(ip->to)))
-		return NULL;
-	return &c->guest;
+	return stays_on_link(ip) ? NULL : &c->guest;
 }
 
 static void
@@ -229,7 +232,7 @@ write_packet(struct vpn_call *c, uint8_t *packet, size_t n)
 		c->counts.malformed++;
 		return;
 	}
-	if (ip.family == PPP_IPV6 && (vpn_ip_is_of_link(ip.from) || vpn_ip_is_of_link(ip.to))) {
+	if (stays_on_link(&ip)) {
 		if (icmp6_read_advertisement(packet, n, &router))
 			take_advertisement(c, &router);
 		return; /* the kernel would set up addresses and routes of its own */

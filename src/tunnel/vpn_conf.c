@@ -13,8 +13,7 @@
 
 enum {
 	MTU_MIN = 576,
-	MTU_MIN6 = 1280, /* RFC 8200 5 */
-	MTU_MAX = 4087,	 /* 4095 less 8 bytes of headers */
+	MTU_MAX = 4087, /* 4095 less 8 bytes of headers */
 	POOL6_PREFIX_MIN = 16,
 };
 
@@ -445,8 +444,8 @@ check_pool6(const struct vpn_conf *conf, struct sink *sink)
 		sink_error(sink, "vpnPool6",
 		    "it has not a /64 for each address of vpnPool; write a /%u, or a larger one",
 		    most);
-	if (conf->pool6.family != 0 && conf->mtu < MTU_MIN6)
-		sink_error(sink, "vpnMTU", "IPv6 needs at least %d bytes", MTU_MIN6);
+	if (conf->pool6.family != 0 && conf->mtu < VPN_MTU_MIN6)
+		sink_error(sink, "vpnMTU", "IPv6 needs at least %d bytes", VPN_MTU_MIN6);
 	if (conf->pool6.family == 0 && conf->dns.n6 > 0)
 		sink_warn(sink, "vpnDNS",
 		    "without vpnPool6 no client is told of the servers with addresses of IPv6");

@@ -8,7 +8,10 @@
 
 #include <net/if.h>
 
-enum { VPN_DNS_MAX = 2 };
+enum {
+	VPN_DNS_MAX = 2,
+	VPN_MTU_MIN6 = 1280, /* IPv6 needs as much: RFC 8200 5 */
+};
 
 struct vpn_methods {
 	enum ppp_method v[PPP_METHODS];

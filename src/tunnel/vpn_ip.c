@@ -2,6 +2,7 @@
 /* tunnel/vpn_ip.c -- what a VPN must know of an IP packet. */
 #include "tunnel/vpn_ip.h"
 
+#include "base/checksum.h"
 #include "proto/icmp6.h"
 
 #include <netinet/in.h>
@@ -146,9 +147,7 @@ mend_checksum(uint8_t *tcp, const uint8_t *at, unsigned before, unsigned after)
 		after = (after >> 8 | after << 8) & 0xffff;
 	}
 	sum += (~before & 0xffff) + after;
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	put_u16(tcp + TCP_CHECKSUM, ~sum & 0xffff);
+	put_u16(tcp + TCP_CHECKSUM, checksum_of(sum));
 }
 
 void
@@ -171,23 +170,6 @@ vpn_ip_clamp(uint8_t *packet, size_t n, unsigned mtu)
 }
 
 /* ---- too big ---- */
-
-/* RFC 1071, on top of what was added before. */
-static uint32_t
-add_sum(uint32_t sum, const uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		sum += i % 2 == 0 ? (uint32_t)p[i] << 8 : p[i];
-	return sum;
-}
-
-static unsigned
-fold(uint32_t sum)
-{
-	while (sum >> 16 != 0)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum & 0xffff;
-}
 
 /* RFC 1122 3.2.2: about errors, groups and later pieces nobody is told. */
 static bool
@@ -214,12 +196,12 @@ too_big_v4(const uint8_t *p, size_t n, unsigned mtu, uint8_t *out)
 	out[V4_PROTOCOL] = IPPROTO_ICMP;
 	memcpy(out + V4_FROM, p + V4_TO, 4);
 	memcpy(out + V4_TO, p + V4_FROM, 4);
-	put_u16(out + 10, fold(add_sum(0, out, V4_HEADER)));
+	put_u16(out + 10, checksum_of(checksum_add(0, out, V4_HEADER)));
 	icmp[0] = ICMP_UNREACHABLE;
 	icmp[1] = ICMP_MUST_FRAGMENT;
 	put_u16(icmp + 6, mtu);
 	memcpy(icmp + ICMP_HEADER, p, cited);
-	put_u16(icmp + 2, fold(add_sum(0, icmp, ICMP_HEADER + cited)));
+	put_u16(icmp + 2, checksum_of(checksum_add(0, icmp, ICMP_HEADER + cited)));
 	return size;
 }
 
@@ -249,7 +231,8 @@ too_big_v6(const uint8_t *p, size_t n, unsigned mtu, uint8_t *out)
 	icmp[0] = ICMP6_TOO_BIG;
 	put_u16(icmp + 6, mtu);
 	memcpy(icmp + ICMP_HEADER, p, cited);
-	put_u16(icmp + 2, fold(add_sum((uint32_t)size + IPPROTO_ICMPV6, out + V6_FROM, 32 + size)));
+	put_u16(icmp + 2,
+	    checksum_of(checksum_add((uint32_t)size + IPPROTO_ICMPV6, out + V6_FROM, 32 + size)));
 	return V6_HEADER + size;
 }
 
