@@ -51,8 +51,9 @@ keeper_net_is_sound(const struct netlink_order *o)
 		       (o->peer.family == 0 ||
 			   (network_is_sound(&o->peer) && o->peer.family == o->to.family));
 	case NETLINK_ADD_ROUTE:
-	case NETLINK_REMOVE_ROUTE:
 		return network_is_sound(&o->to) && o->hop.device != 0;
+	case NETLINK_REMOVE_ROUTE: /* where it led through is known here */
+		return network_is_sound(&o->to);
 	}
 	return false;
 }
@@ -254,7 +255,8 @@ refuse(void)
 
 /*
  * The way that packets to one address have now is kept, whatever leads into a VPN.  The kernel says
- * which way that is, and not the other side.
+ * which way that is, and not the other side; but that one must have meant the same, or what was to
+ * go into a device of ours that has gone meanwhile would be led around every VPN.
  */
 static bool
 keep_way(struct keeper_net *k, const struct keeper_rights *r, const struct netlink_order *o)
@@ -267,7 +269,7 @@ keep_way(struct keeper_net *k, const struct keeper_rights *r, const struct netli
 		return refuse();
 	if (!netlink_find(&to, &own.hop))
 		return false;
-	if (is_ours(k, own.hop.device))
+	if (is_ours(k, own.hop.device) || own.hop.device != o->hop.device)
 		return refuse();
 	if ((route = calloc(1, sizeof(*route))) == NULL)
 		return false;
@@ -297,10 +299,19 @@ remove_way(struct keeper_net *k, const struct netlink_order *o)
 	return errno == 0;
 }
 
+/* The device that an order is about: that of a route is the one through which it leads. */
+static unsigned
+device_of(const struct netlink_order *o)
+{
+	bool is_route = o->what == NETLINK_ADD_ROUTE || o->what == NETLINK_REMOVE_ROUTE;
+
+	return is_route ? o->hop.device : o->device;
+}
+
 bool
 keeper_net_order(struct keeper_net *k, const struct keeper_rights *r, const struct netlink_order *o)
 {
-	bool ours = is_ours(k, o->what == NETLINK_ADD_ROUTE ? o->hop.device : o->device);
+	bool ours = is_ours(k, device_of(o));
 
 	switch (o->what) {
 	case NETLINK_UP:
@@ -312,8 +323,8 @@ keeper_net_order(struct keeper_net *k, const struct keeper_rights *r, const stru
 			return keep_way(k, r, o);
 		return !o->hop.has_gateway && is_allowed(r, rule_route, o) ? netlink_do(o)
 									   : refuse();
-	case NETLINK_REMOVE_ROUTE:
-		return remove_way(k, o);
+	case NETLINK_REMOVE_ROUTE: /* one into a device of ours goes with it */
+		return ours ? refuse() : remove_way(k, o);
 	}
 	return refuse();
 }

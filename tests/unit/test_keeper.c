@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tests/unit/test_keeper.c -- the privileged helper and whoever has taken its other side over. */
 #include "app/keeper.h"
+#include "net/tun.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -433,6 +434,75 @@ only_a_vpns_own_device_is_set_up(void **state)
 	assert_int_equal(ask_order(NETLINK_UP, device, 1300, NULL), EPERM);
 }
 
+/* A device that is not of a VPN, with a network behind it. */
+static int
+open_outside(const char *network, unsigned *device)
+{
+	char name[IFNAMSIZ] = "outside", why[128];
+	struct network local;
+	int fd = tun_open(name, false);
+
+	assert_true(network_parse(network, strlen(network), &local, why, sizeof(why)));
+	*device = if_nametoindex(name);
+	assert_true(
+	    fd != -1 && netlink_up(*device, 1400) && netlink_add_address(*device, &local, NULL));
+	return fd;
+}
+
+static bool
+has_route(const char *to, unsigned device)
+{
+	const struct netlink_hop hop = { .device = device };
+	struct network n;
+	char why[128];
+
+	assert_true(network_parse(to, strlen(to), &n, why, sizeof(why)));
+	/* The kernel tells by an error, either way. */
+	if (netlink_add_route(&n, &hop)) {
+		assert_true(netlink_remove_route(&n, &hop));
+		return false;
+	}
+	return errno == EEXIST;
+}
+
+/* To the server, say, which vpnRoutes would lead into its own VPN. */
+static void
+a_way_beside_the_vpn_is_kept_and_given_up(void **state)
+{
+	unsigned device, outside;
+	char name[IFNAMSIZ];
+	int fd, out;
+
+	(void)state;
+	make("conf",
+	    "[c]\nclient = yes\nprotocol = sstp\nvpnDevice = gw\nvpnRoutes = 10.1.0.0/16\n", 0600);
+	assert_int_equal(error_of(ASK_PLAN, ""), 0);
+	fd = ask_device("gw", false, name);
+	if (fd == -ENOENT) {
+		print_message("NOT TESTED: no tun devices here\n");
+		skip();
+	}
+	device = if_nametoindex(name);
+	out = open_outside("10.1.0.0/24", &outside);
+
+	assert_int_equal(ask_order(NETLINK_REMOVE_ROUTE, outside, 0, "10.1.0.7"), EPERM);
+	assert_int_equal(ask_order(NETLINK_ADD_ROUTE, outside, 0, "10.1.0.7"), 0);
+	assert_true(has_route("10.1.0.7", outside));
+	/* What leads into a VPN's device goes with it, and is no way beside it. */
+	assert_int_equal(ask_order(NETLINK_REMOVE_ROUTE, device, 0, "10.1.0.7"), EPERM);
+	assert_true(has_route("10.1.0.7", outside));
+	/* The helper knows by itself where it led through. */
+	assert_int_equal(ask_order(NETLINK_REMOVE_ROUTE, 0, 0, "10.1.0.7"), 0);
+	assert_false(has_route("10.1.0.7", outside));
+	assert_int_equal(ask_order(NETLINK_REMOVE_ROUTE, outside, 0, "10.1.0.7"), EPERM);
+
+	/* What was to go into a device that has gone does not go elsewhere. */
+	close(fd);
+	assert_int_equal(ask_order(NETLINK_ADD_ROUTE, device, 0, "10.1.0.7"), EPERM);
+	assert_false(has_route("10.1.0.7", outside));
+	close(out);
+}
+
 static void
 a_configuration_of_the_users_makes_no_device(void **state)
 {
@@ -467,6 +537,8 @@ main(void)
 		TEST(a_configuration_of_the_users_makes_no_device),
 		cmocka_unit_test_setup_teardown(
 		    only_a_vpns_own_device_is_set_up, start_apart, stop),
+		cmocka_unit_test_setup_teardown(
+		    a_way_beside_the_vpn_is_kept_and_given_up, start_apart, stop),
 	};
 	char command[64];
 	int failed;
