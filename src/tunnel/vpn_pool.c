@@ -40,8 +40,8 @@ vpn_pool_free(struct vpn_pool *p)
 	OBJ_FREE(p);
 }
 
-static bool
-can_be_lent(const struct vpn_pool *p, uint32_t number)
+bool
+vpn_pool_can_lend(const struct vpn_pool *p, uint32_t number)
 {
 	return number > VPN_POOL_SERVER && number < p->size - 1;
 }
@@ -49,7 +49,7 @@ can_be_lent(const struct vpn_pool *p, uint32_t number)
 static bool
 take_locked(struct vpn_pool *p, uint32_t number)
 {
-	if (!can_be_lent(p, number) || p->taken[number] != 0)
+	if (!vpn_pool_can_lend(p, number) || p->taken[number] != 0)
 		return false;
 	p->taken[number] = 1;
 	p->lent++;
@@ -92,7 +92,7 @@ vpn_pool_give(struct vpn_pool *p, uint32_t number)
 {
 	CHECK_OBJ(p, VPN_POOL_MAGIC);
 	pthread_mutex_lock(&p->lock);
-	MUST(can_be_lent(p, number) && p->taken[number] != 0);
+	MUST(vpn_pool_can_lend(p, number) && p->taken[number] != 0);
 	p->taken[number] = 0;
 	p->lent--;
 	pthread_mutex_unlock(&p->lock);

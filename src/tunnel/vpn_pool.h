@@ -23,6 +23,8 @@ struct vpn_pool;
 struct vpn_pool *vpn_pool_new(uint32_t size) MUST_CHECK; /* NULL without memory */
 void vpn_pool_free(struct vpn_pool *);			 /* NULL is fine */
 
+/* Is it one that is ever lent?  Those of the network, the server and broadcast are not. */
+bool vpn_pool_can_lend(const struct vpn_pool *, uint32_t number);
 /*
  * Lend a free number; not one of which `is_reserved` says so.  0: there is none.
  */

@@ -185,17 +185,29 @@ take_place(struct vpn_call *c)
 	if (c->place.user != NULL ||
 	    vpn_roll_enter(vpn_net_roll(v->net), &c->place, v->net, &claim))
 		return true;
-	vpn_call_end(c, errno == 0 ? R_VPN_SESSIONS : R_NO_MEMORY, "too many sessions");
+	if (errno == 0)
+		vpn_call_end(c, R_VPN_SESSIONS, "too many sessions");
+	else
+		vpn_call_end(c, R_NO_MEMORY, "out of memory");
 	return false;
 }
 
-/* Its address is at another session of the user, who has to go. */
+/* The user's own address is one that a client can have, so it is another session's. */
+static bool
+is_elsewhere(const struct vpn_call *c)
+{
+	const struct vpn_net *net = c->env.vpn->net;
+
+	return vpn_pool_can_lend(vpn_net_pool(net), vpn_net_number(net, own_address(c)));
+}
+
+/* If that is one of the user's it has to go. */
 static bool
 wait_for_address(struct vpn_call *c)
 {
 	const struct vpn *v = c->env.vpn;
 
-	if (!v->conf->replace || own_address(c).s_addr == 0)
+	if (!v->conf->replace || !is_elsewhere(c))
 		return false;
 	if (c->wait.due == INT64_MAX) {
 		c->wait.limit = c->now + WAIT_MS;
@@ -203,6 +215,36 @@ wait_for_address(struct vpn_call *c)
 	}
 	c->wait.due = c->now + WAIT_STEP_MS;
 	return c->now < c->wait.limit;
+}
+
+/* Why there is none, and what helps. */
+static void
+log_no_address(const struct vpn_call *c)
+{
+	const struct vpn *v = c->env.vpn;
+	struct in_addr own = own_address(c);
+	char user[TEXT_SAFE_MAX], address[INET_ADDRSTRLEN];
+
+	(void)text_safe(c->user, strlen(c->user), user, sizeof(user));
+	(void)inet_ntop(AF_INET, &own, address, sizeof(address));
+	if (own.s_addr == 0)
+		log_err(c->env.log, "VPN: no address of vpnPool is left for \"%s\"; make it larger",
+		    user);
+	else if (is_elsewhere(c))
+		log_err(c->env.log, "VPN: the address %s of \"%s\" is at another session%s",
+		    address, user,
+		    v->conf->replace
+			? ""
+			: "; if it is the same user's, vpnSessionsFull = replace would end it");
+	else
+		/* Those of vpnUsers have been looked at before. */
+		log_err(c->env.log,
+		    "VPN: the address %s of \"%s\" is %s; let RADIUS give another one "
+		    "(Framed-IP-Address)",
+		    address, user,
+		    vpn_net_number(v->net, own) == VPN_POOL_SERVER
+			? "the server's own"
+			: "none of vpnPool that a client can have");
 }
 
 static bool
@@ -216,8 +258,8 @@ plan(struct vpn_call *c, struct ppp_network *network)
 	if (c->number == 0 && (c->number = lend(c)) == 0) {
 		if (wait_for_address(c))
 			return false;
-		log_err(c->env.log, "VPN: no address is left for %s", c->user);
-		vpn_call_end(c, R_VPN_POOL, "no address is left");
+		log_no_address(c);
+		vpn_call_end(c, R_VPN_POOL, "there is no address");
 		return false;
 	}
 	c->wait.due = INT64_MAX;

@@ -10,6 +10,7 @@
 #include "net/netlink.h"
 #include "ppp/ppp.h"
 #include "proto/sstp.h"
+#include "tunnel/vpn_roll.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -60,6 +61,7 @@ struct dialer {
 	size_t in_size, out_size;
 	unsigned sent, frames; /* control messages, frames of PPP */
 	bool connected, up, over;
+	char goodbye[128]; /* the server's last words in PPP */
 };
 
 static void
@@ -163,7 +165,7 @@ link_down(void *dialer, enum ppp_end end, const char *detail)
 	struct dialer *d = dialer;
 
 	(void)end;
-	(void)detail;
+	(void)snprintf(d->goodbye, sizeof(d->goodbye), "%s", detail);
 	d->up = false;
 	sstp_disconnect(&d->sstp, d->now);
 }
@@ -237,7 +239,7 @@ ask_by_http(struct dialer *d)
 }
 
 static void
-dial(struct dialer *d, struct rig *r)
+begin_call(struct dialer *d, struct rig *r)
 {
 	struct sstp_cert cert;
 
@@ -249,6 +251,12 @@ dial(struct dialer *d, struct rig *r)
 	sstp_init(&d->sstp, &sstp_client, &sstp_events, d, &log_main, &cert);
 	d->ppp = ppp_new(&ppp_client, &ppp_events, d, &log_main);
 	sstp_begin(&d->sstp, d->now);
+}
+
+static void
+dial(struct dialer *d, struct rig *r)
+{
+	begin_call(d, r);
 	for (unsigned i = 0; i < 20 && !d->up; i++)
 		exchange(d);
 	assert_true(d->connected && d->up);
@@ -262,6 +270,24 @@ hang_up(struct dialer *d)
 }
 
 /* ---- a server on the fake loop, with a network of its own ---- */
+
+static const int
+    *no_place; /* the errno with which a session is refused its place; NULL: it is not */
+
+bool __real_vpn_roll_enter(
+    struct vpn_roll *, struct vpn_place *, struct vpn_net *, const struct vpn_claim *);
+bool __wrap_vpn_roll_enter(
+    struct vpn_roll *, struct vpn_place *, struct vpn_net *, const struct vpn_claim *);
+
+bool
+__wrap_vpn_roll_enter(
+    struct vpn_roll *r, struct vpn_place *p, struct vpn_net *net, const struct vpn_claim *claim)
+{
+	if (no_place == NULL)
+		return __real_vpn_roll_enter(r, p, net, claim);
+	errno = *no_place;
+	return false;
+}
 
 static char users[] = "/tmp/ginnel-vpn-users-XXXXXX";
 
@@ -376,6 +402,38 @@ time_that_jumps_is_survived(void **state)
 	close_server(&r);
 }
 
+/* Who is refused a place is told the true cause. */
+static void
+a_session_without_a_place_says_why(void **state)
+{
+	static const struct {
+		int error;
+		enum reason reason;
+		const char *goodbye;
+	} rows[] = {
+		{ 0, R_VPN_SESSIONS, "too many sessions" },
+		{ ENOMEM, R_NO_MEMORY, "out of memory" },
+	};
+	struct rig r;
+	struct dialer d;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		open_server(&r);
+		begin_call(&d, &r);
+		no_place = &rows[i].error;
+		for (unsigned k = 0; k < 20 && !d.over; k++)
+			exchange(&d);
+		no_place = NULL;
+		assert_string_equal(d.goodbye, rows[i].goodbye);
+		hang_up(&d);
+		for (unsigned k = 0; k < TURNS && rig_ended(&r, rows[i].reason) == 0; k++)
+			(void)fake_loop_turn(rig_loop(&r));
+		assert_int_equal(rig_ended(&r, rows[i].reason), 1);
+		close_server(&r);
+	}
+}
+
 int
 main(void)
 {
@@ -383,6 +441,7 @@ main(void)
 		cmocka_unit_test(a_day_of_silence_is_survived),
 		cmocka_unit_test(silence_is_noticed),
 		cmocka_unit_test(time_that_jumps_is_survived),
+		cmocka_unit_test(a_session_without_a_place_says_why),
 	};
 
 	if (unshare(CLONE_NEWNET) == -1 || !netlink_up(LOOPBACK, LOOPBACK_MTU) ||

@@ -36,8 +36,8 @@ def with_radius(scene, server, *lines):
                  f"vpnRadiusSecretFile = {secret(scene)}", *lines)
 
 
-def dial(scene, daemon):
-    call = scene.keep(sstp.Client(daemon.port("vpn"), scene.pki.client_context(), "alice", "secret")).call()
+def dial(scene, daemon, user="alice"):
+    call = scene.keep(sstp.Client(daemon.port("vpn"), scene.pki.client_context(), user, "secret")).call()
     call.lcp()
     good, text = call.log_in_pap()
     assert good, text
@@ -129,6 +129,44 @@ def test_a_session_has_its_time(scene, known, says, lines, end, cause):
     call.be_hung_up()
     daemon.wait_end(end=end)
     assert server.await_record(radius.STOP)[radius.CAUSE] == cause
+
+
+@pytest.mark.parametrize("address, what", [
+    ("10.66.0.1", "the server's own"),
+    ("10.66.0.0", "none of vpnPool that a client can have"),
+    ("10.66.0.255", "none of vpnPool that a client can have"),
+    ("192.0.2.7", "none of vpnPool that a client can have"),
+])
+def test_an_address_that_nobody_can_have_expels_nobody(scene, known, address, what):
+    """The user's other session has nothing to give up, and the new one does not wait for it."""
+    server = known()
+    server.users["al\x1bice"] = "secret"
+    daemon = with_radius(scene, server, "vpnSessionsFull = replace")
+    first = dial(scene, daemon, "al\x1bice")
+    server.says = [(radius.FRAMED_IP, socket.inet_aton(address))]
+    late = scene.keep(sstp.Client(daemon.port("vpn"), scene.pki.client_context(), "al\x1bice", "secret")).call()
+    late.lcp()
+    assert late.log_in_pap()[0]
+    late.be_hung_up()
+    daemon.wait_end(end="vpn_pool")
+    assert first.ping()[20] == 0 and daemon.ends(end="vpn_replaced") == []
+    assert (f'VPN: the address {address} of "al\\x1bice" is {what}; let RADIUS give another one (Framed-IP-Address)\n'
+            in daemon.log())
+
+
+def test_an_address_that_somebody_else_has(scene, known):
+    server = known()
+    server.users["bob"] = "hunter2"
+    daemon = with_radius(scene, server)
+    assert dial(scene, daemon).address == "10.66.0.2"
+    server.says = [(radius.FRAMED_IP, socket.inet_aton("10.66.0.2"))]
+    late = scene.keep(sstp.Client(daemon.port("vpn"), scene.pki.client_context(), "bob", "hunter2")).call()
+    late.lcp()
+    assert late.log_in_pap()[0]
+    late.be_hung_up()
+    daemon.wait_end(end="vpn_pool")
+    assert ('VPN: the address 10.66.0.2 of "bob" is at another session; if it is the same user\'s, vpnSessionsFull = '
+            'replace would end it\n' in daemon.log())
 
 
 def test_who_is_not_known_has_no_session(scene, known):

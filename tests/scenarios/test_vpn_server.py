@@ -113,6 +113,7 @@ def test_no_address_is_left(scene, machine):
     late.lcp()
     assert late.log_in()[0]
     daemon.wait_end(end="vpn_pool", deadline=20)
+    assert 'VPN: no address of vpnPool is left for "alice"; make it larger\n' in daemon.log()
 
 
 def test_as_many_sessions_as_a_user_may_have(scene, machine):

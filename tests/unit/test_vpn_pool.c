@@ -66,9 +66,10 @@ test_reserved(void **state)
 	assert_false(vpn_pool_take_this(p, 3));
 	vpn_pool_give(p, 3);
 	assert_true(vpn_pool_take_this(p, 3));
-	for (uint32_t bad = 0; bad < 8; bad++)
-		if (bad < 2 || bad > 4)
-			assert_false(vpn_pool_take_this(p, bad));
+	for (uint32_t n = 0; n < 8; n++) {
+		assert_int_equal(vpn_pool_can_lend(p, n), n >= 2 && n <= 4);
+		assert_false(vpn_pool_take_this(p, n)); /* the others are taken by now */
+	}
 	vpn_pool_free(p);
 }
 
