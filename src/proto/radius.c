@@ -713,9 +713,12 @@ radius_account(struct radius_request *q, uint8_t id, const char *secret,
 	return true;
 }
 
-bool
-radius_is_taken(const uint8_t *bytes, size_t n, const struct radius_request *q, const char *secret)
+enum radius_got
+radius_read_account(
+    const uint8_t *bytes, size_t n, const struct radius_request *q, const char *secret)
 {
 	n = length_of(bytes, n, q);
-	return n != 0 && bytes[0] == ACCOUNTING_RESPONSE && is_signed(bytes, n, q, secret);
+	if (n == 0 || bytes[0] != ACCOUNTING_RESPONSE)
+		return RADIUS_NONE;
+	return is_signed(bytes, n, q, secret) ? RADIUS_ANSWER : RADIUS_UNSIGNED;
 }

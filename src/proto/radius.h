@@ -106,8 +106,11 @@ struct radius_usage {
 
 bool radius_account(struct radius_request *, uint8_t id, const char *secret,
     const struct radius_usage *, const struct radius_facts *) MUST_CHECK;
-/* Accounting-Response: has it been taken? */
-bool radius_is_taken(
+/*
+ * RADIUS_ANSWER: the Accounting-Response to it.  RADIUS_UNSIGNED: one, but not of who knows the
+ * secret.
+ */
+enum radius_got radius_read_account(
     const uint8_t *, size_t n, const struct radius_request *, const char *secret) MUST_CHECK;
 
 #endif

@@ -3,6 +3,7 @@
 #include "tunnel/vpn_account.h"
 
 #include "base/digest.h"
+#include "base/text.h"
 #include "tunnel/vpn_radius.h"
 
 #include <errno.h>
@@ -118,8 +119,10 @@ vpn_accounts_free(struct vpn_accounts *all)
 	DL_FOREACH (all->orphans, a)
 		unheard += a->record->wait > 2 * WAIT;
 	if (unheard > 0)
-		log_warn(
-		    &log_main, "RADIUS: %u session(s) have ended without a confirmation", unheard);
+		log_warn(&log_main,
+		    "RADIUS: %u session(s) have ended without a confirmation; check "
+		    "vpnAccounting, vpnRadiusSecretFile, and the server's own log",
+		    unheard);
 	while (all->orphans != NULL)
 		account_free(all->orphans);
 	OBJ_FREE(all);
@@ -225,9 +228,18 @@ is_confirmed(struct vpn_account *a)
 		n = recv(a->watch.fd, bytes, sizeof(bytes), 0);
 		if (n == -1 && errno != ECONNREFUSED)
 			break;
-		if (n != -1 && radius_is_taken(bytes, (size_t)n, &a->record->request,
-				   vpn_radius_secret(a->radius)))
+		if (n == -1)
+			continue;
+		switch (radius_read_account(
+		    bytes, (size_t)n, &a->record->request, vpn_radius_secret(a->radius))) {
+		case RADIUS_ANSWER:
 			return true;
+		case RADIUS_UNSIGNED:
+			vpn_radius_mistrust(a->radius, &a->log, now_of(a));
+			break;
+		case RADIUS_NONE: /* to a transmission before, say */
+			break;
+		}
 	}
 	a->watch.readable = false;
 	return false;
@@ -237,13 +249,18 @@ static void
 go_on(struct vpn_account *a)
 {
 	int64_t now = now_of(a);
+	char user[TEXT_SAFE_MAX];
 
 	if (is_confirmed(a)) {
 		log_debug(&a->log, "RADIUS: %s is confirmed", name_of(a->record->usage.event));
 		hush(a);
 	} else if (now - a->record->since >= TELL_MAX) {
-		log_err(&a->log, "RADIUS: nobody has confirmed the %s of \"%s\"",
-		    name_of(a->record->usage.event), a->user);
+		log_err(&a->log,
+		    "RADIUS: nobody has confirmed the %s of \"%s\"; check vpnAccounting (%s) and "
+		    "vpnRadiusSecretFile: a server that has another secret says nothing",
+		    name_of(a->record->usage.event),
+		    text_safe(a->user, strlen(a->user), user, sizeof(user)),
+		    vpn_radius_server(a->radius));
 		hush(a);
 	} else if (now >= a->record->due)
 		transmit(a);
@@ -340,14 +357,17 @@ vpn_account_begin(struct vpn_accounts *all, struct vpn_radius *radius,
 static void
 count_orphan(struct vpn_accounts *all, struct vpn_account *a)
 {
+	char user[TEXT_SAFE_MAX];
+
 	DL_DELETE(all->living, a);
 	a->over = true;
 	DL_APPEND(all->orphans, a);
 	if (++all->orphan_count <= ORPHANS_MAX)
 		return;
-	log_err(&all->orphans->log,
+	a = all->orphans;
+	log_err(&a->log,
 	    "RADIUS: too many sessions wait for a confirmation; that of \"%s\" is lost",
-	    all->orphans->user);
+	    text_safe(a->user, strlen(a->user), user, sizeof(user)));
 	account_free(all->orphans);
 }
 

@@ -17,6 +17,7 @@ enum {
 	VPN_ASKER_MAGIC = 0x1f6ab982,
 	TEXT = 64,	  /* bytes of a fact: addresses and numbers */
 	PACKETS_MAX = 16, /* read in one turn; more of them is a flood */
+	HUSH_MS = 3600 * 1000,
 };
 
 /* A question is sent so often, so many milliseconds after the one before; then nobody is there. */
@@ -26,7 +27,9 @@ struct vpn_radius {
 	unsigned magic;
 	_Atomic unsigned refs;
 	struct addr addr;
+	char server[ADDR_TEXT]; /* the same */
 	char *name, *secret;
+	_Atomic int64_t hushed; /* ms: until then nothing is said of wrong signatures */
 };
 
 struct vpn_asker {
@@ -102,8 +105,10 @@ vpn_radius_new(const char *option, const char *server, const char *secret_path, 
 	if ((r->name = strdup(name)) == NULL)
 		sink_error(sink, option, "out of memory");
 	else if ((r->secret = read_secret(secret_path, files, sink)) != NULL &&
-		 find_server(option, server, &r->addr, sink))
+		 find_server(option, server, &r->addr, sink)) {
+		(void)addr_text(&r->addr, r->server);
 		return r;
+	}
 	vpn_radius_free(r);
 	return NULL;
 }
@@ -140,6 +145,26 @@ const char *
 vpn_radius_name(const struct vpn_radius *r)
 {
 	return r->name;
+}
+
+const char *
+vpn_radius_server(const struct vpn_radius *r)
+{
+	return r->server;
+}
+
+void
+vpn_radius_mistrust(struct vpn_radius *r, const struct log_ctx *log, int64_t now_ms)
+{
+	int64_t hushed = atomic_load(&r->hushed);
+
+	/* Of several workers one says it. */
+	if (now_ms >= hushed &&
+	    atomic_compare_exchange_strong(&r->hushed, &hushed, now_ms + HUSH_MS))
+		log_err(log,
+		    "RADIUS: an answer of %s is not signed with the secret of "
+		    "vpnRadiusSecretFile, so it does not count; let both sides have the same",
+		    r->server);
 }
 
 int
@@ -260,7 +285,8 @@ take(struct vpn_asker *a, const uint8_t *bytes, size_t n, struct radius_answer *
 		a->unsigned_told = true;
 		break;
 	case RADIUS_NONE:
-		log_warn(a->log, "RADIUS: a packet that is no answer of who knows the secret");
+		log_warn(a->log, "RADIUS: a packet that is no answer of who knows the secret of "
+				 "vpnRadiusSecretFile");
 		break;
 	}
 	return false;

@@ -15,7 +15,7 @@
 #include "loop/loop.h"
 #include "proto/radius.h"
 
-/* Where it is, and what is shared with it.  Immutable; any thread. */
+/* Where it is, and what is shared with it.  Any thread. */
 struct vpn_radius;
 
 /*
@@ -30,6 +30,9 @@ void vpn_radius_free(struct vpn_radius *); /* the last one wipes it; NULL is fin
 
 const char *vpn_radius_secret(const struct vpn_radius *);
 const char *vpn_radius_name(const struct vpn_radius *);
+const char *vpn_radius_server(const struct vpn_radius *); /* its address, for messages */
+/* An answer of it is not signed with the secret: that is logged, once in a while. */
+void vpn_radius_mistrust(struct vpn_radius *, const struct log_ctx *, int64_t now_ms);
 /*
  * A socket of UDP, watched.  It is connected, so that only the server's packets come, and that its
  * absence is told.  -1 with errno.

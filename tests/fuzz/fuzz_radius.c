@@ -103,6 +103,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	MUST(radius_account(&q, 7, secret,
 	    &(struct radius_usage){ .event = RADIUS_STOP, .cause = RADIUS_IDLE, .user = "nemo" },
 	    &(struct radius_facts){ .nas_name = "ginnel", .session = "1" }));
-	MUST(!radius_is_taken(data, n, &q, secret));
+	MUST(radius_read_account(data, n, &q, secret) != RADIUS_ANSWER);
 	return 0;
 }

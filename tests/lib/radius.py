@@ -38,12 +38,13 @@ def attributes(body):
 class Server:
     """
     One port for questions and accounts.  `says`: attributes of each Access-Accept; `deaf`: how many records of
-    accounting are lost.
+    accounting are lost; `careless`: it takes records of whoever does not know its secret.
     """
 
-    def __init__(self, users=None, says=(), deaf=0, host="127.0.0.1"):
+    def __init__(self, users=None, says=(), deaf=0, host="127.0.0.1", secret=SECRET, careless=False):
         self.users, self.says, self.deaf = users or {}, says, deaf
-        self.asked, self.records, self.lost = [], [], []
+        self.secret, self.careless = secret.encode(), careless
+        self.asked, self.records, self.lost, self.refused = [], [], [], 0
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.bind((host, 0))
         self.address = f"{host}:{self.sock.getsockname()[1]}"
@@ -66,22 +67,20 @@ class Server:
             if answer is not None:
                 self.sock.sendto(self._sign(identifier, packet[4:20], *answer), client)
 
-    @staticmethod
-    def _sign(identifier, authenticator, code, body):
-        secret = SECRET.encode()
+    def _sign(self, identifier, authenticator, code, body):
         if code != CONFIRMATION:
             body = attribute(MAC, bytes(16)) + body
         head = struct.pack(">BBH", code, identifier, 20 + len(body))
         if code != CONFIRMATION:
-            body = attribute(MAC, hmac.new(secret, head + authenticator + body, "md5").digest()) + body[18:]
-        return head + hashlib.md5(head + authenticator + body + secret).digest() + body
+            body = attribute(MAC, hmac.new(self.secret, head + authenticator + body, "md5").digest()) + body[18:]
+        return head + hashlib.md5(head + authenticator + body + self.secret).digest() + body
 
     def _access(self, packet):
         said = attributes(packet[20:])
         self.asked.append(said)
         hidden, before, password = said[USER_PASSWORD], packet[4:20], b""
         for at in range(0, len(hidden), 16):
-            pad = hashlib.md5(SECRET.encode() + before).digest()
+            pad = hashlib.md5(self.secret + before).digest()
             password += bytes(a ^ b for a, b in zip(hidden[at:at + 16], pad))
             before = hidden[at:at + 16]
         if self.users.get(said[USER_NAME].decode()) != password.rstrip(b"\0").decode():
@@ -90,7 +89,8 @@ class Server:
 
     def _account(self, packet):
         unsigned = packet[:4] + bytes(16) + packet[20:]
-        if hashlib.md5(unsigned + SECRET.encode()).digest() != packet[4:20]:
+        if hashlib.md5(unsigned + self.secret).digest() != packet[4:20] and not self.careless:
+            self.refused += 1
             return None
         said = attributes(packet[20:])
         if self.deaf > 0:

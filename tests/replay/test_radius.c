@@ -26,6 +26,40 @@ enum { TURNS = 100, START = 1, STOP, INTERIM };
 
 #define SECRET "xyzzy5461"
 
+/* ---- the log, by --wrap ---- */
+
+static char lines[4096];
+
+void __wrap_log_line(const struct log_ctx *, int level, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+void
+__wrap_log_line(const struct log_ctx *ctx, int level, const char *fmt, ...)
+{
+	size_t n = strlen(lines);
+	va_list args;
+
+	(void)ctx;
+	(void)level;
+	va_start(args, fmt);
+	(void)vsnprintf(lines + n, sizeof(lines) - n, fmt, args);
+	va_end(args);
+	n = strlen(lines);
+	(void)snprintf(lines + n, sizeof(lines) - n, "\n");
+}
+
+/* How many lines begin so, since the log was emptied. */
+static unsigned
+said(const char *words)
+{
+	unsigned n = 0;
+
+	for (const char *at = lines; (at = strstr(at, words)) != NULL; at++)
+		n += at == lines || at[-1] == '\n';
+	return n;
+}
+
+/* ---- the stage ---- */
+
 /* A server, what it was sent last, and our side. */
 struct stage {
 	struct loop *loop;
@@ -79,7 +113,9 @@ open_stage(struct stage *s)
 	struct sink sink = { 0 };
 	char server[64];
 
-	*s = (struct stage){ .fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0) };
+	*s = (struct stage){ .fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0),
+		.log.level = LOG_ERR };
+	lines[0] = '\0';
 	assert_int_equal(bind(s->fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	assert_int_equal(getsockname(s->fd, (struct sockaddr *)&a, &len), 0);
 	(void)snprintf(server, sizeof(server), "127.0.0.1:%u", ntohs(a.sin_port));
@@ -289,7 +325,7 @@ static struct vpn_account *
 begin_account(struct stage *s, uint32_t interim)
 {
 	struct vpn_account_facts facts = { .radius = { .session = "one" },
-		.user = "nemo",
+		.user = "ne\x1bmo",
 		.interim = interim,
 		.read = read_usage,
 		.owner = s };
@@ -388,6 +424,47 @@ what_is_not_confirmed_is_told_again(void **state)
 		told++;
 	}
 	assert_in_range(told, 1, 10);
+	pass(&s, 60 * 1000);
+	assert_int_equal(
+	    said("RADIUS: nobody has confirmed the Stop of \"ne\\x1bmo\"; check vpnAccounting "
+		 "(127.0.0.1:"),
+	    1);
+	assert_non_null(strstr(
+	    lines, ") and vpnRadiusSecretFile: a server that has another secret says nothing\n"));
+	close_stage(&s);
+}
+
+/* It is said that they do not, once an hour; and what is late or another one's is no news. */
+static void
+answers_that_do_not_verify_are_told_of(void **state)
+{
+	static const char words[] = "RADIUS: an answer of 127.0.0.1:";
+	struct vpn_account *a;
+	struct stage s;
+	uint8_t id;
+
+	(void)state;
+	open_stage(&s);
+	a = begin_account(&s, 3600);
+	assert_true(is_sent(&s));
+	id = s.packet[1];
+	pass(&s, 1100);
+	assert_true(is_sent(&s));
+	s.packet[1] = id; /* to the transmission before */
+	confirm(&s, "another secret");
+	assert_int_equal(said(words), 0);
+	s.packet[1] = (uint8_t)(id + 1);
+	confirm(&s, "another secret");
+	assert_int_equal(said(words), 1);
+	for (unsigned i = 0; i < 10; i++)
+		confirm(&s, "another secret");
+	assert_int_equal(said(words), 1);
+	confirm(&s, SECRET);
+	pass(&s, 3600 * 1000);
+	assert_true(is_sent(&s)); /* Interim-Update */
+	confirm(&s, "another secret");
+	assert_int_equal(said(words), 2);
+	vpn_account_end(a, RADIUS_USER_REQUEST);
 	close_stage(&s);
 }
 
@@ -437,6 +514,7 @@ main(void)
 		cmocka_unit_test(a_session_is_told_from_beginning_to_end),
 		cmocka_unit_test(interim_updates_are_a_minute_apart_at_least),
 		cmocka_unit_test(what_is_not_confirmed_is_told_again),
+		cmocka_unit_test(answers_that_do_not_verify_are_told_of),
 		cmocka_unit_test(an_end_takes_the_place_of_what_was_lost),
 		cmocka_unit_test(a_server_that_is_not_there_holds_nobody),
 	};

@@ -107,6 +107,25 @@ def test_users_of_the_file_are_accounted_for(scene, known):
     assert server.asked == []
 
 
+@pytest.mark.parametrize("careless", [False, True])
+def test_a_server_with_another_secret(scene, known, careless):
+    """Most say nothing to who does not know theirs; the answers of the others are not believed, and that is said once."""
+    server = known(secret="another secret", careless=careless)
+    daemon = serve(scene, f"vpnUsers = {users(scene)}", f"vpnAccounting = {server.address}",
+                   f"vpnRadiusSecretFile = {secret(scene)}")
+    call = dial(scene, daemon)
+    until(lambda: (len(server.records) if careless else server.refused) == 2, "a second Start")
+    call.hang_up()
+    daemon.wait_end(end="done")
+    until(lambda: (len(server.records) if careless else server.refused) == 5, "a third Stop")
+    daemon.stop()
+    assert daemon.log().count(
+        f"RADIUS: an answer of {server.address} is not signed with the secret of vpnRadiusSecretFile, so it does not "
+        "count; let both sides have the same\n") == (1 if careless else 0)
+    assert ("RADIUS: 1 session(s) have ended without a confirmation; check vpnAccounting, vpnRadiusSecretFile, and the "
+            "server's own log\n") in daemon.log()
+
+
 def test_a_stop_tells_that_ginnel_stops(scene, known):
     server = known()
     daemon = with_radius(scene, server)

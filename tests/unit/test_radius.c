@@ -602,12 +602,15 @@ accounting_is_taken_by_who_knows_the_secret(void **state)
 	r.w.p = r.bytes + 20;
 	r.bytes[20] = 0;
 	reply_sign(&r, secret);
-	assert_true(radius_is_taken(r.bytes, 20, &q, secret));
-	assert_false(radius_is_taken(r.bytes, 19, &q, secret));
-	assert_false(radius_is_taken(r.bytes, 20, &q, "another"));
+	assert_int_equal(radius_read_account(r.bytes, 20, &q, secret), RADIUS_ANSWER);
+	assert_int_equal(radius_read_account(r.bytes, 19, &q, secret), RADIUS_NONE);
+	assert_int_equal(radius_read_account(r.bytes, 20, &q, "another"), RADIUS_UNSIGNED);
+	r.bytes[1] ^= 1; /* to another request */
+	assert_int_equal(radius_read_account(r.bytes, 20, &q, "another"), RADIUS_NONE);
+	r.bytes[1] ^= 1;
 	r.bytes[0] = 2;
 	reply_sign(&r, secret);
-	assert_false(radius_is_taken(r.bytes, 20, &q, secret));
+	assert_int_equal(radius_read_account(r.bytes, 20, &q, secret), RADIUS_NONE);
 }
 
 int
