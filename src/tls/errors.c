@@ -5,6 +5,7 @@
 #include "base/text.h"
 
 #include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,18 +55,64 @@ entry_text(unsigned long code, const char *data, int flags, char *out, size_t si
 	return out;
 }
 
+/* What the library's words for a peer's misfortunes mean, and what to do about them. */
+static const struct {
+	int reason; /* of ERR_LIB_SSL */
+	const char *words;
+} advice[] = {
+	{ SSL_R_WRONG_VERSION_NUMBER,
+	    "the peer does not speak TLS here; use another port, or write protocol = for one that "
+	    "begins in clear" },
+	{ SSL_R_UNSUPPORTED_PROTOCOL,
+	    "the peer has only versions of TLS that sslVersionMin or sslVersionMax exclude" },
+	{ SSL_R_TLSV1_ALERT_PROTOCOL_VERSION,
+	    "the peer has no version of TLS between our sslVersionMin and sslVersionMax" },
+	{ SSL_R_NO_SHARED_CIPHER,
+	    "the peer has none of our ciphers; look at ciphers, ciphersuites and the kind of key" },
+	{ SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE,
+	    "the peer found nothing in common, or dislikes our certificate; its log may tell" },
+	{ SSL_R_TLSV1_ALERT_UNKNOWN_CA,
+	    "the peer does not trust the CA of our certificate; give it that CA, and the whole "
+	    "chain to cert" },
+	{ SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, "the peer refused our certificate; its log may tell" },
+	{ SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN,
+	    "the peer refused our certificate; its log may tell" },
+	{ SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED,
+	    "the peer finds our certificate expired; renew it, and look at both clocks" },
+	{ SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED,
+	    "the peer finds our certificate revoked; write another in cert" },
+	{ SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED,
+	    "the peer wants a certificate of ours; write cert and key" },
+	{ SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL,
+	    "the peer speaks none of the protocols in alpn" },
+	{ SSL_R_TLSV1_ALERT_UNKNOWN_PSK_IDENTITY, "the peer does not know our PSKidentity" },
+	{ SSL_R_TLSV1_UNRECOGNIZED_NAME, "the peer serves no such name; look at sni" },
+};
+
+/* "; words", or "". */
+static const char *
+advice_for(unsigned long code, char *out, size_t size)
+{
+	*out = '\0';
+	for (size_t i = 0; i < COUNT_OF(advice) && ERR_GET_LIB(code) == ERR_LIB_SSL; i++)
+		if (advice[i].reason == ERR_GET_REASON(code))
+			snprintf(out, size, "; %s", advice[i].words);
+	return out;
+}
+
 unsigned long
 errors_log(const struct log_ctx *log, const char *what)
 {
 	unsigned long oldest = 0, code;
 	const char *data;
-	char text[512];
+	char text[512], words[160];
 	int flags;
 
 	while ((code = ERR_get_error_all(NULL, NULL, NULL, &data, &flags)) != 0) {
 		entry_text(code, data, flags, text, sizeof(text));
 		if (oldest == 0)
-			log_err(log, "%s: %s", what, text);
+			log_err(
+			    log, "%s: %s%s", what, text, advice_for(code, words, sizeof(words)));
 		else
 			log_debug(log, "error queue: %s", text);
 		if (oldest == 0)
