@@ -132,7 +132,8 @@ pid_file_make(struct pid_file *p, const char *path)
 	log_debug(&log_main, "Created pid file %s", path);
 	return true;
 fail:
-	log_err(&log_main, "Cannot create pid file %s: %s (%d)", path, strerror(errno), errno);
+	log_err(&log_main, "Cannot create pid file %s: %s (%d)%s", path, strerror(errno), errno,
+	    errno == ENOENT ? "; make its directory, under the new root if there is chroot" : "");
 	pid_file_close(p);
 	return false;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,22 +109,30 @@ process_hide_memory(void)
 	(void)prctl(PR_SET_DUMPABLE, 0);
 }
 
+/* `option`: what asked for it. */
 static bool
-failed(const char *what)
+failed(const char *what, const char *option)
 {
-	log_err(&log_main, "%s: %s (%d)", what, strerror(errno), errno);
+	int error = errno;
+
+	log_err(&log_main, "%s: %s (%d); %s %s", what, strerror(error), error,
+	    error == EPERM ? "only root may do that: start as root, or leave out" : "look at",
+	    option);
 	return false;
 }
 
 bool
 process_enter_root(const struct process_conf *conf)
 {
+	char option[PATH_MAX + 16];
+
 	if (conf->chroot == NULL)
 		return true;
+	snprintf(option, sizeof(option), "chroot = %s", conf->chroot);
 	if (chroot(conf->chroot) == -1)
-		return failed("chroot");
+		return failed("chroot", option);
 	if (chdir("/") == -1)
-		return failed("chdir");
+		return failed("chdir", option);
 	log_notice(&log_main, "Switched to chroot directory: %s", conf->chroot);
 	return true;
 }
@@ -135,23 +144,23 @@ process_drop_privileges(const struct process_conf *conf)
 	uid_t uid = (uid_t)conf->uid;
 
 	if (conf->gid != -1 && setgroups(1, &gid) == -1)
-		return failed("setgroups");
+		return failed("setgroups", "setgid");
 	if (conf->gid != -1 && setresgid(gid, gid, gid) == -1)
-		return failed("setgid");
+		return failed("setgid", "setgid");
 	if (conf->uid == -1)
 		return true;
 	if (conf->gid == -1 && geteuid() == 0) {
 		if (setgroups(0, NULL) == -1)
-			return failed("setgroups");
+			return failed("setgroups", "setuid");
 		log_warn(&log_main, "setuid without setgid keeps the group %ld; set setgid, too",
 		    (long)getgid());
 	}
 	if (setresuid(uid, uid, uid) == -1)
-		return failed("setuid");
+		return failed("setuid", "setuid");
 	/* A saved id or a capability that survived would make all of this a show. */
 	if (uid != 0 && setuid(0) == 0) {
 		errno = EPERM;
-		return failed("setuid: root could be regained");
+		return failed("setuid: root could be regained", "setuid");
 	}
 	return true;
 }

@@ -63,6 +63,10 @@ port_parse(const char *text, uint16_t *port, char *why, size_t size)
 		return true;
 	if (text[0] == '\0')
 		snprintf(why, size, "the port is missing; write HOST:PORT, PORT or /PATH");
+	else if (strchr(text, '/') != NULL)
+		snprintf(why, size,
+		    "\"%s\" is not a port; write HOST:PORT, without \"http://\" and without a path",
+		    text);
 	else if (isdigit((unsigned char)text[0]) || text[0] == '-' || text[0] == '+')
 		snprintf(why, size, "\"%s\" is not a port; write a number from 1 to 65535", text);
 	else if (service_port(text, port))

@@ -172,7 +172,7 @@ read_own_certs(const struct load *l, const char *path, const struct file *f, str
 			say_locked(l, "cert", &lock);
 			return false;
 		}
-	} else if (bundle_begin(&b)) {
+	} else if (f->size > 0 && bundle_begin(&b)) {
 		bundle_read(&b, f);
 		own->certs = b.certs;
 		b.certs = NULL;
@@ -193,6 +193,15 @@ read_own_certs(const struct load *l, const char *path, const struct file *f, str
 	return false;
 }
 
+/* A PEM file, and none of its headings is of a key (RFC 7468 10, 11; older kinds end so, too). */
+static bool
+has_no_key(const struct file *f)
+{
+	static const char heading[] = "PRIVATE KEY-----";
+
+	return bundle_is_pem(f) && memmem(f->data, f->size, heading, sizeof(heading) - 1) == NULL;
+}
+
 /* The key in `f`.  False: said why. */
 static bool
 read_own_key(const struct load *l, const char *option, const char *path, const struct file *f,
@@ -211,7 +220,11 @@ read_own_key(const struct load *l, const char *option, const char *path, const s
 	} else {
 		ok = passphrase_try(&lock, open_key, own);
 	}
-	if (!ok)
+	if (!ok && has_no_key(f))
+		sink_error(l->sink, option,
+		    "there is no private key in %s; add it, or name the file that has it in key",
+		    path);
+	else if (!ok)
 		say_locked(l, option, &lock);
 	return ok;
 }

@@ -9,6 +9,7 @@
 #include "tls/verify.h"
 
 #include "base/log.h"
+#include "base/text.h"
 #include "tls/ocsp.h"
 #include "tls/psk.h"
 #include "tls/resume.h"
@@ -150,6 +151,49 @@ any_matches(const struct log_ctx *log, X509 *cert, const struct strv *names,
 	return false;
 }
 
+/* The names that a certificate has, "DNS:a.test, IP Address:10.0.0.1"; without any its subject. */
+static const char *
+names_of(X509 *cert, char *out, size_t size)
+{
+	int place = X509_get_ext_by_NID(cert, NID_subject_alt_name, -1);
+	X509_EXTENSION *names = place >= 0 ? X509_get_ext(cert, place) : NULL;
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *text;
+	long n;
+
+	ERR_set_mark(); /* the oldest error of the queue will be told as the handshake's */
+	if (names != NULL && bio != NULL && X509V3_EXT_print(bio, names, 0, 0) == 1 &&
+	    (n = BIO_get_mem_data(bio, &text)) > 0)
+		text_safe(text, (size_t)n, out, size);
+	else
+		verify_subject(cert, out, size);
+	ERR_pop_to_mark();
+	BIO_free(bio);
+	return out;
+}
+
+static void
+add_names(char *out, size_t size, const char *option, const struct strv *names)
+{
+	for (unsigned i = 0; i < names->n; i++) {
+		size_t n = strlen(out);
+
+		snprintf(out + n, size - n, "%s%s = %s", n > 0 ? ", " : "", option, names->v[i]);
+	}
+}
+
+static void
+log_mismatch(const struct log_ctx *log, const struct tls_conf *conf, X509 *cert)
+{
+	char names[TEXT_SAFE_MAX + 4], wanted[TEXT_SAFE_MAX] = "";
+
+	add_names(wanted, sizeof(wanted), "checkHost", &conf->check_host);
+	add_names(wanted, sizeof(wanted), "checkEmail", &conf->check_email);
+	add_names(wanted, sizeof(wanted), "checkIP", &conf->check_ip);
+	log_warn(log, "CERT: Subject checks failed: the certificate is for %s, and not for %s",
+	    names_of(cert, names, sizeof(names)), wanted);
+}
+
 static bool
 names_pass(const struct log_ctx *log, const struct tls_conf *conf, X509 *cert)
 {
@@ -161,7 +205,7 @@ names_pass(const struct log_ctx *log, const struct tls_conf *conf, X509 *cert)
 	    any_matches(log, cert, &conf->check_email, email_matches) ||
 	    any_matches(log, cert, &conf->check_ip, ip_matches))
 		return true;
-	log_warn(log, "CERT: Subject checks failed");
+	log_mismatch(log, conf, cert);
 	return false;
 }
 

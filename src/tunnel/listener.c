@@ -102,19 +102,48 @@ announce(struct listener *l, const struct service_conf *conf)
 	return l;
 }
 
+/* What to do about it: a line of its own, for programs know the one before. */
+static void
+advise(int error, const struct addr *wanted, const struct service_conf *conf)
+{
+	static const struct {
+		int error;
+		const char *tcp, *file;
+	} rows[] = {
+		{ EADDRINUSE, "another program listens there (\"ss -ltnp\" names it)",
+		    "another program listens there, or it is no socket" },
+		{ EADDRNOTAVAIL, "no interface of this machine has the address", NULL },
+		{ EACCES, "a port below 1024 needs root or CAP_NET_BIND_SERVICE",
+		    "this user may not write in its directory" },
+		{ ENOENT, NULL, "its directory does not exist" },
+	};
+	const char *words = NULL;
+	char text[ADDR_TEXT];
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		if (rows[i].error == error)
+			words = addr_is_unix(wanted) ? rows[i].file : rows[i].tcp;
+	if (words != NULL)
+		log_notice(&log_main, "Service [%s]: cannot listen at %s: %s", conf->name,
+		    addr_text(wanted, text), words);
+}
+
 struct listener *
 listener_open(const struct addr *wanted, const struct service_conf *conf)
 {
 	struct listener *l = listener_new(wanted, conf);
 	char text[ADDR_TEXT];
+	int error;
 
 	if (l == NULL)
 		return NULL;
 	l->fd = bind_and_listen(wanted, conf, &l->inode);
 	if (l->fd != -1)
 		return announce(l, conf);
+	error = errno;
 	log_notice(&log_main, "Binding service [%s] to %s: %s (%d)", conf->name,
-	    addr_text(wanted, text), strerror(errno), errno);
+	    addr_text(wanted, text), strerror(error), error);
+	advise(error, wanted, conf);
 	listener_free(l);
 	return NULL;
 }

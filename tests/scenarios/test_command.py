@@ -3,8 +3,10 @@
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
+import tempfile
 import termios
 
 import pytest
@@ -132,6 +134,19 @@ cert = /nonexistent.pem
     assert "connect" in done.stderr.split(":3: conect: ", 1)[1].split("\n", 1)[0], "no suggestion"
 
 
+@pytest.mark.parametrize("lines, words", [
+    ("cert = {pki.server.path}", "cert: there is no private key in {pki.server.path}; add it, or name the file that has it in key"),
+    ("cert = {pki.server.bundle}\nkey = {pki.server.path}", "key: there is no private key in {pki.server.path}; add it"),
+    ("cert = /dev/null", "cert: no certificate in /dev/null; it must hold"),
+    ("client = yes\nconnect = http://localhost:80/", '"80/" is not a port; write HOST:PORT, without "http://" and without a path'),
+], ids=["no key", "certificate as key", "empty", "URL"])
+def test_what_is_confused_is_told_apart(scene, pki, lines, words):
+    path = scene.file("x.conf", "[t]\naccept = 127.0.0.1:0\n" + "connect = 9\n" * ("connect" not in lines) + lines.format(pki=pki))
+    done = scene.run("check", path)
+    assert done.returncode == CONFIG
+    assert words.format(pki=pki) in done.stderr
+
+
 def test_what_a_bad_line_may_have_said_is_not_missed(scene):
     """Three sections: one lacks a target, one has a line that was to name it, one lacks a certificate."""
     path = scene.file("x.conf", "[a]\nclient = yes\naccept = 127.0.0.1:0\n"
@@ -253,6 +268,40 @@ def test_a_port_in_use_is_named_and_exits_1(scene, pki):
         scene.daemon(f"[tls]\naccept = {backend.address}\nconnect = 9\ncert = {pki.server.bundle}\n")
     assert refused.value.status == FAILED
     assert f"Binding service [tls] to {backend.address}: Address already in use (98)" in refused.value.stderr
+
+
+@pytest.mark.parametrize("head, accept, words", [
+    ("", "{taken}", ': another program listens there ("ss -ltnp" names it)'),
+    ("", "192.0.2.1:0", ": no interface of this machine has the address"),
+    ("", "/nonexistent/sock", "/nonexistent/sock: its directory does not exist"),
+    ("", "/etc", ": another program listens there, or it is no socket"),
+    ("pid = /nonexistent/pid", "127.0.0.1:0", "/nonexistent/pid: No such file or directory (2); make its directory"),
+    pytest.param("chroot = /nonexistent/root", "127.0.0.1:0", "chroot: No such file or directory (2); look at chroot = "
+                 "/nonexistent/root", marks=pytest.mark.root),
+], ids=lambda text: text.strip("/{}").split(" ")[0] or "-")
+def test_what_keeps_it_from_starting_is_said_with_what_to_do(scene, pki, head, accept, words):
+    taken = scene.backend().address
+    path = scene.file("start.conf", f"foreground = yes\nsyslog = no\n{head}\n[tls]\naccept = {accept.format(taken=taken)}\n"
+                                    f"connect = 9\ncert = {pki.server.bundle}\n")
+    done = scene.run("run", path)
+    assert done.returncode == FAILED
+    assert words in done.stderr
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("head, accept, status, words", [
+    ("", "127.0.0.1:1", 77, ": a port below 1024 needs root or CAP_NET_BIND_SERVICE"),
+    ("setuid = 1", "127.0.0.1:0", 77, "setuid: Operation not permitted (1); only root may do that: start as root, or leave out setuid"),
+    ("chroot = /", "127.0.0.1:0", FAILED, "chroot: Operation not permitted (1); only root may do that: start as root, or leave out chroot"),
+], ids=["port", "setuid", "chroot"])
+def test_what_only_root_may_do_is_said(head, accept, status, words):
+    text = f"foreground = yes\nsyslog = no\n{head}\n[t]\nclient = yes\naccept = {accept}\nconnect = 9\n"
+    with tempfile.TemporaryDirectory() as folder:  # of the tree's own, others may not enter some
+        os.chmod(folder, 0o755)
+        done = subprocess.run([shutil.copy(GINNEL, folder), "-fd", "0"], input=text, text=True, capture_output=True, cwd="/",
+                              timeout=DEADLINE, check=False, user="nobody", group="nogroup", extra_groups=[])
+    assert done.returncode == status
+    assert words in done.stderr
 
 
 def test_an_unwritable_log_file_is_named_and_exits_1(scene, pki):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Who may pass: every way of verifying against every kind of certificate, in both roles.
+import re
 import ssl
 import subprocess
 
@@ -259,7 +260,20 @@ def test_subject_checks(scene, pki):
     daemon = scene.daemon(text)
     verdicts = [(line, sans, plain_passes(daemon.port(f"n{n}"))) for n, (line, sans, _) in enumerate(NAME_CASES)]
     assert verdicts == NAME_CASES
-    daemon.wait_log("CERT: Subject checks failed")
+    for said in ("DNS:other.test, and not for checkHost = srv.test", "DNS:*.srv.test, and not for checkHost = a.b.srv.test",
+                 "IP Address:127.0.0.1, and not for checkIP = 127.0.0.2",
+                 "email:a@mail.test, and not for checkEmail = b@mail.test"):
+        daemon.wait_log(rf"CERT: Subject checks failed: the certificate is for {re.escape(said)}$")
+    assert "\0" not in daemon.log()
+
+
+def test_a_mismatch_names_all_that_was_wanted(scene, pki):
+    server = scene.server(echo, pki.server_context(pki.ca.issue("commonname.test")))
+    daemon = scene.client_mode(server, f"CAfile = {pki.ca.path}", "verifyChain = yes", "checkHost = a.test",
+                               "checkHost = b.test", "checkIP = ::1")
+    assert not plain_passes(daemon.port("plain"))
+    daemon.wait_log("CERT: Subject checks failed: the certificate is for O=Test, CN=commonname.test, and not for "
+                    "checkHost = a.test, checkHost = b.test, checkIP = ::1$")
 
 
 def test_subject_checks_of_clients(scene, pki):

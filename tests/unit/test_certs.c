@@ -79,7 +79,7 @@ own_certificates(void **state)
 		    .said = "E cert: failed to load certificate from broken.pem: " },
 		{ .cert = "key.pem", .said = "E cert: no certificate in key.pem" },
 		{ .cert = "cert.pem",
-		    .said = "E cert: no private key could be read from cert.pem" },
+		    .said = "E cert: there is no private key in cert.pem; add it, or name" },
 		{ .cert = "cert.pem", .key = "text", .said = "E key: no private key" },
 		{ .cert = "cert.pem",
 		    .key = "other.pem",
