@@ -412,6 +412,35 @@ reply(int sock, const struct answer *answer, int fd)
 	return sendmsg(sock, &m, MSG_NOSIGNAL) == (ssize_t)sizeof(*answer);
 }
 
+int
+keeper_take_answer(int sock, struct answer *answer)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec body = { answer, sizeof(*answer) };
+	struct msghdr m = { .msg_iov = &body,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes) };
+	const struct cmsghdr *c;
+	ssize_t n;
+	int fd = -1;
+
+	do
+		n = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
+	while (n == -1 && errno == EINTR);
+	if (n != (ssize_t)sizeof(*answer)) {
+		answer->error = EPIPE;
+		return -1;
+	}
+	c = CMSG_FIRSTHDR(&m);
+	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
 struct service_desk *
 keeper_open(const struct keeper *k)
 {

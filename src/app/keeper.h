@@ -61,6 +61,12 @@ struct keeper {
 	struct pid_file *pid;
 };
 
+/*
+ * For who has asked: the answer.  Returns the descriptor that came with it, or -1; ->error EPIPE:
+ * the helper has gone.
+ */
+int keeper_take_answer(int sock, struct answer *);
+
 /* In a process of its own: serve until the other side is gone. */
 _Noreturn void keeper_run(const struct keeper *);
 

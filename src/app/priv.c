@@ -47,42 +47,12 @@ struct priv {
 
 /* ---- questions ---- */
 
-/* The descriptor that came with an answer, or -1. */
-static int
-take_descriptor(struct msghdr *m)
-{
-	const struct cmsghdr *c = CMSG_FIRSTHDR(m);
-	int fd;
-
-	if (c == NULL || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-		return -1;
-	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	return fd;
-}
-
 /* Send p->ask and wait for the answer.  The lock is held. */
 static int
 exchange(struct priv *p, struct answer *answer)
 {
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec body = { answer, sizeof(*answer) };
-	struct msghdr m = { .msg_iov = &body,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes) };
-	ssize_t n;
-
-	if (send(p->sock, &p->ask, sizeof(p->ask), MSG_NOSIGNAL) != (ssize_t)sizeof(p->ask))
-		goto gone;
-	do
-		n = recvmsg(p->sock, &m, MSG_CMSG_CLOEXEC);
-	while (n == -1 && errno == EINTR);
-	if (n == (ssize_t)sizeof(*answer))
-		return take_descriptor(&m);
-gone:
+	if (send(p->sock, &p->ask, sizeof(p->ask), MSG_NOSIGNAL) == (ssize_t)sizeof(p->ask))
+		return keeper_take_answer(p->sock, answer);
 	answer->error = EPIPE;
 	return -1;
 }

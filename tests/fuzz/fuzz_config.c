@@ -2,6 +2,7 @@
 /* tests/fuzz/fuzz_config.c -- any text as a configuration file, and as what it includes. */
 #include "base/log.h"
 #include "config/config.h"
+#include "kit/memory.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -22,28 +23,17 @@ getaddrinfo(
 	return EAI_NONAME;
 }
 
-/* The only file there is, under every name: what stands behind the first NUL of the input. */
-struct memory {
-	struct files files; /* first: the parser holds this */
-	const char *included;
-};
-
 static bool
-memory_read(struct files *files, const char *path, struct file *out)
+read_file(struct files *files, const char *path, struct file *out)
 {
-	const struct memory *m = (const struct memory *)files;
-
-	if (strstr(path, "missing") != NULL) {
-		errno = ENOENT;
-		return false;
-	}
-	*out = (struct file){ .size = strlen(m->included), .mode = 0100600 };
-	out->data = strdup(m->included);
-	return out->data != NULL;
+	if (strstr(path, "missing") == NULL)
+		return memory_read(files, path, out);
+	errno = ENOENT;
+	return false;
 }
 
 static char **
-memory_list(struct files *files, const char *path)
+list_files(struct files *files, const char *path)
 {
 	char **names = calloc(3, sizeof(*names));
 
@@ -91,7 +81,7 @@ check_sections(const struct config *c)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	struct memory memory = { { memory_read, memory_list }, "" };
+	struct memory included = memory_of("", 0); /* what stands behind the first NUL */
 	struct config *config;
 	char *text = malloc(n + 1);
 
@@ -101,9 +91,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		memcpy(text, data, n);
 	text[n] = '\0';
 	if (strlen(text) < n)
-		memory.included = text + strlen(text) + 1;
+		included = memory_of(text + strlen(text) + 1, n - strlen(text) - 1);
+	included.files = (struct files){ read_file, list_files };
 	config = config_read(
-	    &memory.files, "/etc/ginnel/fuzz.conf", text, globals, sizeof(struct log_conf));
+	    &included.files, "/etc/ginnel/fuzz.conf", text, globals, sizeof(struct log_conf));
 	if (config != NULL) {
 		check_problems(config);
 		check_sections(config);

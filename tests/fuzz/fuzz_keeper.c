@@ -7,7 +7,9 @@
  * are, and they.
  */
 #include "app/keeper.h"
+#include "kit/keeper.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,19 +22,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 enum { MESSAGES_MAX = 64 };
 
-static char folder[] = "/tmp/ginnel-fuzz-XXXXXX";
 static struct pid_file no_pid = { .dir = -1, .fd = -1 };
 static struct keeper keeper;
 static int sock;
-
-static const char *
-path_of(const char *name)
-{
-	static char path[128];
-
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-	return path;
-}
 
 static void
 clean(void)
@@ -40,17 +32,9 @@ clean(void)
 	static const char *const files[] = { "cert", "dir/a.0", "sock" };
 
 	for (size_t i = 0; i < COUNT_OF(files); i++)
-		(void)unlink(path_of(files[i]));
-	(void)rmdir(path_of("dir"));
-	(void)rmdir(folder);
-}
-
-static void
-make(const char *name)
-{
-	FILE *f = fopen(path_of(name), "we");
-
-	MUST(f != NULL && fputs("secret", f) >= 0 && fclose(f) == 0);
+		(void)unlink(keeper_path(files[i]));
+	(void)rmdir(keeper_path("dir"));
+	(void)rmdir(keeper_folder());
 }
 
 static void
@@ -59,45 +43,23 @@ prepare(void)
 	static char text[512];
 	int pair[2];
 
-	MUST(mkdtemp(folder) != NULL);
 	(void)atexit(clean);
-	MUST(mkdir(path_of("dir"), 0700) == 0);
-	make("cert");
-	make("dir/a.0");
+	MUST(mkdir(keeper_path("dir"), 0700) == 0);
+	keeper_make("cert", "secret", 0600);
+	keeper_make("dir/a.0", "secret", 0600);
 	/* No VPN: its devices and routes would be made. */
 	(void)snprintf(text, sizeof(text),
-	    "[a]\naccept = %s/sock\nconnect = 1\ncert = cert\nCApath = dir\n", folder);
+	    "[a]\naccept = %s/sock\nconnect = 1\ncert = cert\nCApath = dir\n", keeper_folder());
 	MUST(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
 	keeper = (struct keeper){ .sock = pair[0],
 		.root = -1,
-		.start = open(folder, O_PATH | O_CLOEXEC),
+		.start = open(keeper_folder(), O_PATH | O_CLOEXEC),
 		.path = "none",
 		.text = text,
 		.user = { geteuid(), getegid() },
 		.pid = &no_pid };
 	sock = pair[1];
 	MUST(keeper.start != -1);
-}
-
-/* The descriptor that came along; -1: none. */
-static int
-take_answer(struct answer *answer)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec body = { answer, sizeof(*answer) };
-	struct msghdr m = { .msg_iov = &body,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes) };
-	int fd = -1;
-
-	MUST(recvmsg(sock, &m, MSG_CMSG_CLOEXEC) == sizeof(*answer));
-	if (CMSG_FIRSTHDR(&m) != NULL)
-		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fd));
-	return fd;
 }
 
 /* A file named `name`, or one of the directory, and never a way out of the jail. */
@@ -117,7 +79,7 @@ check_descriptor(const struct ask *ask, int fd)
 		break;
 	case ASK_LISTEN:
 		MUST(ask->addr.sa.sa_family == AF_UNIX &&
-		     strcmp(ask->addr.un.sun_path, path_of("sock")) == 0);
+		     strcmp(ask->addr.un.sun_path, keeper_path("sock")) == 0);
 		break;
 	default:
 		MUST(!"nothing else is handed out");
@@ -135,8 +97,8 @@ send_one(struct service_desk *d, const struct ask *ask, size_t n)
 	if (!keeper_serve(d))
 		return false;
 	MUST(n == sizeof(*ask) && ask->what < ASK_KINDS);
-	fd = take_answer(&answer);
-	MUST(answer.error >= 0 && (fd == -1 || answer.error == 0));
+	fd = keeper_take_answer(sock, &answer);
+	MUST(answer.error >= 0 && answer.error != EPIPE && (fd == -1 || answer.error == 0));
 	if (fd != -1) {
 		check_descriptor(ask, fd);
 		close(fd);
@@ -157,7 +119,7 @@ fill(struct ask *ask, uint8_t where, const uint8_t *data, size_t n)
 		return;
 	/* Where the one socket is that may be asked for. */
 	ask->addr = (struct addr){ .len = sizeof(ask->addr.un), .un.sun_family = AF_UNIX };
-	memcpy(ask->addr.un.sun_path, path_of("sock"), strlen(path_of("sock")) + 1);
+	memcpy(ask->addr.un.sun_path, keeper_path("sock"), strlen(keeper_path("sock")) + 1);
 }
 
 int

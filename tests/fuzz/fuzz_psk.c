@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tests/fuzz/fuzz_psk.c -- any bytes as the file of PSKsecrets, for both roles. */
+#include "kit/memory.h"
 #include "tls/conf.h"
 #include "tls/psk.h"
-
-#include "memory.h"
 
 #include <string.h>
 
@@ -37,7 +36,7 @@ load(struct memory *m, enum tls_role role, const char *identity, unsigned char d
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	struct memory m = { .files.read = memory_read, .data = data, .n = n };
+	struct memory m = memory_of(data, n);
 	unsigned char once[PSK_DIGEST_SIZE], again[PSK_DIGEST_SIZE];
 
 	load(&m, TLS_SERVER, NULL, once);

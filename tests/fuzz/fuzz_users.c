@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tests/fuzz/fuzz_users.c -- any bytes as the files of proxyUsers and vpnUsers. */
+#include "kit/memory.h"
 #include "tunnel/users.h"
 #include "tunnel/vpn_users.h"
-
-#include "memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +56,7 @@ check_vpn_users(struct memory *m)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	struct memory m = { .files.read = memory_read, .data = data, .n = n };
+	struct memory m = memory_of(data, n);
 
 	check_proxy_users(&m);
 	check_vpn_users(&m);

@@ -12,6 +12,7 @@
 
 #include "base/digest.h"
 #include "fake_loop.h"
+#include "kit/memory.h"
 #include "tunnel/vpn_account.h"
 #include "tunnel/vpn_radius.h"
 
@@ -78,16 +79,6 @@ struct stage {
 	size_t n;
 };
 
-static bool
-read_secret(struct files *files, const char *path, struct file *out)
-{
-	(void)files;
-	(void)path;
-	*out =
-	    (struct file){ .data = strdup(SECRET "\n"), .size = strlen(SECRET) + 1, .mode = 0600 };
-	return true;
-}
-
 /* The call's turn. */
 static void
 run_call(void *arg)
@@ -109,7 +100,7 @@ open_stage(struct stage *s)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	socklen_t len = sizeof(a);
-	struct files files = { .read = read_secret };
+	struct memory m = memory_of(SECRET "\n", strlen(SECRET "\n"));
 	struct sink sink = { 0 };
 	char server[64];
 
@@ -119,7 +110,7 @@ open_stage(struct stage *s)
 	assert_int_equal(bind(s->fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	assert_int_equal(getsockname(s->fd, (struct sockaddr *)&a, &len), 0);
 	(void)snprintf(server, sizeof(server), "127.0.0.1:%u", ntohs(a.sin_port));
-	s->radius = vpn_radius_new("vpnRadius", server, "secret", "test", &files, &sink);
+	s->radius = vpn_radius_new("vpnRadius", server, "secret", "test", &m.files, &sink);
 	assert_non_null(s->radius);
 	assert_non_null(s->loop = loop_new());
 	assert_non_null(s->accounts = vpn_accounts_new(s->loop));

@@ -133,20 +133,6 @@ def test_a_server_without_ipv6_rejects_it(scene, machine):
     assert call.ping()[20] == 0
 
 
-def test_forwarding_is_set_up_and_set_back(scene, machine):
-    def forwarding():
-        with open("/proc/sys/net/ipv6/conf/all/forwarding", encoding="ascii") as file:
-            return file.read().strip()
-
-    machine.run("sysctl -qw net.ipv6.conf.all.forwarding=0")
-    daemon = serve(scene, "vpnSetup = yes")
-    assert forwarding() == "1"
-    daemon.reload()
-    assert forwarding() == "1"
-    daemon.stop()
-    assert forwarding() == "0"
-
-
 @pytest.mark.parametrize("lines, complaint", [
     (["vpnPool6 = fd66::/60"], "write a /56, or a larger one"),
     (["vpnPool6 = 10.66.0.0/16"], "such as fd66::/48"),

@@ -177,13 +177,13 @@ def test_the_device_is_gone_at_the_end(scene, machine):
     assert device not in machine_links()
 
 
-def test_forwarding_is_set_up_and_set_back(scene, machine):
+@pytest.mark.parametrize("setting", ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"])
+def test_forwarding_is_set_up_and_set_back(scene, machine, setting):
     def forwarding():
-        with open("/proc/sys/net/ipv4/ip_forward", encoding="ascii") as file:
-            return file.read().strip()
+        return machine.run(f"sysctl -n {setting}").strip()
 
-    machine.run("sysctl -qw net.ipv4.ip_forward=0")
-    daemon = serve(scene, "vpnSetup = yes")
+    machine.run(f"sysctl -qw {setting}=0")
+    daemon = serve(scene, "vpnSetup = yes", "vpnPool6 = fd66::/48")
     assert forwarding() == "1"
     daemon.reload()
     assert forwarding() == "1"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tests/unit/test_keeper.c -- the privileged helper and whoever has taken its other side over. */
 #include "app/keeper.h"
+#include "kit/keeper.h"
 #include "net/tun.h"
 
 #include <errno.h>
@@ -18,31 +19,10 @@
 
 #include <cmocka.h>
 
-static char folder[] = "/tmp/ginnel-keeper-XXXXXX";
 static const struct account nobody = { 65534, 65534 };
 static struct pid_file no_pid = { .dir = -1, .fd = -1 };
 static int sock = -1;
 static pid_t helper;
-
-static const char *
-path_of(const char *name)
-{
-	static char path[128];
-
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-	return path;
-}
-
-static void
-make(const char *name, const char *text, mode_t mode)
-{
-	FILE *f = fopen(path_of(name), "we");
-
-	assert_non_null(f);
-	(void)fputs(text, f);
-	(void)fclose(f);
-	assert_int_equal(chmod(path_of(name), mode), 0);
-}
 
 static int
 setup(void **state)
@@ -50,16 +30,16 @@ setup(void **state)
 	char text[256];
 
 	(void)state;
-	if (mkdtemp(folder) == NULL || chmod(folder, 0755) == -1)
+	if (chmod(keeper_folder(), 0755) == -1)
 		return -1;
 	(void)snprintf(text, sizeof(text),
-	    "[a]\naccept = 127.0.0.1:444\nconnect = 1\ncert = %s/cert\nCApath = %s/dir\n", folder,
-	    folder);
-	make("conf", text, 0600);
-	make("cert", "secret", 0600);
-	make("other", "secret", 0600);
-	(void)mkdir(path_of("dir"), 0700);
-	make("dir/a.0", "a", 0600);
+	    "[a]\naccept = 127.0.0.1:444\nconnect = 1\ncert = %s/cert\nCApath = %s/dir\n",
+	    keeper_folder(), keeper_folder());
+	keeper_make("conf", text, 0600);
+	keeper_make("cert", "secret", 0600);
+	keeper_make("other", "secret", 0600);
+	(void)mkdir(keeper_path("dir"), 0700);
+	keeper_make("dir/a.0", "a", 0600);
 	return 0;
 }
 
@@ -74,7 +54,7 @@ start(void **state)
 	if ((helper = fork()) == 0) {
 		struct keeper k = { .sock = pair[1],
 			.root = open("/", O_PATH | O_CLOEXEC),
-			.start = open(folder, O_PATH | O_CLOEXEC),
+			.start = open(keeper_folder(), O_PATH | O_CLOEXEC),
 			.path = "conf",
 			.user = nobody,
 			.pid = &no_pid };
@@ -99,21 +79,11 @@ stop(void **state)
 static int
 ask(struct ask *a, struct answer *answer)
 {
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec body = { answer, sizeof(*answer) };
-	struct msghdr m = { .msg_iov = &body,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes) };
-	int fd = -1;
+	int fd;
 
 	assert_int_equal(send(sock, a, sizeof(*a), 0), sizeof(*a));
-	assert_int_equal(recvmsg(sock, &m, MSG_CMSG_CLOEXEC), sizeof(*answer));
-	if (CMSG_FIRSTHDR(&m) != NULL)
-		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fd));
+	fd = keeper_take_answer(sock, answer);
+	assert_int_not_equal(answer->error, EPIPE); /* it has ended */
 	return fd;
 }
 
@@ -139,20 +109,20 @@ only_what_the_configuration_names_is_opened(void **state)
 	char dots[160];
 
 	(void)state;
-	assert_int_equal(error_of(ASK_FILE, path_of("cert")), EPERM); /* it knows none yet */
+	assert_int_equal(error_of(ASK_FILE, keeper_path("cert")), EPERM); /* it knows none yet */
 	assert_int_equal(error_of(ASK_PLAN, ""), 0);
-	assert_int_equal(error_of(ASK_FILE, path_of("cert")), 0);
+	assert_int_equal(error_of(ASK_FILE, keeper_path("cert")), 0);
 	assert_int_equal(error_of(ASK_FILE, "conf"), 0);
-	assert_int_equal(error_of(ASK_FILE, path_of("other")), EPERM);
+	assert_int_equal(error_of(ASK_FILE, keeper_path("other")), EPERM);
 	assert_int_equal(error_of(ASK_FILE, "/etc/shadow"), EPERM);
 	assert_int_equal(error_of(ASK_FILE, ""), EPERM);
-	assert_int_equal(error_of(ASK_DIRECTORY, path_of("dir")), 0);
-	assert_int_equal(error_of(ASK_DIRECTORY, folder), EPERM);
-	assert_int_equal(error_of(ASK_FILE, path_of("dir/a.0")), 0);
-	assert_int_equal(error_of(ASK_FILE, path_of("dir/b.0")), ENOENT);
-	(void)snprintf(dots, sizeof(dots), "%s/dir/../other", folder);
+	assert_int_equal(error_of(ASK_DIRECTORY, keeper_path("dir")), 0);
+	assert_int_equal(error_of(ASK_DIRECTORY, keeper_folder()), EPERM);
+	assert_int_equal(error_of(ASK_FILE, keeper_path("dir/a.0")), 0);
+	assert_int_equal(error_of(ASK_FILE, keeper_path("dir/b.0")), ENOENT);
+	(void)snprintf(dots, sizeof(dots), "%s/dir/../other", keeper_folder());
 	assert_int_equal(error_of(ASK_FILE, dots), EPERM);
-	(void)snprintf(dots, sizeof(dots), "%s/dir/..", folder);
+	(void)snprintf(dots, sizeof(dots), "%s/dir/..", keeper_folder());
 	assert_int_equal(error_of(ASK_FILE, dots), EPERM);
 }
 
@@ -160,10 +130,10 @@ static void
 no_directory_is_handed_out(void **state)
 {
 	(void)state;
-	(void)mkdir(path_of("dir/sub"), 0755);
+	(void)mkdir(keeper_path("dir/sub"), 0755);
 	assert_int_equal(error_of(ASK_PLAN, ""), 0);
-	assert_int_equal(error_of(ASK_FILE, path_of("dir/sub")), EISDIR);
-	(void)rmdir(path_of("dir/sub"));
+	assert_int_equal(error_of(ASK_FILE, keeper_path("dir/sub")), EISDIR);
+	(void)rmdir(keeper_path("dir/sub"));
 }
 
 static void
@@ -171,30 +141,31 @@ links_of_the_user_are_not_followed(void **state)
 {
 	(void)state;
 	assert_int_equal(error_of(ASK_PLAN, ""), 0);
-	(void)unlink(path_of("cert"));
-	assert_int_equal(symlink("other", path_of("cert")), 0);
-	assert_int_equal(error_of(ASK_FILE, path_of("cert")), 0); /* root's own link */
-	assert_int_equal(lchown(path_of("cert"), nobody.uid, nobody.gid), 0);
-	assert_int_equal(error_of(ASK_FILE, path_of("cert")), EPERM);
-	(void)unlink(path_of("cert"));
-	make("cert", "secret", 0600);
-	assert_int_equal(error_of(ASK_FILE, path_of("cert")), 0);
-	assert_int_equal(chmod(folder, 0777), 0); /* all may put links there */
-	assert_int_equal(error_of(ASK_FILE, path_of("cert")), EPERM);
-	assert_int_equal(chmod(folder, 01777), 0); /* but not in place of root's file */
-	assert_int_equal(error_of(ASK_FILE, path_of("cert")), 0);
-	assert_int_equal(chmod(folder, 0755), 0);
+	(void)unlink(keeper_path("cert"));
+	assert_int_equal(symlink("other", keeper_path("cert")), 0);
+	assert_int_equal(error_of(ASK_FILE, keeper_path("cert")), 0); /* root's own link */
+	assert_int_equal(lchown(keeper_path("cert"), nobody.uid, nobody.gid), 0);
+	assert_int_equal(error_of(ASK_FILE, keeper_path("cert")), EPERM);
+	(void)unlink(keeper_path("cert"));
+	keeper_make("cert", "secret", 0600);
+	assert_int_equal(error_of(ASK_FILE, keeper_path("cert")), 0);
+	assert_int_equal(chmod(keeper_folder(), 0777), 0); /* all may put links there */
+	assert_int_equal(error_of(ASK_FILE, keeper_path("cert")), EPERM);
+	assert_int_equal(chmod(keeper_folder(), 01777), 0); /* but not in place of root's file */
+	assert_int_equal(error_of(ASK_FILE, keeper_path("cert")), 0);
+	assert_int_equal(chmod(keeper_folder(), 0755), 0);
 }
 
 static void
 a_configuration_of_the_users_grants_nothing_of_roots(void **state)
 {
 	(void)state;
-	assert_int_equal(chmod(path_of("conf"), 0666), 0);
+	assert_int_equal(chmod(keeper_path("conf"), 0666), 0);
 	assert_int_equal(error_of(ASK_PLAN, ""), EPERM);
-	assert_int_equal(error_of(ASK_FILE, path_of("cert")), EPERM);
-	assert_int_equal(chmod(path_of("cert"), 0644), 0);
-	assert_int_equal(error_of(ASK_FILE, path_of("cert")), 0); /* the user may read it anyway */
+	assert_int_equal(error_of(ASK_FILE, keeper_path("cert")), EPERM);
+	assert_int_equal(chmod(keeper_path("cert"), 0644), 0);
+	assert_int_equal(
+	    error_of(ASK_FILE, keeper_path("cert")), 0); /* the user may read it anyway */
 }
 
 static void
@@ -241,19 +212,19 @@ static void
 sockets_that_come_from_elsewhere_are_for_services_that_ask(void **state)
 {
 	(void)state;
-	make("conf", "[a]\nconnect = 1\n", 0600);
+	keeper_make("conf", "[a]\nconnect = 1\n", 0600);
 	assert_int_equal(ask_foreign(AF_INET, sizeof(struct sockaddr_in)), EPERM); /* no plan */
 	assert_int_equal(error_of(ASK_PLAN, ""), 0);
 	assert_int_equal(ask_foreign(AF_INET, sizeof(struct sockaddr_in)), EPERM);
-	make("conf", "transparent = destination\n[a]\ntransparent = source\n", 0600);
+	keeper_make("conf", "transparent = destination\n[a]\ntransparent = source\n", 0600);
 	assert_int_equal(error_of(ASK_PLAN, ""), 0);
 	assert_int_equal(ask_foreign(AF_INET, sizeof(struct sockaddr_in)), 0);
-	make("conf", "[a]\ntransparent = destination\n", 0600);
+	keeper_make("conf", "[a]\ntransparent = destination\n", 0600);
 	assert_int_equal(error_of(ASK_PLAN, ""), 0); /* tunnels of the plan before go on */
 	assert_int_equal(ask_foreign(AF_INET, sizeof(struct sockaddr_in)), 0);
 	assert_int_equal(error_of(ASK_PLAN, ""), 0);
 	assert_int_equal(ask_foreign(AF_INET, sizeof(struct sockaddr_in)), EPERM);
-	make("conf", "[a]\ntransparent = source\n", 0666); /* the user may have written it */
+	keeper_make("conf", "[a]\ntransparent = source\n", 0666); /* the user may have written it */
 	assert_int_equal(error_of(ASK_PLAN, ""), EPERM);
 	assert_int_equal(ask_foreign(AF_INET, sizeof(struct sockaddr_in)), EPERM);
 }
@@ -386,7 +357,7 @@ only_a_vpns_own_device_is_set_up(void **state)
 	int fd;
 
 	(void)state;
-	make("conf",
+	keeper_make("conf",
 	    "[s]\nprotocol = sstp\nvpnDevice = gk%d\nvpnPool = 10.9.0.0/24\nvpnMTU = 1300\n"
 	    "vpnPool6 = 2001:db8:9::/56\n"
 	    "[c]\nclient = yes\nprotocol = sstp\nvpnDevice = gc\nvpnRoutes = 10.1.0.0/16\n"
@@ -474,7 +445,7 @@ a_way_beside_the_vpn_is_kept_and_given_up(void **state)
 	int fd, out;
 
 	(void)state;
-	make("conf",
+	keeper_make("conf",
 	    "[c]\nclient = yes\nprotocol = sstp\nvpnDevice = gw\nvpnRoutes = 10.1.0.0/16\n", 0600);
 	assert_int_equal(error_of(ASK_PLAN, ""), 0);
 	fd = ask_device("gw", false, name);
@@ -509,7 +480,8 @@ a_configuration_of_the_users_makes_no_device(void **state)
 	char name[IFNAMSIZ];
 
 	(void)state;
-	make("conf", "[s]\nprotocol = sstp\nvpnDevice = gk%d\nvpnPool = 10.9.0.0/24\n", 0666);
+	keeper_make(
+	    "conf", "[s]\nprotocol = sstp\nvpnDevice = gk%d\nvpnPool = 10.9.0.0/24\n", 0666);
 	assert_int_equal(error_of(ASK_PLAN, ""), EPERM);
 	assert_int_equal(ask_device("gk%d", true, name), -EPERM);
 }
@@ -548,6 +520,6 @@ main(void)
 		return 77; /* meson: skipped */
 	}
 	failed = cmocka_run_group_tests(tests, setup, NULL);
-	(void)snprintf(command, sizeof(command), "rm -rf %s", folder);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", keeper_folder());
 	return system(command) != 0 ? 1 : failed;
 }

@@ -3,6 +3,7 @@
  * tests/unit/test_login.c -- what a login costs: one hash, whoever it is said to be, and with which
  * password.  crypt_r() is ours here and counts.
  */
+#include "kit/memory.h"
 #include "tunnel/login.h"
 
 #include "loop/offload.h"
@@ -58,17 +59,6 @@ struct stage {
 	struct users *users;
 };
 
-static bool
-read_users(struct files *files, const char *path, struct file *out)
-{
-	static const char text[] = "ann:" BCRYPT "\nbob:" SHA512 "\ncarol:" SHA256 "\n";
-
-	(void)files;
-	(void)path;
-	*out = (struct file){ .data = strdup(text), .size = sizeof(text) - 1, .mode = 0100600 };
-	return out->data != NULL;
-}
-
 static void
 hear(struct sink *sink, bool fatal, const char *option, const char *text)
 {
@@ -80,7 +70,8 @@ hear(struct sink *sink, bool fatal, const char *option, const char *text)
 static void
 stage_open(struct stage *s)
 {
-	struct files files = { .read = read_users };
+	static const char people[] = "ann:" BCRYPT "\nbob:" SHA512 "\ncarol:" SHA256 "\n";
+	struct memory m = memory_of(people, sizeof(people) - 1);
 	struct sink sink = { .say = hear };
 
 	memset(s, 0, sizeof(*s));
@@ -89,7 +80,7 @@ stage_open(struct stage *s)
 	s->worker.loop = loop_new();
 	s->worker.mailbox = mailbox_new(s->worker.loop, &s->worker);
 	s->common.offload = offload_new(4);
-	s->users = users_load("users", true, &files, &sink);
+	s->users = users_load("users", true, &m.files, &sink);
 	assert_non_null(s->users);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tests/unit/test_parse.c -- the grammar: a text, and the events that it makes. */
 #include "config/parse.h"
+#include "kit/memory.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -20,37 +21,36 @@ struct entry {
 	mode_t mode; /* 0: a regular file */
 };
 
-struct memory {
+struct tree {
 	struct files files;	     /* first: the parser holds this */
 	const struct entry *entries; /* in the order in which a directory gives them */
 	unsigned reads;
 };
 
 static bool
-memory_read(struct files *files, const char *path, struct file *out)
+tree_read(struct files *files, const char *path, struct file *out)
 {
-	struct memory *m = (struct memory *)files;
+	struct tree *m = (struct tree *)files;
 
 	m->reads++;
 	for (const struct entry *e = m->entries; e->path != NULL; e++) {
 		if (strcmp(e->path, path) != 0)
 			continue;
-		*out = (struct file){ .mode = e->mode != 0 ? e->mode : 0100600 };
 		if (e->text == NULL) {
 			errno = EISDIR;
 			return false;
 		}
-		out->size = strlen(e->text);
-		return (out->data = strdup(e->text)) != NULL;
+		return memory_file(
+		    out, e->text, strlen(e->text), e->mode != 0 ? e->mode : S_IFREG | 0600);
 	}
 	errno = ENOENT;
 	return false;
 }
 
 static char **
-memory_list(struct files *files, const char *path)
+tree_list(struct files *files, const char *path)
 {
-	struct memory *m = (struct memory *)files;
+	const struct tree *m = (const struct tree *)files;
 	size_t len = strlen(path), n = 0;
 	char **names = calloc(32, sizeof(*names));
 
@@ -125,7 +125,7 @@ static struct listener listener;
 
 /* The transcript of `n` bytes under the name "f". */
 static const char *
-transcript(const char *text, size_t n, struct memory *memory, unsigned stop_after)
+transcript(const char *text, size_t n, struct tree *tree, unsigned stop_after)
 {
 	struct arena *arena = arena_new();
 
@@ -133,9 +133,9 @@ transcript(const char *text, size_t n, struct memory *memory, unsigned stop_afte
 	memset(&listener, 0, sizeof(listener));
 	listener.stop_after = stop_after;
 	listener.parse = (struct parse){ .arena = arena, .events = &events, .owner = &listener };
-	if (memory != NULL) {
-		memory->files = (struct files){ memory_read, memory_list };
-		listener.parse.files = &memory->files;
+	if (tree != NULL) {
+		tree->files = (struct files){ tree_read, tree_list };
+		listener.parse.files = &tree->files;
 	}
 	parse_text(&listener.parse, "f", text, n);
 	arena_free(arena);
@@ -224,11 +224,11 @@ reading_can_be_stopped(void **state)
 static const char *
 include_of(const char *text, const struct entry *entries, unsigned *reads)
 {
-	struct memory memory = { .entries = entries };
-	const char *said = transcript(text, strlen(text), &memory, 0);
+	struct tree tree = { .entries = entries };
+	const char *said = transcript(text, strlen(text), &tree, 0);
 
 	if (reads != NULL)
-		*reads = memory.reads;
+		*reads = tree.reads;
 	return said;
 }
 
@@ -296,14 +296,14 @@ what_cannot_be_included(void **state)
 static void
 a_file_that_is_gone_is_an_error(void **state)
 {
-	struct memory memory = { .entries = (const struct entry[]){ { NULL, NULL, 0 } } };
+	struct tree tree = { .entries = (const struct entry[]){ { NULL, NULL, 0 } } };
 	struct arena *arena = arena_new();
 
 	(void)state;
-	memory.files = (struct files){ memory_read, memory_list };
+	tree.files = (struct files){ tree_read, tree_list };
 	memset(&listener, 0, sizeof(listener));
 	listener.parse = (struct parse){
-		.files = &memory.files, .arena = arena, .events = &events, .owner = &listener
+		.files = &tree.files, .arena = arena, .events = &events, .owner = &listener
 	};
 	parse_file(&listener.parse, "gone");
 	arena_free(arena);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The lines of vpnUsers: good ones, and bad ones named without their secret. */
+#include "kit/memory.h"
 #include "tunnel/vpn_users.h"
 
 #include <setjmp.h>
@@ -11,22 +12,6 @@
 #include <cmocka.h>
 
 /* One file in memory. */
-struct memory {
-	struct files files;
-	const char *text;
-	mode_t mode;
-};
-
-static bool
-read_memory(struct files *files, const char *path, struct file *out)
-{
-	const struct memory *m = (struct memory *)files;
-
-	(void)path;
-	*out = (struct file){ .data = strdup(m->text), .size = strlen(m->text), .mode = m->mode };
-	return out->data != NULL;
-}
-
 struct listener {
 	struct sink sink;
 	char said[1024];
@@ -46,8 +31,9 @@ say(struct sink *sink, bool fatal, const char *option, const char *text)
 static struct vpn_users *
 load(const char *text, mode_t mode, struct listener *l)
 {
-	struct memory m = { { read_memory, NULL }, text, mode };
+	struct memory m = memory_of(text, strlen(text));
 
+	m.mode = mode;
 	*l = (struct listener){ .sink.say = say };
 	return vpn_users_read(&m.files, "users", &l->sink);
 }
