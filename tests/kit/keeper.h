@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
