@@ -138,6 +138,9 @@ static const struct entry commands[] = {
 	    "of "
 	    "it, a mutually authenticated client in front of that, and one request through both. "
 	    "Then wait, so that others can be sent, or with --once end." },
+	{ "ginnel help", " [OPTION | CODE]",
+	    "Tell what one option does, or what end=CODE in the log means; without a word, list "
+	    "all options." },
 	{ "ginnel -version", "", "Print the versions of ginnel and of OpenSSL, and the defaults." },
 	{ "ginnel -help", "", "List all options of a configuration." },
 	{ "ginnel -options", "", "List the names that the option options takes." },
@@ -519,7 +522,7 @@ main(void)
 	puts(".SH NAME\nginnel \\- a universal TLS tunnel");
 	puts(".SH SYNOPSIS\n.B ginnel\n.RI [ FILE ]\n.br\n.B ginnel\n"
 	     "\\fBrun\\fR \\fIFILE\\fR | \\fBcheck\\fR \\fIFILE\\fR | \\fBstatus\\fR | "
-	     "\\fBmetrics\\fR | \\fBdemo\\fR | "
+	     "\\fBmetrics\\fR | \\fBdemo\\fR | \\fBhelp\\fR | "
 	     "\\fB\\-fd\\fR \\fIN\\fR\n.br\n.B ginnel\n"
 	     "\\fB\\-version\\fR | \\fB\\-help\\fR | \\fB\\-options\\fR | \\fB\\-sockets\\fR");
 	put_description();

@@ -62,6 +62,10 @@ own_version(FILE *to)
 static void
 own_options(FILE *to)
 {
+	help_usage(to);
+	fprintf(to, "\n\"ginnel help OPTION\" tells what one does, \"ginnel help CODE\" what "
+		    "end=CODE in the "
+		    "log means.\n\n");
 	fprintf(to, "Global options, before the first [section]\n\n");
 	print_sets(to, process_sets);
 	fprintf(to, "Service options; before the first [section] they are defaults for all\n\n");
@@ -158,6 +162,15 @@ their_sockets(FILE *to)
 }
 
 /* ---- what is asked for ---- */
+
+void
+help_usage(FILE *to)
+{
+	fprintf(to,
+	    "usage: ginnel [run] FILE | -fd NUMBER | check [--migrate [--print]] FILE "
+	    "| status [FILE] | metrics [FILE] | demo | help [OPTION|CODE] | -version | -help | "
+	    "-options | -sockets\n");
+}
 
 static void
 print(FILE *to, void (*own)(FILE *), void (*theirs)(FILE *))

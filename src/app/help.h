@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+void help_usage(FILE *);       /* our command line */
 void help_version(FILE *);     /* who we are and what is compiled in */
 void help_options(FILE *);     /* every option of the configuration, with its default */
 void help_tls_options(FILE *); /* the names for `options =` */

@@ -4,6 +4,7 @@
 #include "app/control_ask.h"
 #include "app/demo.h"
 #include "app/exit_status.h"
+#include "app/explain.h"
 #include "app/help.h"
 #include "app/migrate.h"
 #include "app/program.h"
@@ -47,9 +48,7 @@ usage(const char *wrong, const char *what)
 	if (program_stands_in())
 		return usage_standing_in(wrong);
 	fprintf(stderr, "ginnel: %s%s%s\n", wrong, *what != '\0' ? ": " : "", what);
-	fprintf(stderr, "usage: ginnel [run] FILE | -fd NUMBER | check [--migrate [--print]] FILE "
-			"| status [FILE] | metrics [FILE] | demo | -version | -help | "
-			"-options | -sockets\n");
+	help_usage(stderr);
 	return EXIT_WRONG_USAGE;
 }
 
@@ -159,6 +158,16 @@ command_help(char **args)
 	return EXIT_DONE;
 }
 
+/* What is asked for by a word is for a pager, so it goes to standard output. */
+static int
+command_word(char **args)
+{
+	if (args[0] != NULL)
+		return explain(args[0], stdout) ? EXIT_DONE : EXIT_WRONG_USAGE;
+	help_options(stdout);
+	return EXIT_DONE;
+}
+
 static int
 command_options(char **args)
 {
@@ -198,7 +207,7 @@ static const struct command {
 	{ "demo", 0, 1, "", command_demo, true }, { "-version", 0, 0, "", command_version, false },
 	{ "--version", 0, 0, "", command_version, true },
 	{ "-help", 0, 0, "", command_help, false }, { "--help", 0, 0, "", command_help, true },
-	{ "-options", 0, 0, "", command_options, false },
+	{ "help", 0, 1, "", command_word, true }, { "-options", 0, 0, "", command_options, false },
 	{ "-sockets", 0, 0, "", command_sockets, false },
 	{ WRAPPERS_COMMAND, 0, 0, "", command_wrappers, true }, /* for ourselves */
 };

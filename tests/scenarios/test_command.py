@@ -97,6 +97,32 @@ def test_information_is_printed_and_exits_0(scene, flag, words):
     assert scene.run(flag.upper()).returncode == OK, "flags are compared without case"
 
 
+@pytest.mark.parametrize("word, said", [
+    ("timeoutidle", ["TIMEOUTidle = SECONDS (default: 43200)\n", "    (an option of a [section]"]),
+    ("accept.cert", ["cert = FILE|URI\n"]),
+    ("debug", ["debug = [FACILITY.]LEVEL", "a global option", "debug = LEVEL"]),
+    ("cert_missing", ["end=cert_missing\n", "    the peer sent no certificate", "    give the peer a certificate"]),
+    ("end=done", ["end=done\n"]),
+], ids=lambda value: value if isinstance(value, str) else "")
+def test_help_tells_of_an_option_or_an_end(scene, word, said):
+    done = scene.run("help", word)
+    assert done.returncode == OK and not done.stderr
+    assert not [words for words in said if words not in done.stdout], done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_help_for_no_such_word(scene):
+    done = scene.run("help", "verfyChain")
+    assert done.returncode == USAGE and not done.stdout
+    assert 'no option and no end of a tunnel is called "verfyChain"; did you mean "verifyChain"?' in done.stderr
+    assert '"ginnel help" lists the options' in scene.run("help", "qqqqqqqqqq").stderr
+
+
+def test_help_without_a_word_says_how_to_call_it(scene):
+    done = scene.run("help")
+    assert done.returncode == OK and "usage: ginnel [run] FILE" in done.stdout and "TIMEOUTidle" in done.stdout
+
+
 # --- check
 
 
