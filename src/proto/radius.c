@@ -524,6 +524,30 @@ take_framed(struct radius_answer *answer, const struct attribute_value *a)
 		take_address(a, &answer->address);
 }
 
+/*
+ * Framed-IPv6-Prefix (RFC 3162 2.3): a byte of no meaning, the length in bits, and the bits as far
+ * as they were sent; behind the length they are zero.  The first one counts.
+ */
+static void
+take_prefix6(struct radius_answer *answer, const struct attribute_value *a)
+{
+	struct rd r = rd_of(a->bytes, a->n);
+	struct network to = { .family = AF_INET6 };
+	size_t n;
+
+	(void)rd_u8(&r);
+	to.prefix = rd_u8(&r);
+	n = rd_left(&r);
+	if (r.bad || to.prefix > 8 * sizeof(to.bits) || n > sizeof(to.bits) ||
+	    answer->prefix6.family != 0)
+		return;
+	memcpy(to.bits, r.p, n);
+	for (size_t bit = to.prefix; bit < 8 * sizeof(to.bits); bit++)
+		if ((to.bits[bit / 8] >> (7 - bit % 8) & 1) != 0)
+			return;
+	answer->prefix6 = to;
+}
+
 static void
 take(struct radius_answer *answer, const struct attribute_value *a)
 {
@@ -555,6 +579,9 @@ take(struct radius_answer *answer, const struct attribute_value *a)
 	case FRAMED_INTERFACE_ID:
 		if (a->n == sizeof(answer->interface_id))
 			memcpy(answer->interface_id, a->bytes, a->n);
+		break;
+	case FRAMED_IPV6_PREFIX:
+		take_prefix6(answer, a);
 		break;
 	case EAP_MESSAGE:
 		take_eap(answer, a);

@@ -9,6 +9,7 @@
 #ifndef GINNEL_PROTO_RADIUS_H
 #define GINNEL_PROTO_RADIUS_H
 
+#include "net/netset.h"
 #include "ppp/ppp.h"
 
 enum {
@@ -48,6 +49,7 @@ struct radius_answer {
 	bool no_keys; /* granted by the server, and refused here: MS-CHAPv2 needs its keys */
 	struct radius_blob state, class;
 	struct in_addr address; /* 0.0.0.0: ours to choose */
+	struct network prefix6; /* .family 0: the same */
 	struct in_addr dns[PPP_DNS], nbns[PPP_DNS];
 	uint8_t interface_id[8];			 /* zero: none */
 	uint32_t session_timeout, idle_timeout, interim; /* seconds; 0: none */

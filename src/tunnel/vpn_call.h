@@ -104,6 +104,7 @@ struct vpn_call {
 		struct vpn_account *account;
 		char session[VPN_CALL_SESSION];	      /* Acct-Session-Id; "": none yet */
 		struct in_addr address, dns[PPP_DNS]; /* 0.0.0.0: not said */
+		struct network prefix6;		      /* .family 0: not said */
 		struct radius_blob *class;	      /* NULL: not said */
 		uint32_t interim;		      /* seconds; 0: not said */
 	} radius;

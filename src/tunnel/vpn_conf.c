@@ -196,7 +196,8 @@ const struct option vpn_options[] = {
 		"Server: ask this RADIUS server about users that vpnUsers has not, mostly at port "
 		"1812. It must put a Message-Authenticator into each answer, and for MS-CHAPv2 "
 		"send its keys (MS-MPPE-Recv-Key and MS-MPPE-Send-Key). Of what it says besides, "
-		"Framed-IP-Address (of vpnPool's network), MS-Primary-DNS-Server, "
+		"Framed-IP-Address (of vpnPool's network), Framed-IPv6-Prefix (a /64 of vpnPool6, "
+		"with whose number comes the address of vpnPool), MS-Primary-DNS-Server, "
 		"MS-Secondary-DNS-Server, Session-Timeout, Idle-Timeout and, with vpnAccounting, "
 		"Acct-Interim-Interval and Class are obeyed." },
 	{ .name = "vpnAccounting",

@@ -138,6 +138,12 @@ number_at(const struct vpn_net *v, enum ppp_family family, const uint8_t *addres
 	return v->pool6.family != 0 && offset < v->size ? (uint32_t)offset : 0;
 }
 
+uint32_t
+vpn_net_number6(const struct vpn_net *v, const struct network *n)
+{
+	return n->family == AF_INET6 && n->prefix == 64 ? number_at(v, PPP_IPV6, n->bits) : 0;
+}
+
 /*
  * Whose a number is at the moment: the worker's number and 1 (0: nobody's), and above these 16 bits
  * how often it has been lent.  So what was meant for one guest does not reach the next.

@@ -35,6 +35,7 @@ struct vpn_pool *vpn_net_pool(const struct vpn_net *);
 struct vpn_roll *vpn_net_roll(const struct vpn_net *); /* who is in it */
 /* The number of an address; 0: it is not of this network. */
 uint32_t vpn_net_number(const struct vpn_net *, struct in_addr);
+uint32_t vpn_net_number6(const struct vpn_net *, const struct network *); /* ... of a /64 */
 struct in_addr vpn_net_address(const struct vpn_net *, uint32_t number);
 /* The /64 of a number.  False: there is no IPv6 here. */
 bool vpn_net_prefix6(const struct vpn_net *, uint32_t number, uint8_t out[8]);

@@ -114,6 +114,7 @@ static void
 obey(struct vpn_call *c, const struct radius_answer *answer)
 {
 	c->radius.address = answer->address;
+	c->radius.prefix6 = answer->prefix6;
 	memcpy(c->radius.dns, answer->dns, sizeof(c->radius.dns));
 	c->radius.interim = answer->interim;
 	c->limits.session = answer->session_timeout;
@@ -146,26 +147,48 @@ is_reserved(const void *owner, uint32_t number)
 	return vpn_users_own(v->users, vpn_net_address(v->net, number));
 }
 
-/* The user's own, by the file or by RADIUS; 0.0.0.0: none. */
-static struct in_addr
-own_address(const struct vpn_call *c)
-{
-	const struct vpn_user *user = find_user(c, c->user);
+/* What a user shall have, by the file or by RADIUS; all zero: anything. */
+struct own {
+	struct in_addr address;
+	struct network prefix6;
+	/* The numbers that they stand for in the VPN, and the one to be had; 0: there is none. */
+	uint32_t by_address, by_prefix, number;
+};
 
-	return user != NULL ? user->address : c->radius.address;
+/* An address and a /64 of one client have the same number here. */
+static struct own
+own_of(const struct vpn_call *c)
+{
+	const struct vpn *v = c->env.vpn;
+	const struct vpn_user *user = find_user(c, c->user);
+	struct own own = { .address = user != NULL ? user->address : c->radius.address };
+
+	if (user == NULL && v->conf->pool6.family != 0)
+		own.prefix6 = c->radius.prefix6;
+	own.by_address = vpn_net_number(v->net, own.address);
+	own.by_prefix = vpn_net_number6(v->net, &own.prefix6);
+	if (own.prefix6.family == 0)
+		own.number = own.by_address;
+	else if (own.address.s_addr == 0 || own.by_address == own.by_prefix)
+		own.number = own.by_prefix;
+	return own;
+}
+
+static bool
+is_anything(const struct own *own)
+{
+	return own->address.s_addr == 0 && own->prefix6.family == 0;
 }
 
 static uint32_t
 lend(struct vpn_call *c)
 {
 	const struct vpn *v = c->env.vpn;
-	struct in_addr address = own_address(c);
-	uint32_t number;
+	struct own own = own_of(c);
 
-	if (address.s_addr == 0)
+	if (is_anything(&own))
 		return vpn_pool_take(vpn_net_pool(v->net), is_reserved, v);
-	number = vpn_net_number(v->net, address);
-	return vpn_pool_take_this(vpn_net_pool(v->net), number) ? number : 0;
+	return vpn_pool_take_this(vpn_net_pool(v->net), own.number) ? own.number : 0;
 }
 
 /* A place among the sessions of the user. */
@@ -192,13 +215,11 @@ take_place(struct vpn_call *c)
 	return false;
 }
 
-/* The user's own address is one that a client can have, so it is another session's. */
+/* What the user shall have is what a client can have, so it is another session's. */
 static bool
 is_elsewhere(const struct vpn_call *c)
 {
-	const struct vpn_net *net = c->env.vpn->net;
-
-	return vpn_pool_can_lend(vpn_net_pool(net), vpn_net_number(net, own_address(c)));
+	return vpn_pool_can_lend(vpn_net_pool(c->env.vpn->net), own_of(c).number);
 }
 
 /* If that is one of the user's it has to go. */
@@ -217,34 +238,74 @@ wait_for_address(struct vpn_call *c)
 	return c->now < c->wait.limit;
 }
 
+/* "address 10.66.0.7", "prefix fd66:0:0:7::/64", or "address ... and the prefix ...". */
+enum { OWN_TEXT = 2 * INET6_ADDRSTRLEN + 32 };
+
+static const char *
+own_text(const struct own *own, char out[OWN_TEXT])
+{
+	char address[INET_ADDRSTRLEN], prefix[INET6_ADDRSTRLEN];
+	bool v4 = own->address.s_addr != 0, v6 = own->prefix6.family != 0;
+	int n = 0;
+
+	out[0] = '\0';
+	if (v4)
+		n = snprintf(out, OWN_TEXT, "address %s%s",
+		    inet_ntop(AF_INET, &own->address, address, sizeof(address)),
+		    v6 ? " and the " : "");
+	if (v6)
+		(void)snprintf(out + n, OWN_TEXT - (size_t)n, "prefix %s/%u",
+		    inet_ntop(AF_INET6, own->prefix6.bits, prefix, sizeof(prefix)),
+		    own->prefix6.prefix);
+	return out;
+}
+
+/* What is wrong with what RADIUS says: that of vpnUsers has been looked at before. */
+static void
+log_impossible(const struct vpn_call *c, const struct own *own, const char *user)
+{
+	const struct vpn_pool *pool = vpn_net_pool(c->env.vpn->net);
+	bool by_prefix = own->prefix6.family != 0 && !vpn_pool_can_lend(pool, own->by_prefix);
+	const struct own wrong = { .address = by_prefix ? (struct in_addr){ 0 } : own->address,
+		.prefix6 = by_prefix ? own->prefix6 : (struct network){ .family = 0 } };
+	char text[OWN_TEXT];
+
+	if (own->by_address != own->by_prefix && vpn_pool_can_lend(pool, own->by_address) &&
+	    vpn_pool_can_lend(pool, own->by_prefix))
+		log_err(c->env.log,
+		    "VPN: the %s of \"%s\" are not of one client, as they have different numbers "
+		    "in "
+		    "vpnPool and vpnPool6; let RADIUS give one of them alone",
+		    own_text(own, text), user);
+	else
+		log_err(c->env.log, "VPN: the %s of \"%s\" is %s; let RADIUS give another one (%s)",
+		    own_text(&wrong, text), user,
+		    (by_prefix ? own->by_prefix : own->by_address) == VPN_POOL_SERVER
+			? "the server's own"
+		    : by_prefix ? "no /64 of vpnPool6 that a client can have"
+				: "none of vpnPool that a client can have",
+		    by_prefix ? "Framed-IPv6-Prefix" : "Framed-IP-Address");
+}
+
 /* Why there is none, and what helps. */
 static void
 log_no_address(const struct vpn_call *c)
 {
-	const struct vpn *v = c->env.vpn;
-	struct in_addr own = own_address(c);
-	char user[TEXT_SAFE_MAX], address[INET_ADDRSTRLEN];
+	struct own own = own_of(c);
+	char user[TEXT_SAFE_MAX], text[OWN_TEXT];
 
 	(void)text_safe(c->user, strlen(c->user), user, sizeof(user));
-	(void)inet_ntop(AF_INET, &own, address, sizeof(address));
-	if (own.s_addr == 0)
+	if (is_anything(&own))
 		log_err(c->env.log, "VPN: no address of vpnPool is left for \"%s\"; make it larger",
 		    user);
 	else if (is_elsewhere(c))
-		log_err(c->env.log, "VPN: the address %s of \"%s\" is at another session%s",
-		    address, user,
-		    v->conf->replace
+		log_err(c->env.log, "VPN: the %s of \"%s\" is at another session%s",
+		    own_text(&own, text), user,
+		    c->env.vpn->conf->replace
 			? ""
 			: "; if it is the same user's, vpnSessionsFull = replace would end it");
 	else
-		/* Those of vpnUsers have been looked at before. */
-		log_err(c->env.log,
-		    "VPN: the address %s of \"%s\" is %s; let RADIUS give another one "
-		    "(Framed-IP-Address)",
-		    address, user,
-		    vpn_net_number(v->net, own) == VPN_POOL_SERVER
-			? "the server's own"
-			: "none of vpnPool that a client can have");
+		log_impossible(c, &own, user);
 }
 
 static bool

@@ -36,6 +36,8 @@ check_answer(const struct radius_answer *a)
 {
 	MUST(a->state.n <= sizeof(a->state.bytes) && a->class.n <= sizeof(a->class.bytes));
 	MUST(a->eap_size <= sizeof(a->eap));
+	MUST(a->prefix6.family == 0 ||
+	     (a->prefix6.family == AF_INET6 && a->prefix6.prefix <= 8 * sizeof(a->prefix6.bits)));
 	MUST(a->verdict.eap == NULL ||
 	     (a->verdict.eap >= a->eap &&
 		 a->verdict.eap + a->verdict.eap_size <= a->eap + sizeof(a->eap)));

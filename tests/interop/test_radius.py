@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A VPN whose users are known to FreeRADIUS.
+import ipaddress
 import subprocess
 
 import pytest
@@ -20,6 +21,9 @@ bob Cleartext-Password := "hunter2"
 
 carol Cleartext-Password := "elsewhere"
 	Framed-IP-Address = 10.99.0.1
+
+dora Cleartext-Password := "explorer"
+	Framed-IPv6-Prefix = fd66:0:0:63::/64
 """
 
 
@@ -117,6 +121,18 @@ def test_a_session_has_its_time(scene, two, radius):
     client = dial(scene, two[1], server.port("vpn"), "mschapv2", user="bob", password="hunter2")
     client.wait_log(r"VPN: (\S+) on (\S+), by (\S+)$")
     server.wait_end(end="vpn_time")
+
+
+def test_a_prefix_of_the_users_own(scene, two, radius):
+    """Framed-IPv6-Prefix, and the address of IPv4 that has its number."""
+    radius()
+    server = serve(scene, two[0], "mschapv2", "vpnPool6 = fd66::/48")
+    client = dial(scene, two[1], server.port("vpn"), "mschapv2", user="dora", password="explorer")
+    match = client.wait_log(r"VPN: (\S+),(\S+) on (\S+), by (\S+)$")
+    assert match[1] == "10.66.0.99"
+    assert ipaddress.ip_address(match[2]) in ipaddress.ip_network("fd66:0:0:63::/64")
+    client.stop()
+    assert "user=dora address=10.66.0.99 address6=fd66:0:0:63::/64" in server.wait_end().text
 
 
 def test_an_address_that_is_not_ours_to_give(scene, two, radius):

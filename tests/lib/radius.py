@@ -14,7 +14,7 @@ ACCESS, ACCEPT, REJECT, ACCOUNTING, CONFIRMATION = 1, 2, 3, 4, 5
 START, STOP, INTERIM = 1, 2, 3
 USER_NAME, USER_PASSWORD, FRAMED_IP, CLASS, SESSION_TIMEOUT, IDLE_TIMEOUT, CALLING = 1, 2, 8, 25, 27, 28, 31
 STATUS, DELAY, IN_OCTETS, OUT_OCTETS, SESSION, TIME, IN_PACKETS, OUT_PACKETS, CAUSE = 40, 41, 42, 43, 44, 46, 47, 48, 49
-TIMESTAMP, MAC, INTERIM_INTERVAL = 55, 80, 85
+TIMESTAMP, MAC, INTERIM_INTERVAL, FRAMED_IPV6_PREFIX = 55, 80, 85, 97
 NUMBERS = {SESSION_TIMEOUT, IDLE_TIMEOUT, STATUS, DELAY, IN_OCTETS, OUT_OCTETS, TIME, IN_PACKETS, OUT_PACKETS, CAUSE,
            TIMESTAMP, INTERIM_INTERVAL}
 
@@ -23,6 +23,15 @@ def attribute(kind, value):
     if isinstance(value, int):
         value = struct.pack(">I", value)
     return bytes([kind, 2 + len(value)]) + value
+
+
+def prefix6(text, bits=64):
+    """RFC 3162 2.3"""
+    return FRAMED_IPV6_PREFIX, bytes([0, bits]) + socket.inet_pton(socket.AF_INET6, text)
+
+
+def address(text):
+    return FRAMED_IP, socket.inet_aton(text)
 
 
 def attributes(body):

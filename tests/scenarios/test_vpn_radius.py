@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # A VPN whose users a RADIUS server knows, and that is told of their sessions: vpnRadius, vpnAccounting, and time limits.
-import socket
-
 import pytest
 
 from lib import radius, sstp
@@ -47,12 +45,12 @@ def dial(scene, daemon, user="alice"):
 
 
 def test_start_and_stop(scene, known):
-    server = known(says=[(radius.CLASS, b"gold"), (radius.FRAMED_IP, socket.inet_aton("10.66.0.99"))])
+    server = known(says=[(radius.CLASS, b"gold"), radius.address("10.66.0.99")])
     daemon = with_radius(scene, server)
     call = dial(scene, daemon)
     start = server.await_record(radius.START)
     assert (start[radius.USER_NAME], start[radius.CLASS]) == (b"alice", b"gold")
-    assert start[radius.FRAMED_IP] == socket.inet_aton("10.66.0.99") and start[radius.CALLING] == b"127.0.0.1"
+    assert start[radius.FRAMED_IP] == radius.address("10.66.0.99")[1] and start[radius.CALLING] == b"127.0.0.1"
     assert start[radius.SESSION] == server.asked[0][radius.SESSION] and len(start[radius.SESSION]) == 16
     for _ in range(3):
         call.ping(size=100)
@@ -162,7 +160,7 @@ def test_an_address_that_nobody_can_have_expels_nobody(scene, known, address, wh
     server.users["al\x1bice"] = "secret"
     daemon = with_radius(scene, server, "vpnSessionsFull = replace")
     first = dial(scene, daemon, "al\x1bice")
-    server.says = [(radius.FRAMED_IP, socket.inet_aton(address))]
+    server.says = [radius.address(address)]
     late = scene.keep(sstp.Client(daemon.port("vpn"), scene.pki.client_context(), "al\x1bice", "secret")).call()
     late.lcp()
     assert late.log_in_pap()[0]
@@ -178,7 +176,7 @@ def test_an_address_that_somebody_else_has(scene, known):
     server.users["bob"] = "hunter2"
     daemon = with_radius(scene, server)
     assert dial(scene, daemon).address == "10.66.0.2"
-    server.says = [(radius.FRAMED_IP, socket.inet_aton("10.66.0.2"))]
+    server.says = [radius.address("10.66.0.2")]
     late = scene.keep(sstp.Client(daemon.port("vpn"), scene.pki.client_context(), "bob", "hunter2")).call()
     late.lcp()
     assert late.log_in_pap()[0]
@@ -186,6 +184,61 @@ def test_an_address_that_somebody_else_has(scene, known):
     daemon.wait_end(end="vpn_pool")
     assert ('VPN: the address 10.66.0.2 of "bob" is at another session; if it is the same user\'s, vpnSessionsFull = '
             'replace would end it\n' in daemon.log())
+
+
+@pytest.mark.parametrize("says", [
+    [radius.prefix6("fd66:0:0:63::")],
+    [radius.prefix6("fd66:0:0:63::"), radius.address("10.66.0.99")],
+], ids=["alone", "with its address"])
+def test_a_prefix_of_the_users_own(scene, known, says):
+    """Framed-IPv6-Prefix; the address of IPv4 has the same number."""
+    server = known(says=says)
+    call = dial(scene, with_radius(scene, server, "vpnPool6 = fd66::/48"))
+    call.ipv6cp()
+    assert (call.address, call.router()[0]) == ("10.66.0.99", "fd66:0:0:63::")
+    call.send_packet(sstp.echo_request6("fd66:0:0:63::5", "fd66:0:0:1::1"))
+    assert call.next_ppp(sstp.IPV6)[3][40] == 129
+    assert server.await_record(radius.START)[radius.FRAMED_IPV6_PREFIX] == radius.prefix6("fd66:0:0:63::")[1][:10]
+
+
+def test_a_prefix_without_vpnpool6_is_for_others(scene, known):
+    """The same server may serve devices that have IPv6."""
+    call = dial(scene, with_radius(scene, known(says=[radius.prefix6("fd66:0:0:63::")])))
+    assert call.address == "10.66.0.2"
+
+
+@pytest.mark.parametrize("says, complaint", [
+    ([radius.prefix6("fd66:0:0:1::")],
+     'the prefix fd66:0:0:1::/64 of "alice" is the server\'s own; let RADIUS give another one (Framed-IPv6-Prefix)'),
+    ([radius.prefix6("fd66:0:0:100::")], 'the prefix fd66:0:0:100::/64 of "alice" is no /64 of vpnPool6 that a client can '
+     'have; let RADIUS give another one (Framed-IPv6-Prefix)'),
+    ([radius.prefix6("fd66:0:0:60::", 60)], 'the prefix fd66:0:0:60::/60 of "alice" is no /64 of vpnPool6'),
+    ([radius.address("10.66.0.98"), radius.prefix6("fd66:0:0:63::")], 'the address 10.66.0.98 and the prefix '
+     'fd66:0:0:63::/64 of "alice" are not of one client, as they have different numbers in vpnPool and vpnPool6; let '
+     'RADIUS give one of them alone'),
+    ([radius.address("10.67.0.98"), radius.prefix6("fd66:0:0:63::")],
+     'the address 10.67.0.98 of "alice" is none of vpnPool that a client can have'),
+    ([radius.address("10.66.0.99"), radius.prefix6("fd67:0:0:63::")],
+     'the prefix fd67:0:0:63::/64 of "alice" is no /64 of vpnPool6 that a client can have'),
+])
+def test_a_prefix_that_nobody_can_have(scene, known, says, complaint):
+    server = known(says=says)
+    daemon = with_radius(scene, server, "vpnPool6 = fd66::/48")
+    call = scene.keep(sstp.Client(daemon.port("vpn"), scene.pki.client_context(), "alice", "secret")).call()
+    call.lcp()
+    assert call.log_in_pap()[0]
+    call.be_hung_up()
+    daemon.wait_end(end="vpn_pool")
+    assert f"VPN: {complaint}" in daemon.log()
+
+
+def test_a_prefix_goes_to_the_newest_session(scene, known):
+    daemon = with_radius(scene, known(says=[radius.prefix6("fd66:0:0:63::")]), "vpnPool6 = fd66::/48",
+                         "vpnSessionsFull = replace")
+    first, second = dial(scene, daemon), dial(scene, daemon)
+    first.be_hung_up()
+    daemon.wait_end(end="vpn_replaced")
+    assert second.address == "10.66.0.99" and second.ping()[20] == 0
 
 
 def test_who_is_not_known_has_no_session(scene, known):

@@ -449,6 +449,56 @@ addresses_of_the_user_s_or_our_choice_are_none(void **state)
 	}
 }
 
+/* RFC 3162 2.3: zeros at the end may be left out, and behind the length there is nothing else. */
+static void
+a_prefix_is_whole_and_no_more(void **state)
+{
+	static const struct {
+		const char *value;
+		size_t n;
+		unsigned prefix; /* 999: it is none */
+	} rows[] = {
+		{ "\0\x40\xfd\x66\0\0\0\0\0\x63", 10, 64 },
+		{ "\0\x40\xfd\x66\0\0\0\0\0\x63\0\0\0\0\0\0\0\0", 18, 64 },
+		{ "\7\x10\xfd\x66", 4, 16 },
+		{ "\0\x40\xfd\x66", 4, 64 },
+		{ "\0\0", 2, 0 },
+		{ "\0\x80\xfd\x66\0\0\0\0\0\x63\0\0\0\0\0\0\0\1", 18, 128 },
+		{ "\0\x81\xfd\x66\0\0\0\0\0\x63\0\0\0\0\0\0\0\1", 18, 999 },
+		{ "\0\x7f\xfd\x66\0\0\0\0\0\x63\0\0\0\0\0\0\0\1", 18, 999 },
+		{ "\0\x40\xfd\x66\0\0\0\0\0\x63\0\0\0\0\0\0\0\0\0", 19, 999 },
+		{ "\0\x0e\xfd\x66", 4, 999 },
+		{ "\0", 1, 999 },
+		{ "", 0, 999 },
+	};
+	struct ppp_question q = question(PPP_PAP);
+	struct radius_request request;
+	struct radius_answer answer;
+	struct reply r;
+
+	(void)state;
+	assert_true(radius_ask(&request, 5, chance, secret, &q, &facts, NULL));
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		reply_begin(&r, 2, &request);
+		reply_put(&r, 97, rows[i].value, rows[i].n);
+		reply_sign(&r, secret);
+		assert_int_equal(
+		    read_reply(&answer, &r, wr_size(&r.w), &request, &q), RADIUS_ANSWER);
+		assert_int_equal(answer.prefix6.family, rows[i].prefix == 999 ? 0 : AF_INET6);
+		if (rows[i].prefix == 999)
+			continue;
+		assert_int_equal(answer.prefix6.prefix, rows[i].prefix);
+		assert_memory_equal(answer.prefix6.bits, rows[i].value + 2, rows[i].n - 2);
+	}
+	/* Of two the first. */
+	reply_begin(&r, 2, &request);
+	reply_put(&r, 97, rows[0].value, rows[0].n);
+	reply_put(&r, 97, rows[2].value, rows[2].n);
+	reply_sign(&r, secret);
+	assert_int_equal(read_reply(&answer, &r, wr_size(&r.w), &request, &q), RADIUS_ANSWER);
+	assert_int_equal(answer.prefix6.prefix, 64);
+}
+
 /* MS-CHAPv2 granted without keys or proof is refused here, and it is said why. */
 static void
 mschap_without_keys_is_refused(void **state)
@@ -626,6 +676,7 @@ main(void)
 		cmocka_unit_test(without_a_mac_nothing_is_believed),
 		cmocka_unit_test(malformed_attributes_are_no_answer),
 		cmocka_unit_test(addresses_of_the_user_s_or_our_choice_are_none),
+		cmocka_unit_test(a_prefix_is_whole_and_no_more),
 		cmocka_unit_test(mschap_without_keys_is_refused),
 		cmocka_unit_test(a_reject_says_why),
 		cmocka_unit_test(eap_goes_both_ways),
