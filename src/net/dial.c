@@ -7,7 +7,10 @@
 #include <errno.h>
 #include <string.h>
 
-enum { DIAL_MAGIC = 0x51c3e0f6 };
+enum {
+	DIAL_MAGIC = 0x51c3e0f6,
+	FULL_MS = 50, /* until a UNIX socket whose queue was full is tried again */
+};
 
 struct dial {
 	unsigned magic;
@@ -20,6 +23,8 @@ struct dial {
 	bool looked_up;	 /* lookup holds the target's addresses */
 	bool resolved;	 /* some target had an address */
 	bool connecting;
+	bool full;		  /* ... as soon as the target's queue has room */
+	int64_t full_since;	  /* 0: it never was full */
 	struct addr favourite;	  /* .len 0: none, or it had its turn */
 	const struct addr *tried; /* the last one, or the one that has connected */
 	struct race *race;	  /* NULL: one after the other */
@@ -166,6 +171,7 @@ next_target(struct dial *d)
 	d->since = loop_now(d->loop);
 	d->lookup.count = 0;
 	d->lookup.done = d->looked_up = false;
+	d->full_since = 0;
 	return true;
 }
 
@@ -208,6 +214,31 @@ may_try(struct dial *d, const struct addr *to)
 	return true;
 }
 
+/*
+ * unix(7): connect() answers EAGAIN at once where the listener's queue is full; TCP would try again
+ * by itself.  True: wait a moment, as the timer tells, and try the same address once more.
+ */
+static bool
+waits_for_room(struct dial *d, const struct addr *to)
+{
+	int64_t now = loop_now(d->loop);
+	char text[ADDR_TEXT];
+
+	if (d->out->errnum != EAGAIN || !addr_is_unix(to) || d->left > 0)
+		return false; /* another target may have room now */
+	if (d->full_since == 0) {
+		log_info(d->log, "s_connect: the queue of %s is full; waiting for room",
+		    addr_text(to, text));
+		d->full_since = now;
+	}
+	if (d->plan->timeout_ms >= 0 && now - d->full_since >= d->plan->timeout_ms)
+		return false;
+	d->full = true;
+	d->next--;
+	loop_timer(d->loop, &d->timer, FULL_MS);
+	return true;
+}
+
 /* Begin with the next address of this target. */
 static void
 try_address(struct dial *d)
@@ -217,10 +248,12 @@ try_address(struct dial *d)
 
 	if (!may_try(d, to))
 		return;
-	log_info(d->log, "s_connect: connecting %s", addr_text(to, text));
+	if (d->full_since == 0)
+		log_info(d->log, "s_connect: connecting %s", addr_text(to, text));
 	if (stream_connect(d->out, d->loop, d->pool, d->log, to, d->plan->local, d->plan->foreign,
 		d->task) == IO_FAILED) {
-		failed(d, false);
+		if (!waits_for_room(d, to))
+			failed(d, d->out->errnum == EAGAIN && d->full_since != 0);
 		return;
 	}
 	d->connecting = true;
@@ -318,6 +351,10 @@ dial_step(struct dial *d)
 			if (got == IO_OK)
 				return reached(d);
 			failed(d, got == IO_AGAIN);
+		} else if (d->full) {
+			if (!d->timer.fired)
+				return IO_AGAIN;
+			d->full = false;
 		} else if (!d->looked_up) {
 			if (look_up(d) == IO_AGAIN)
 				return IO_AGAIN;

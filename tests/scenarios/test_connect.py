@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Reaching the target: several of them, names, UNIX sockets, IPv6, source addresses, socket options.
+import contextlib
 import os
 import socket
 import stat
@@ -221,6 +222,48 @@ def test_many_clients_of_a_dead_target_are_all_told(scene, pki):
         with connect_tls(daemon.port("tls"), context) as near:
             assert near.ended() != END
     daemon.wait_end(end="connect", count=50)
+
+
+@contextlib.contextmanager
+def full_unix_socket(scene):
+    """A listener whose queue has room for one, and one is in it."""
+    path = scene.socket_path("full")
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.settimeout(20)
+        listener.bind(path)
+        listener.listen(0)
+        first.connect(path)
+        yield path, listener
+
+
+PLAIN = ("acceptTLS = no", "connectTLS = no")
+
+
+@pytest.mark.sanitize
+def test_a_unix_socket_with_a_full_queue_is_waited_for(scene):
+    with full_unix_socket(scene) as (path, listener):
+        daemon = scene.daemon(scene.section("plain", path, *PLAIN))
+        near = scene.connect(daemon.port("plain")).send(b"ping")
+        daemon.wait_log("s_connect: the queue of .*full is full; waiting for room")
+        listener.accept()[0].close()
+        far, _ = listener.accept()
+        with far:
+            far.settimeout(20)
+            assert far.recv(4) == b"ping"
+            far.sendall(b"pong")
+            assert near.recv(4) == b"pong"
+
+
+def test_a_full_queue_is_waited_for_no_longer_than_a_connection(scene):
+    with full_unix_socket(scene) as (path, _):
+        daemon = scene.daemon(scene.section("plain", path, *PLAIN, "TIMEOUTconnect = 1"))
+        near = scene.connect(daemon.port("plain"))
+        daemon.wait_log("s_connect: s_poll_wait .*full: TIMEOUTconnect exceeded")
+        assert near.ended() == RESET
+        daemon.wait_end(end="connect")
+        scene.connect(daemon.port("plain"))
+        daemon.wait_log("the queue of .*full is full", count=2)
+        daemon.stop()  # in the middle of it
 
 
 @pytest.mark.root
