@@ -5,7 +5,6 @@
 #include "tunnel/session.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -211,10 +210,11 @@ refuse_with_spare(struct gate *g)
 	if (w->spare_fd == -1)
 		return;
 	close(w->spare_fd);
+	w->spare_fd = -1;
 	if ((fd = accept4(g->listener->fd, &peer.sa, &peer.len, SOCK_CLOEXEC | SOCK_NONBLOCK)) !=
 	    -1)
 		refuse(w, g->service, fd, &peer, R_FULL);
-	w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	worker_keep_spare(w);
 }
 
 /* Stop accepting for a moment: a level-triggered listener would wake the worker without end. */
@@ -272,6 +272,7 @@ gate_run(void *arg)
 		return;
 	if (g->pause.fired) {
 		loop_untimer(g->worker->loop, &g->pause);
+		worker_keep_spare(g->worker); /* another thread may have been faster */
 		if (!loop_watch(g->worker->loop, &g->watch, WATCH_LISTENER))
 			loop_timer(g->worker->loop, &g->pause, PAUSE_MS);
 	}

@@ -7,8 +7,8 @@
 #include "tunnel/vpn_account.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 enum { WORKER_MAGIC = 0x39b5a40d };
@@ -42,6 +42,14 @@ note_change(struct worker *w)
 		loop_timer(w->loop, &w->tidy.timer, TIDY_MS);
 }
 
+/* Anything that needs no name: after chroot there may be no /dev. */
+void
+worker_keep_spare(struct worker *w)
+{
+	if (w->spare_fd == -1)
+		w->spare_fd = eventfd(0, EFD_CLOEXEC);
+}
+
 struct worker *
 worker_new(struct common *common, unsigned number)
 {
@@ -53,7 +61,8 @@ worker_new(struct common *common, unsigned number)
 	w->number = number;
 	w->tidy.task = (struct task){ .run = tidy, .owner = w, .lane = LANE_SETUP };
 	w->tidy.timer.task = &w->tidy.task;
-	w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	w->spare_fd = -1;
+	worker_keep_spare(w);
 	if ((w->loop = loop_new()) == NULL || (w->pool = pool_new()) == NULL ||
 	    (w->conduits = conduits_new()) == NULL || (w->resume = resume_cache_new()) == NULL ||
 	    (w->resolver = resolver_new(w->loop)) == NULL ||

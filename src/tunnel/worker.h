@@ -96,6 +96,9 @@ bool worker_start(struct worker *) MUST_CHECK; /* its thread */
 /* After its thread has ended, its sessions are over and its gates are closed; NULL is fine. */
 void worker_free(struct worker *);
 
+/* If it has none, a new spare_fd; without a descriptor left it stays so. */
+void worker_keep_spare(struct worker *);
+
 /* In the worker's thread: one session more; one less, or one that was handed over has arrived. */
 void worker_session_came(struct worker *);
 void worker_session_gone(struct worker *);

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from lib.peer import TlsPeer, connect, connect_tls, echo
+from lib.peer import RESET, TlsPeer, connect, connect_tls, echo
 from lib.ports import free_port
 from lib.wait import until
 
@@ -88,6 +88,28 @@ def test_a_crowd_of_tunnels_is_refused_cleanly_at_the_limit(scene, pki):
     for near in standing:
         near.send(b"ping")
         assert near.recv(4) == b"ping"
+
+
+@pytest.mark.root
+@pytest.mark.sanitize
+def test_at_the_descriptor_limit_each_client_is_refused_in_a_chroot_too(scene, pki):
+    """One descriptor is kept for that, and is made anew where there is no /dev."""
+    jail = scene.folder / "jail"
+    jail.mkdir(mode=0o777)
+    jail.chmod(0o777)
+    backend = scene.backend()
+    daemon = scene.daemon(
+        whole=f"foreground = yes\nsyslog = no\noutput = /log\ndebug = debug\nchroot = {jail}\nworkers = 1\n"
+              + scene.section("tls", backend, f"cert = {pki.server.bundle}"), log_path=str(jail / "log"))
+    near, far = scene.pair(daemon, backend)
+    used = {int(name) for name in os.listdir(f"/proc/{daemon.pid}/fd")}
+    first_free = min(set(range(len(used) + 1)) - used)
+    _, hard = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (first_free, hard))
+    for _ in range(3):
+        assert scene.connect(daemon.port("tls")).ended() == RESET
+    near.send(b"ping")
+    assert far.recv(4) == b"ping"
 
 
 def test_a_reload_works_at_the_descriptor_limit(scene, pki):
