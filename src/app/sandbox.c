@@ -4,25 +4,13 @@
 
 #include "app/landlock.h"
 #include "app/seccomp.h"
+#include "base/sanitized.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/prctl.h>
-
-/* Sanitizers make calls and write files of their own, at any time. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED true
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED true
-#endif
-#ifndef SANITIZED
-#define SANITIZED false
-#endif
 
 enum { PLACES_MAX = 256 };
 

@@ -9,6 +9,7 @@
 #include "tls/certs.h"
 #include "tls/errors.h"
 #include "tls/library.h"
+#include "tls/memory.h"
 #include "tls/narrow.h"
 #include "tls/ocsp.h"
 #include "tls/psk.h"
@@ -729,6 +730,7 @@ tls_library_start(void)
 {
 	char why[WORDS];
 
+	memory_from_shelf();
 	/* Now, so that openssl.cnf and its providers are read before rights are given up. */
 	if (!OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS |
 				  OPENSSL_INIT_LOAD_CRYPTO_STRINGS,

@@ -2,6 +2,7 @@
 /* tunnel/plan.c -- a configuration, loaded and checked. */
 #include "tunnel/plan.h"
 
+#include "base/shelf.h"
 #include "tunnel/activation.h"
 #include "tunnel/spares.h"
 
@@ -66,8 +67,10 @@ plan_release(struct plan *p)
 	if (p == NULL)
 		return;
 	CHECK_OBJ(p, PLAN_MAGIC);
-	if (atomic_fetch_sub(&p->refs, 1) == 1)
-		plan_free(p);
+	if (atomic_fetch_sub(&p->refs, 1) > 1)
+		return;
+	plan_free(p);
+	shelf_clear(); /* what a plan was made of is of no use to sessions */
 }
 
 /* The service of that name in an older plan, whose ticket keys and sockets may live on. */

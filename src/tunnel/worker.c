@@ -3,6 +3,8 @@
 #include "tunnel/worker.h"
 
 #include "base/heap.h"
+#include "base/sanitized.h"
+#include "base/shelf.h"
 #include "tunnel/spares.h"
 #include "tunnel/vpn_account.h"
 
@@ -14,8 +16,8 @@
 enum { WORKER_MAGIC = 0x39b5a40d };
 
 /*
- * Handshakes leave holes in the heap.  While sessions come and go the next ones fill them; when
- * that has ended, the holes go back to the system.
+ * Handshakes leave holes in the heap and blocks on the shelf.  While sessions come and go the next
+ * ones fill and take them; when that has ended, they go back to the system.
  */
 enum { TIDY_MS = 500, TIDY_CHANGES = 64 };
 
@@ -32,6 +34,7 @@ tidy(void *arg)
 	}
 	w->tidy.changes = w->tidy.seen = 0;
 	loop_untimer(w->loop, &w->tidy.timer);
+	shelf_clear();
 	heap_give_back();
 }
 
@@ -113,7 +116,11 @@ worker_main(void *arg)
 	struct worker *w = arg;
 
 	CHECK_OBJ(w, WORKER_MAGIC);
+	/* A sanitizer wants to see each block come and go. */
+	if (!SANITIZED)
+		shelf_open();
 	loop_run(w->loop);
+	shelf_close();
 	return NULL;
 }
 
