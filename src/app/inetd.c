@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -77,13 +78,27 @@ inetd_take(struct inetd *i)
 	return fcntl(i->fd, F_SETFL, O_RDWR | O_NONBLOCK) != -1 || failed("fcntl");
 }
 
+/*
+ * A call has failed.  Is it worth another try?  Whether a descriptor blocks is for all who share it
+ * (open(2), "open file description"), so anybody may have changed it; then wait as if it did.
+ */
+static bool
+is_passing(int fd, short events)
+{
+	struct pollfd ready = { .fd = fd, .events = events };
+
+	if (errno == EAGAIN)
+		return poll(&ready, 1, -1) != -1 || errno == EINTR;
+	return errno == EINTR;
+}
+
 static bool
 write_all(int fd, const char *bytes, ssize_t n)
 {
 	while (n > 0) {
 		ssize_t wrote = write(fd, bytes, (size_t)n);
 
-		if (wrote == -1 && errno != EINTR)
+		if (wrote == -1 && !is_passing(fd, POLLOUT))
 			return false;
 		if (wrote > 0) {
 			bytes += wrote;
@@ -102,7 +117,7 @@ pump(int from, int to)
 
 	do
 		n = read(from, bytes, sizeof(bytes));
-	while ((n == -1 && errno == EINTR) || (n > 0 && write_all(to, bytes, n)));
+	while ((n == -1 && is_passing(from, POLLIN)) || (n > 0 && write_all(to, bytes, n)));
 }
 
 static void *

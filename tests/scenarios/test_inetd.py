@@ -10,7 +10,7 @@ import pytest
 
 from lib.daemon import GINNEL, environment, no_sanitizer_report
 from lib.peer import END, RESET, Peer, TlsPeer, greeter
-from lib.wait import DEADLINE
+from lib.wait import DEADLINE, until
 
 
 class Inetd:
@@ -98,6 +98,33 @@ def test_pipes(scene):
     program.process.stdout.close()
     assert program.wait() == 0
     assert "LOG5[0]: Service [ginnel] accepted connection\n" in program.log()
+
+
+@pytest.mark.sanitize
+def test_pipes_that_do_not_block(scene):
+    """Whoever started us has made them so, or shares them with somebody who did: that is no end."""
+    tls = scene.server(context=scene.pki.server_context())
+    (in_read, in_write), (out_read, out_write) = os.pipe(), os.pipe()
+    for end in (in_read, out_write):
+        os.set_blocking(end, False)
+    program = Inetd(scene, f"client = yes\nconnect = {tls.address}", in_read, out_write)
+    os.close(in_read)
+    os.close(out_write)
+    until(lambda: os.path.exists(program.log_path) and "TLS connected" in program.log(), "the tunnel, while nothing is in the pipe")
+    data = os.urandom(2_000_000)
+    feeder = threading.Thread(target=lambda: (feed(in_write, data), os.close(in_write)))
+    feeder.start()
+    with os.fdopen(out_read, "rb") as reader:
+        got = reader.read()
+    feeder.join()
+    assert got == data
+    assert program.wait() == 0
+
+
+def feed(fd, data):
+    with contextlib.suppress(BrokenPipeError):
+        while data:
+            data = data[os.write(fd, data):]
 
 
 def test_regular_files(scene):
