@@ -8,6 +8,7 @@
 #include "tunnel/worker.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
 #include <strings.h>
@@ -290,16 +291,36 @@ change(struct health *h, bool down, const char *why)
 	warn_if_all_are_down(h->service);
 }
 
+/* Could it not even be asked, for want of something here?  That says nothing of the target. */
+static bool
+is_our_want(const struct health *h)
+{
+	static const int wants[] = { EMFILE, ENFILE, ENOBUFS, ENOMEM };
+
+	for (size_t i = 0; !h->connected && i < COUNT_OF(wants); i++)
+		if (h->stream.errnum == wants[i])
+			return true;
+	return false;
+}
+
+static void
+judge(struct health *h, const char *fault)
+{
+	bool down = member_of(h)->standing->down, bad = fault != NULL;
+
+	h->streak = bad == down ? 0 : h->streak + 1;
+	if (h->streak >= (bad ? conf_of(h)->fall : conf_of(h)->rise))
+		change(h, bad, fault);
+}
+
 /* An answer, or the lack of one: NULL or the fault. */
 static void
 conclude(struct health *h, const char *fault)
 {
-	bool down = member_of(h)->standing->down, bad = fault != NULL;
-
-	log_debug(&h->log, "Health of %s: %s", member_of(h)->target->text, bad ? fault : "good");
-	h->streak = bad == down ? 0 : h->streak + 1;
-	if (h->streak >= (bad ? conf_of(h)->fall : conf_of(h)->rise))
-		change(h, bad, fault);
+	log_debug(&h->log, "Health of %s: %s", member_of(h)->target->text,
+	    fault != NULL ? fault : "good");
+	if (fault == NULL || !is_our_want(h))
+		judge(h, fault);
 	hang_up(h);
 	loop_timer(h->worker->loop, &h->timer, conf_of(h)->interval_ms);
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Targets that are asked for their health: who is down is tried last, and is up again when it answers.
 import re
+import resource
 
 import pytest
 
@@ -33,6 +34,18 @@ def down(daemon, server, why, **how):
 
 def up(daemon, server, **how):
     return daemon.wait_log(rf"Service \[plain\]: target {server.address} is up$", **how)
+
+
+@pytest.mark.sanitize
+def test_a_target_is_not_blamed_for_our_lack_of_descriptors(scene):
+    one, two = scene.server(greeter(b"1")), scene.server(greeter(b"2"))
+    daemon = service(scene, [one.address, two.address], *PLAIN, "healthCheck = connect", "balance = prio")
+    enough = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (3, enough[1]))
+    daemon.wait_log(f"Health of {one.address}: Too many open files", count=2)
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, enough)
+    assert visit(scene, daemon) == b"1"
+    assert " is down" not in daemon.log() and "all targets are down" not in daemon.log()
 
 
 def say(text):
