@@ -272,9 +272,10 @@ const struct option vpn_options[] = {
 	    .scope = OPTION_SERVICE,
 	    .def = "refuse",
 	    .arg = "refuse|replace",
-	    .doc = "Server: with as many sessions as a user may have, refuse the next one, or end "
-		   "the oldest one for it. With replace nobody has to wait until a session is "
-		   "given up whose network went away." },
+	    .doc =
+		"Server: with as many sessions as a user may have, refuse the next one, or end "
+		"the oldest one for it, or the one that has the user's own address. With replace "
+		"nobody has to wait until a session is given up whose network went away." },
 	{ .name = "vpnSessionTimeout",
 	    .parse = option_int,
 	    .offset = AT(session_limit),

@@ -169,16 +169,44 @@ vpn_roll_enter(
 }
 
 void
-vpn_roll_expel_others(struct vpn_roll *r, struct vpn_place *p, struct vpn_net *net)
+vpn_roll_number(struct vpn_roll *r, struct vpn_place *p, uint32_t number)
+{
+	CHECK_OBJ(r, VPN_ROLL_MAGIC);
+	pthread_mutex_lock(&r->lock);
+	p->number = number;
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* `net`: those that are found have to go; NULL: they may stay. */
+static bool
+find_others(struct vpn_roll *r, const struct vpn_place *p, uint32_t number, struct vpn_net *net)
 {
 	struct vpn_place *other;
+	bool found = false;
 
 	CHECK_OBJ(r, VPN_ROLL_MAGIC);
 	pthread_mutex_lock(&r->lock);
-	DL_FOREACH (p->user->places, other)
-		if (other != p && !other->lost)
+	DL_FOREACH (p->user->places, other) {
+		if (other == p || other->number != number)
+			continue;
+		found = true;
+		if (net != NULL && !other->lost)
 			expel(other, net);
+	}
 	pthread_mutex_unlock(&r->lock);
+	return found;
+}
+
+bool
+vpn_roll_has(struct vpn_roll *r, const struct vpn_place *p, uint32_t number)
+{
+	return find_others(r, p, number, NULL);
+}
+
+bool
+vpn_roll_expel(struct vpn_roll *r, const struct vpn_place *p, struct vpn_net *net, uint32_t number)
+{
+	return find_others(r, p, number, net);
 }
 
 bool

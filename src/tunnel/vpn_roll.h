@@ -26,6 +26,7 @@ struct vpn_place {
 	struct task *task;	    /* runs when another session has taken the place */
 	struct mailbox *mailbox;    /* of its worker */
 	uint64_t id;
+	uint32_t number;   /* of its address; 0: none yet */
 	_Atomic bool lost; /* to another session */
 	struct vpn_place *prev, *next;
 	UT_hash_handle hh;
@@ -43,8 +44,13 @@ struct vpn_claim {
 /* False: the user has as many as may be (errno 0), or there is no memory.  `net`: whose it is. */
 bool vpn_roll_enter(struct vpn_roll *, struct vpn_place *, struct vpn_net *net,
     const struct vpn_claim *) MUST_CHECK;
-/* Let all other sessions of that user go, whatever their number. */
-void vpn_roll_expel_others(struct vpn_roll *, struct vpn_place *, struct vpn_net *net);
+/* This is the number of its address, or the one that it wants. */
+void vpn_roll_number(struct vpn_roll *, struct vpn_place *, uint32_t);
+/* Has another session of that user this number, or does it want it? */
+bool vpn_roll_has(struct vpn_roll *, const struct vpn_place *, uint32_t number);
+/* Let those go.  False: there is none. */
+bool vpn_roll_expel(
+    struct vpn_roll *, const struct vpn_place *, struct vpn_net *net, uint32_t number) MUST_CHECK;
 bool vpn_roll_is_lost(const struct vpn_place *);	    /* cheap; its owner's */
 void vpn_roll_leave(struct vpn_roll *, struct vpn_place *); /* no place is fine */
 

@@ -184,10 +184,17 @@ static uint32_t
 lend(struct vpn_call *c)
 {
 	const struct vpn *v = c->env.vpn;
+	struct vpn_roll *roll = vpn_net_roll(v->net);
 	struct own own = own_of(c);
+	uint32_t number;
 
-	if (is_anything(&own))
-		return vpn_pool_take(vpn_net_pool(v->net), is_reserved, v);
+	if (is_anything(&own)) {
+		number = vpn_pool_take(vpn_net_pool(v->net), is_reserved, v);
+		vpn_roll_number(roll, &c->place, number);
+		return number;
+	}
+	/* First: of two who come at once, one sees the other. */
+	vpn_roll_number(roll, &c->place, own.number);
 	return vpn_pool_take_this(vpn_net_pool(v->net), own.number) ? own.number : 0;
 }
 
@@ -222,7 +229,7 @@ is_elsewhere(const struct vpn_call *c)
 	return vpn_pool_can_lend(vpn_net_pool(c->env.vpn->net), own_of(c).number);
 }
 
-/* If that is one of the user's it has to go. */
+/* If that is one of the user's it has to go.  False: that would not help. */
 static bool
 wait_for_address(struct vpn_call *c)
 {
@@ -231,8 +238,9 @@ wait_for_address(struct vpn_call *c)
 	if (!v->conf->replace || !is_elsewhere(c))
 		return false;
 	if (c->wait.due == INT64_MAX) {
+		if (!vpn_roll_expel(vpn_net_roll(v->net), &c->place, v->net, own_of(c).number))
+			return false;
 		c->wait.limit = c->now + WAIT_MS;
-		vpn_roll_expel_others(vpn_net_roll(v->net), &c->place, v->net);
 	}
 	c->wait.due = c->now + WAIT_STEP_MS;
 	return c->now < c->wait.limit;
@@ -291,7 +299,9 @@ log_impossible(const struct vpn_call *c, const struct own *own, const char *user
 static void
 log_no_address(const struct vpn_call *c)
 {
+	const struct vpn *v = c->env.vpn;
 	struct own own = own_of(c);
+	bool same = vpn_roll_has(vpn_net_roll(v->net), &c->place, own.number);
 	char user[TEXT_SAFE_MAX], text[OWN_TEXT];
 
 	(void)text_safe(c->user, strlen(c->user), user, sizeof(user));
@@ -299,11 +309,10 @@ log_no_address(const struct vpn_call *c)
 		log_err(c->env.log, "VPN: no address of vpnPool is left for \"%s\"; make it larger",
 		    user);
 	else if (is_elsewhere(c))
-		log_err(c->env.log, "VPN: the %s of \"%s\" is at another session%s",
+		log_err(c->env.log, "VPN: the %s of \"%s\" is at another %s%s",
 		    own_text(&own, text), user,
-		    c->env.vpn->conf->replace
-			? ""
-			: "; if it is the same user's, vpnSessionsFull = replace would end it");
+		    same ? "session of the same user" : "user's session",
+		    same && !v->conf->replace ? "; vpnSessionsFull = replace would end it" : "");
 	else
 		log_impossible(c, &own, user);
 }

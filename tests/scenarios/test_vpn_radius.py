@@ -171,19 +171,33 @@ def test_an_address_that_nobody_can_have_expels_nobody(scene, known, address, wh
             in daemon.log())
 
 
-def test_an_address_that_somebody_else_has(scene, known):
+@pytest.mark.parametrize("full", ["refuse", "replace"])
+@pytest.mark.parametrize("user", ["alice", "bob"])
+def test_an_address_that_another_session_has(scene, known, user, full):
+    """Only a session of the same user can be asked for it, and only the one that has it."""
     server = known()
-    server.users["bob"] = "hunter2"
-    daemon = with_radius(scene, server)
-    assert dial(scene, daemon).address == "10.66.0.2"
-    server.says = [radius.address("10.66.0.2")]
-    late = scene.keep(sstp.Client(daemon.port("vpn"), scene.pki.client_context(), "bob", "hunter2")).call()
+    server.users["bob"] = "secret"
+    daemon = with_radius(scene, server, f"vpnSessionsFull = {full}")
+    other, holder = dial(scene, daemon, user), dial(scene, daemon, "alice")
+    assert (other.address, holder.address) == ("10.66.0.2", "10.66.0.3")
+    server.says = [radius.address("10.66.0.3")]
+    late = scene.keep(sstp.Client(daemon.port("vpn"), scene.pki.client_context(), user, "secret")).call()
     late.lcp()
     assert late.log_in_pap()[0]
-    late.be_hung_up()
-    daemon.wait_end(end="vpn_pool")
-    assert ('VPN: the address 10.66.0.2 of "bob" is at another session; if it is the same user\'s, vpnSessionsFull = '
-            'replace would end it\n' in daemon.log())
+    if (user, full) == ("alice", "replace"):
+        late.bind()
+        holder.be_hung_up()
+        assert late.ipcp() == "10.66.0.3"
+        daemon.wait_end(end="vpn_replaced")
+    else:
+        late.be_hung_up()
+        daemon.wait_end(end="vpn_pool")
+        assert holder.ping()[20] == 0
+        whose = ("another session of the same user; vpnSessionsFull = replace would end it" if user == "alice"
+                 else "another user's session")
+        assert f'VPN: the address 10.66.0.3 of "{user}" is at {whose}\n' in daemon.log()
+    assert other.ping()[20] == 0
+    assert len(daemon.ends(end="vpn_replaced")) == ((user, full) == ("alice", "replace"))
 
 
 @pytest.mark.parametrize("says", [

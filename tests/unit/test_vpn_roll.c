@@ -232,21 +232,36 @@ as_many_as_it_takes_make_room(void **state)
 	assert_false(is_lost(5));
 }
 
+/* Who has the number, and who waits for it; nobody else's sessions, and no other ones. */
 static void
-all_others_make_room(void **state)
+who_has_the_number_makes_room(void **state)
 {
+	static const uint32_t numbers[] = { 7, 7, 7, 8, 0, 7 };
+	const struct vpn_place *mine = &session[1].place;
+
 	(void)state;
-	for (unsigned i = 0; i < 3; i++)
-		assert_true(enter(i, "alice", 0, false));
-	assert_true(enter(3, "bob", 0, false));
-	vpn_roll_expel_others(roll, &session[1].place, net);
-	vpn_roll_expel_others(roll, &session[1].place, net);
-	assert_true(is_lost(0) && is_lost(2));
-	assert_false(is_lost(1) || is_lost(3));
+	for (unsigned i = 0; i < COUNT_OF(numbers); i++) {
+		assert_true(enter(i, i == 5 ? "bob" : "alice", 0, false));
+		vpn_roll_number(roll, &session[i].place, numbers[i]);
+	}
+	assert_true(vpn_roll_has(roll, mine, 7));
+	assert_true(vpn_roll_has(roll, mine, 8));
+	assert_false(vpn_roll_has(roll, mine, 9));
+	assert_false(vpn_roll_has(roll, &session[5].place, 7)); /* that is itself */
+	assert_false(vpn_roll_expel(roll, mine, net, 9));
+	assert_true(vpn_roll_expel(roll, mine, net, 7));
+	assert_true(vpn_roll_expel(roll, mine, net, 7)); /* they have not left yet */
+	for (unsigned i = 0; i < COUNT_OF(numbers); i++)
+		assert_int_equal(is_lost(i), i == 0 || i == 2);
 	run();
-	assert_int_equal(session[0].woken, 1);
-	assert_int_equal(session[2].woken, 1);
-	assert_int_equal(session[1].woken + session[3].woken, 0);
+	for (unsigned i = 0; i < COUNT_OF(numbers); i++)
+		assert_int_equal(session[i].woken, i == 0 || i == 2);
+	leave(0);
+	leave(2);
+	assert_false(vpn_roll_has(roll, mine, 7));
+	assert_false(vpn_roll_expel(roll, mine, net, 7));
+	vpn_roll_number(roll, &session[3].place, 7); /* another one later */
+	assert_true(vpn_roll_has(roll, mine, 7));
 }
 
 /* The message is on its way, and who it is for has gone: nobody is touched. */
@@ -319,7 +334,7 @@ main(void)
 		TEST(without_a_limit),
 		TEST(the_oldest_makes_room),
 		TEST(as_many_as_it_takes_make_room),
-		TEST(all_others_make_room),
+		TEST(who_has_the_number_makes_room),
 		TEST(who_has_gone_is_not_woken),
 		TEST(without_memory_nobody_enters),
 		TEST(without_memory_nobody_is_expelled),
