@@ -181,16 +181,15 @@ vpn_roll_number(struct vpn_roll *r, struct vpn_place *p, uint32_t number)
 static bool
 find_others(struct vpn_roll *r, const struct vpn_place *p, uint32_t number, struct vpn_net *net)
 {
-	struct vpn_place *other;
 	bool found = false;
 
 	CHECK_OBJ(r, VPN_ROLL_MAGIC);
 	pthread_mutex_lock(&r->lock);
-	DL_FOREACH (p->user->places, other) {
-		if (other == p || other->number != number)
-			continue;
-		found = true;
-		if (net != NULL && !other->lost)
+	for (struct vpn_place *other = p->user->places; other != NULL; other = other->next) {
+		bool is_it = other != p && other->number == number;
+
+		found |= is_it;
+		if (is_it && net != NULL && !other->lost)
 			expel(other, net);
 	}
 	pthread_mutex_unlock(&r->lock);

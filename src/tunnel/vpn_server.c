@@ -274,10 +274,13 @@ log_impossible(const struct vpn_call *c, const struct own *own, const char *user
 {
 	const struct vpn_pool *pool = vpn_net_pool(c->env.vpn->net);
 	bool by_prefix = own->prefix6.family != 0 && !vpn_pool_can_lend(pool, own->by_prefix);
-	const struct own wrong = { .address = by_prefix ? (struct in_addr){ 0 } : own->address,
-		.prefix6 = by_prefix ? own->prefix6 : (struct network){ .family = 0 } };
+	struct own wrong = { .number = 0 };
 	char text[OWN_TEXT];
 
+	if (by_prefix)
+		wrong.prefix6 = own->prefix6;
+	else
+		wrong.address = own->address;
 	if (own->by_address != own->by_prefix && vpn_pool_can_lend(pool, own->by_address) &&
 	    vpn_pool_can_lend(pool, own->by_prefix))
 		log_err(c->env.log,
