@@ -10,7 +10,10 @@
 #include <errno.h>
 #include <string.h>
 
-enum { GUARD_MAGIC = 0x58e21f0b };
+enum {
+	GUARD_MAGIC = 0x58e21f0b,
+	AGAIN_MS = 20, /* until the process of libwrap is asked again that had no room */
+};
 
 struct guard {
 	unsigned magic;
@@ -22,6 +25,7 @@ struct guard {
 	struct task *task;
 	bool wrap, identify; /* still to be asked */
 	struct wrappers_question question;
+	struct timer again;
 	struct ident *ident;
 	enum reason reason;
 };
@@ -78,7 +82,7 @@ guard_new(struct worker *w, const struct service *s, bool again, int fd, const s
 	g->fd = fd;
 	g->peer = peer;
 	g->log = log;
-	g->task = task;
+	g->task = g->again.task = task;
 	g->question.watch.fd = -1;
 	g->wrap = remote && s->conf->libwrap;
 	g->identify = remote && s->conf->ident != NULL && !again;
@@ -100,6 +104,10 @@ ask_wrappers(struct guard *g)
 
 	if (g->question.watch.fd == -1 &&
 	    !wrappers_ask(&g->question, g->worker->loop, g->task, g->conf->name, g->fd, g->peer)) {
+		if (errno == EAGAIN) { /* the questions of others fill its socket */
+			loop_timer(g->worker->loop, &g->again, AGAIN_MS);
+			return IO_AGAIN;
+		}
 		log_err(g->log, "libwrap: %s (%d)", strerror(errno), errno);
 		return refuse(g, R_LIBWRAP);
 	}
@@ -182,6 +190,7 @@ guard_free(struct guard *g)
 		return;
 	CHECK_OBJ(g, GUARD_MAGIC);
 	wrappers_forget(&g->question, g->worker->loop);
+	loop_untimer(g->worker->loop, &g->again);
 	ident_free(g->ident);
 	OBJ_FREE(g);
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Who may come in by the word of others: ident (RFC 1413) and libwrap (hosts_access(5)).
 import os
+import signal
 import socket
 import subprocess
 
@@ -188,6 +189,29 @@ def test_many_at_once(scene, wrapped):
     daemon.await_descriptors(before)
 
 
+def helper_of(daemon):
+    with open(f"/proc/{daemon.pid}/task/{daemon.pid}/children", encoding="ascii") as file:
+        helpers = file.read().split()
+    assert len(helpers) == 1
+    return int(helpers[0])
+
+
+@pytest.mark.root
+@pytest.mark.sanitize
+def test_more_questions_than_the_helper_can_take_at_once(scene, wrapped):
+    """Its socket has room for some; who comes then waits, and is not refused."""
+    count = 300
+    daemon = wrapped("good: ALL", "ALL: ALL", section(scene, "good"))
+    helper = helper_of(daemon)
+    os.kill(helper, signal.SIGSTOP)
+    try:
+        peers = [scene.tls(daemon.port("good"), handshake=False) for _ in range(count)]
+        daemon.wait_log(r"Service \[good\] started", count=count)
+    finally:
+        os.kill(helper, signal.SIGCONT)
+    assert all(near.handshake().recv(1) == b"g" for near in peers)
+
+
 @pytest.mark.root
 def test_a_reload_cannot_begin_with_libwrap(scene, wrapped):
     daemon = wrapped("ALL: ALL", "", scene.section("x", scene.server(greeter(b"x")), f"cert = {scene.pki.server.bundle}"))
@@ -199,11 +223,9 @@ def test_a_reload_cannot_begin_with_libwrap(scene, wrapped):
 @pytest.mark.root
 def test_the_helper_ends_with_the_daemon(scene, wrapped):
     daemon = wrapped("ALL: ALL", "", section(scene, "x"))
-    with open(f"/proc/{daemon.pid}/task/{daemon.pid}/children", encoding="ascii") as file:
-        helpers = file.read().split()
-    assert len(helpers) == 1
+    helper = helper_of(daemon)
     daemon.kill()
-    until(lambda: not os.path.exists(f"/proc/{helpers[0]}/exe") or _is_zombie(helpers[0]), "the helper has ended")
+    until(lambda: not os.path.exists(f"/proc/{helper}/exe") or _is_zombie(helper), "the helper has ended")
 
 
 def _is_zombie(pid):
