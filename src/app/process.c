@@ -118,6 +118,7 @@ failed(const char *what, const char *option)
 	log_err(&log_main, "%s: %s (%d); %s %s", what, strerror(error), error,
 	    error == EPERM ? "only root may do that: start as root, or leave out" : "look at",
 	    option);
+	errno = error;
 	return false;
 }
 

@@ -374,7 +374,11 @@ leave_privileges(struct server *s, int *status)
 		    errno);
 		return false;
 	}
-	if (!process_enter_root(&s->conf) || !pid_file_make(&s->pid_file, s->conf.pid))
+	if (!process_enter_root(&s->conf)) {
+		*status = errno == EPERM ? EXIT_NO_PERMISSION : EXIT_FAILED;
+		return false;
+	}
+	if (!pid_file_make(&s->pid_file, s->conf.pid))
 		return false;
 	if (s->priv != NULL && !priv_start(s->priv, s->source, &s->conf, &s->pid_file))
 		return false;

@@ -318,7 +318,7 @@ def test_what_keeps_it_from_starting_is_said_with_what_to_do(scene, pki, head, a
 @pytest.mark.parametrize("head, accept, status, words", [
     ("", "127.0.0.1:1", 77, ": a port below 1024 needs root or CAP_NET_BIND_SERVICE"),
     ("setuid = 1", "127.0.0.1:0", 77, "setuid: Operation not permitted (1); only root may do that: start as root, or leave out setuid"),
-    ("chroot = /", "127.0.0.1:0", FAILED, "chroot: Operation not permitted (1); only root may do that: start as root, or leave out chroot"),
+    ("chroot = /", "127.0.0.1:0", 77, "chroot: Operation not permitted (1); only root may do that: start as root, or leave out chroot"),
 ], ids=["port", "setuid", "chroot"])
 def test_what_only_root_may_do_is_said(head, accept, status, words):
     text = f"foreground = yes\nsyslog = no\n{head}\n[t]\nclient = yes\naccept = {accept}\nconnect = 9\n"
