@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every recipe loads as it stands, is explained in the index, and carries bytes.
 import os
+import pathlib
 import re
 import ssl
 import subprocess
@@ -8,7 +9,7 @@ import subprocess
 import pytest
 
 from interop.recipes import RECIPES, let_nobody_log
-from lib.daemon import INCUMBENT
+from lib.daemon import INCUMBENT, ROOT
 from lib.names import A, SRV, NameServer
 from lib.peer import END, connect_tls, echo, greeter
 from lib.ports import Nobody
@@ -17,6 +18,10 @@ ALL = sorted(path.name for path in RECIPES.glob("*.conf"))
 EXTRA_FILES = {"smtp-listed.conf": "listed.pem", "smtp-pinned.conf": "pinned.pem"}
 SHOWN_BY_NAME = ("shop", "admin")  # sni-hosting.conf
 THROUGH_CHECK = pytest.mark.skipif(INCUMBENT, reason="the incumbent has no check command")
+
+
+def service(text):
+    return re.search(r"(?m)^\[(.*)\]$", text)[1]
 
 
 @pytest.fixture
@@ -40,6 +45,24 @@ def prepared(machine, pki):
 def test_check_accepts_it(name, prepared, scene):
     done = scene.run("check", scene.file(name, prepared.recipe(name)))
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def blocks_of_the_readme():
+    """Each configuration in README.md, by the name of its first section."""
+    text = pathlib.Path(ROOT, "README.md").read_text(encoding="utf-8", errors="replace")
+    blocks = re.findall(r"^```ini\n(.*?)^```$", text, re.M | re.S)
+    return [pytest.param(block, id=f"{number}-{service(block)}") for number, block in enumerate(blocks)]
+
+
+@THROUGH_CHECK
+@pytest.mark.parametrize("block", blocks_of_the_readme())
+def test_check_accepts_what_the_readme_shows(block, prepared, scene):
+    done = scene.run("check", scene.file("readme.conf", block.replace("/etc/ginnel/", f"{prepared.etc}/")))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_readme_shows_some():
+    assert len(blocks_of_the_readme()) >= 10
 
 
 @THROUGH_CHECK
@@ -75,10 +98,6 @@ def connected_to(text, *addresses):
     text = re.sub(r"(?m)^connect = .*$", lambda _: f"connect = {addresses.pop(0)}", text)
     assert not addresses
     return text
-
-
-def service(text):
-    return re.search(r"(?m)^\[(.*)\]$", text)[1]
 
 
 def say_hello(near):
