@@ -385,6 +385,13 @@ dial_errnum(const struct dial *d)
 	return d->errnum;
 }
 
+bool
+dial_lacked_means(const struct dial *d)
+{
+	return d->errnum == EMFILE || d->errnum == ENFILE || d->errnum == ENOBUFS ||
+	       d->errnum == ENOMEM;
+}
+
 const struct addr *
 dial_found(const struct dial *d, int family)
 {

@@ -35,6 +35,9 @@ void dial_favour(struct dial *, const struct addr *);
 enum io dial_step(struct dial *) MUST_CHECK;
 enum reason dial_reason(const struct dial *); /* after IO_FAILED */
 int dial_errnum(const struct dial *);	      /* ... of the last address that was tried; 0: none */
+/* Did the last address fail for want of a descriptor or memory here?  The target is not to blame.
+ */
+bool dial_lacked_means(const struct dial *);
 /* The first address of that family (AF_UNSPEC: any) that the target has; NULL: none. */
 const struct addr *dial_found(const struct dial *, int family);
 unsigned dial_target(const struct dial *);	      /* the number of the one that it is at */

@@ -8,7 +8,6 @@
 #include "tunnel/worker.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <limits.h>
 #include <string.h>
 #include <strings.h>
@@ -291,18 +290,6 @@ change(struct health *h, bool down, const char *why)
 	warn_if_all_are_down(h->service);
 }
 
-/* Could it not even be asked, for want of something here?  That says nothing of the target. */
-static bool
-is_our_want(const struct health *h)
-{
-	static const int wants[] = { EMFILE, ENFILE, ENOBUFS, ENOMEM };
-
-	for (size_t i = 0; !h->connected && i < COUNT_OF(wants); i++)
-		if (h->stream.errnum == wants[i])
-			return true;
-	return false;
-}
-
 static void
 judge(struct health *h, const char *fault)
 {
@@ -319,7 +306,7 @@ conclude(struct health *h, const char *fault)
 {
 	log_debug(&h->log, "Health of %s: %s", member_of(h)->target->text,
 	    fault != NULL ? fault : "good");
-	if (fault == NULL || !is_our_want(h))
+	if (fault == NULL || h->dial == NULL || !dial_lacked_means(h->dial))
 		judge(h, fault);
 	hang_up(h);
 	loop_timer(h->worker->loop, &h->timer, conf_of(h)->interval_ms);

@@ -88,7 +88,7 @@ reach_step(struct session *s, enum reason *why)
 	*why = got == IO_FAILED ? dial_reason(s->dial) : R_NONE;
 	if (s->pick != NULL && got == IO_OK)
 		pick_reached(s->pick, dial_target(s->dial));
-	else if (s->pick != NULL && got == IO_FAILED)
+	else if (s->pick != NULL && got == IO_FAILED && !dial_lacked_means(s->dial))
 		pick_failed(s->pick, pick_plan(s->pick)->count);
 	if (got == IO_OK)
 		note_dialled(s);
@@ -116,7 +116,7 @@ had_its_time(const struct session *s)
 void
 reach_leave(struct session *s, bool late)
 {
-	if (s->pick != NULL && s->dial != NULL)
+	if (s->pick != NULL && s->dial != NULL && !dial_lacked_means(s->dial))
 		pick_failed(s->pick, dial_target(s->dial) + (late && had_its_time(s)));
 	if (s->pick != NULL && s->connected != 0)
 		s->load = pick_settle(s->pick);

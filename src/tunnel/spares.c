@@ -108,7 +108,7 @@ reach(struct spare *s)
 	got = dial_step(s->dial);
 	if (got == IO_OK)
 		pick_reached(s->pick, dial_target(s->dial));
-	else if (got == IO_FAILED)
+	else if (got == IO_FAILED && !dial_lacked_means(s->dial))
 		pick_failed(s->pick, pick_plan(s->pick)->count);
 	return got;
 }

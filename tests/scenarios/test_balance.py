@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Several targets: which one a connection goes to, and what is remembered of those that fail.
+import os
+import resource
+
 import pytest
 
 from lib.daemon import NotStarted
@@ -131,6 +134,25 @@ def test_a_target_that_failed_is_left_alone_and_tried_again(scene):
     until(lambda: visit(scene, daemon) == 7, "the first target")
     daemon.wait_log(f"Target {dead.address} can be reached again")
     assert visits(scene, daemon, 3) == [7] * 3
+
+
+@pytest.mark.sanitize
+def test_a_target_is_not_blamed_for_our_lack_of_descriptors(scene):
+    """There is one for the client, and none for the way to the target."""
+    daemon = service(scene, [s.address for s in servers(scene, 2)], "balance = prio")
+    assert visit(scene, daemon) == 0
+    daemon.wait_end(end="done")
+    used = {int(name) for name in os.listdir(f"/proc/{daemon.pid}/fd")}
+    free = sorted(set(range(len(used) + 2)) - used)
+    enough = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (free[1], enough[1]))
+    near = scene.connect(daemon.port("plain"))
+    daemon.wait_log(r"s_connect: connect .*: Too many open files \(24\)", count=2)
+    assert near.ended() == RESET
+    daemon.wait_end(end="connect")
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, enough)
+    assert visit(scene, daemon) == 0
+    assert "it is tried last" not in daemon.log()
 
 
 def test_all_have_failed_and_are_tried_all_the_same(scene):
