@@ -67,7 +67,7 @@ what_was_freed_comes_back(void **state)
 static void
 what_is_tiny_or_huge_is_not_kept(void **state)
 {
-	static const size_t sizes[] = { 32768, 100000, 1000000 };
+	static const size_t sizes[] = { 32776, 100000, 1000000 };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(sizes); i++) {
