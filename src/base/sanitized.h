@@ -3,6 +3,8 @@
 #ifndef GINNEL_BASE_SANITIZED_H
 #define GINNEL_BASE_SANITIZED_H
 
+#include <stdbool.h>
+
 /* Clang tells by a feature, gcc by a macro. */
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
