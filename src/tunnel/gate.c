@@ -379,9 +379,13 @@ gates_close(struct worker *w)
 void
 gates_drain(struct worker *w)
 {
-	/* Who is in the queue already was promised service; a close would reset them. */
+	/*
+	 * Who is in the queue already was promised service; a close would reset them.  Of those who
+	 * come while it is emptied, a flood must not keep us: listen(2) was asked for SOMAXCONN.
+	 */
 	for (unsigned i = 0; i < w->gate_count; i++)
-		while (!w->gates[i]->pause.armed && accept_one(w->gates[i]))
-			;
+		for (unsigned n = 0; n < SOMAXCONN && !w->gates[i]->pause.armed; n++)
+			if (!accept_one(w->gates[i]))
+				break;
 	gates_close(w);
 }

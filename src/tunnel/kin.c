@@ -231,12 +231,15 @@ somebody(void *arg)
 		return;
 	}
 	fd = accept4(k->watch.fd, &peer.sa, &peer.len, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd != -1 && is_client(k, &peer))
+	if (fd != -1 && is_client(k, &peer)) {
 		welcome(k, fd, &peer);
-	else if (fd != -1)
+	} else if (fd != -1) {
 		turn_away(k, fd, &peer);
-	else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+		log_err(&k->elder->log, "The connection for port %u cannot be accepted: %s (%d)",
+		    k->port, strerror(errno), errno);
 		await_nobody(k); /* a waiting one would wake us without end */
+	}
 }
 
 /* A listening socket at one of the ports of the configuration, begun with any of them; -1 with
