@@ -89,15 +89,25 @@ static const struct {
 	{ SSL_R_TLSV1_UNRECOGNIZED_NAME, "the peer serves no such name; look at sni" },
 };
 
-/* "; words", or "". */
+/* NULL: there is nothing to add. */
 static const char *
-advice_for(unsigned long code, char *out, size_t size)
+advice_for(unsigned long code)
 {
-	*out = '\0';
 	for (size_t i = 0; i < COUNT_OF(advice) && ERR_GET_LIB(code) == ERR_LIB_SSL; i++)
 		if (advice[i].reason == ERR_GET_REASON(code))
-			snprintf(out, size, "; %s", advice[i].words);
-	return out;
+			return advice[i].words;
+	return NULL;
+}
+
+/* Programs know the first line, as the incumbent writes it; the second is for people. */
+static void
+log_cause(const struct log_ctx *log, const char *what, unsigned long code, const char *text)
+{
+	const char *words = advice_for(code);
+
+	log_err(log, "%s: %s", what, text);
+	if (words != NULL)
+		log_notice(log, "%s: %s", what, words);
 }
 
 unsigned long
@@ -105,14 +115,13 @@ errors_log(const struct log_ctx *log, const char *what)
 {
 	unsigned long oldest = 0, code;
 	const char *data;
-	char text[512], words[160];
+	char text[512];
 	int flags;
 
 	while ((code = ERR_get_error_all(NULL, NULL, NULL, &data, &flags)) != 0) {
 		entry_text(code, data, flags, text, sizeof(text));
 		if (oldest == 0)
-			log_err(
-			    log, "%s: %s%s", what, text, advice_for(code, words, sizeof(words)));
+			log_cause(log, what, code, text);
 		else
 			log_debug(log, "error queue: %s", text);
 		if (oldest == 0)

@@ -27,8 +27,8 @@ const char *errors_take(char *out, size_t size);
 
 /*
  * Log what the queue holds and empty it.  The oldest entry is the cause and comes at level ERR
- * behind `what`, as in "SSL_accept: error:0A0000C1:SSL routines::no shared cipher", with advice
- * where there is some; younger ones follow at DEBUG.  An empty queue: "what: Peer suddenly
+ * behind `what`, as in "SSL_accept: error:0A0000C1:SSL routines::no shared cipher"; advice follows
+ * at NOTICE where there is some, and younger ones at DEBUG.  An empty queue: "what: Peer suddenly
  * disconnected".  Returns the code of the oldest (0: none).
  */
 unsigned long errors_log(const struct log_ctx *, const char *what);

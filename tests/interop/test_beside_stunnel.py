@@ -208,6 +208,7 @@ DEVIATIONS = [
          "one certificate can be at fault twice; the wording of the second differs"),
     Line(BAD, "4 Rejected by CERT .*", "4 Rejected by CERT .*", "as before; and for sessions that are taken up"),
     Line("redirect, nobody", None, "4 CERT: The peer sent no certificate", "why it is redirected"),
+    Line("", None, "5 SSL_[a-z]+: the peer .*", "what a cause in OpenSSL's words means, and what to do"),
     Line("OCSP", "[356] OCSP: (Revoked at|Certificate revoked|Next update|This update|Status).*",
          "[35] OCSP: (Certificate revoked|Accepted|Rejected).*", OLD),
     Line("OCSP (good|revoked)", "3 SSL_accept: certificate verify failed|5 Certificate accepted at depth=0: .*",
