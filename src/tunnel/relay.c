@@ -3,9 +3,8 @@
 #include "tunnel/relay.h"
 
 enum {
-	/* Bytes that one flow moves before others have their turn: some 200 us of work under TLS.
-	 */
-	FLOW_BUDGET = 4 * BUF_PAYLOAD,
+	/* Bytes that one flow moves before others have their turn: 100 us of work under TLS. */
+	FLOW_BUDGET = 2 * BUF_PAYLOAD,
 	/* A read of so much is a full one; after so many in a row the flow is bulk. */
 	FULL = BUF_PAYLOAD / 2,
 	FULL_MIN = 4,
