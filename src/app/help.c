@@ -63,9 +63,8 @@ static void
 own_options(FILE *to)
 {
 	help_usage(to);
-	fprintf(to, "\n\"ginnel help OPTION\" tells what one does, \"ginnel help CODE\" what "
-		    "end=CODE in the "
-		    "log means.\n\n");
+	fprintf(to, "\n\"ginnel help OPTION\" tells what one does, "
+		    "\"ginnel help CODE\" what end=CODE in the log means.\n\n");
 	fprintf(to, "Global options, before the first [section]\n\n");
 	print_sets(to, process_sets);
 	fprintf(to, "Service options; before the first [section] they are defaults for all\n\n");

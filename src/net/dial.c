@@ -3,6 +3,7 @@
 #include "net/dial.h"
 
 #include "net/race.h"
+#include "net/sock.h"
 
 #include <errno.h>
 #include <string.h>
@@ -388,8 +389,7 @@ dial_errnum(const struct dial *d)
 bool
 dial_lacked_means(const struct dial *d)
 {
-	return d->errnum == EMFILE || d->errnum == ENFILE || d->errnum == ENOBUFS ||
-	       d->errnum == ENOMEM;
+	return sock_lacked_means(d->errnum);
 }
 
 const struct addr *

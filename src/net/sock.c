@@ -638,3 +638,9 @@ sock_is_named(int fd, const struct addr *name)
 	return !addr_is_unix(name) && getsockname(fd, &own.sa, &own.len) == 0 &&
 	       addr_equal(&own, name);
 }
+
+bool
+sock_lacked_means(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}

@@ -90,6 +90,9 @@ bool sock_original_destination(int fd, struct addr *out) MUST_CHECK;
 /* Is that the address of our end? */
 bool sock_is_named(int fd, const struct addr *);
 
+/* Is that errno for want of a descriptor or memory here?  Then no peer is to blame. */
+bool sock_lacked_means(int error);
+
 /* shutdown-by-reset: the peer of a TCP socket will see RST when it is closed. */
 void sock_reset_on_close(int fd);
 

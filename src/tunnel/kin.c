@@ -2,6 +2,7 @@
 /* tunnel/kin.c -- tunnels beside a tunnel. */
 #include "tunnel/kin.h"
 
+#include "net/sock.h"
 #include "tunnel/gate.h"
 #include "tunnel/life.h"
 
@@ -235,7 +236,7 @@ somebody(void *arg)
 		welcome(k, fd, &peer);
 	} else if (fd != -1) {
 		turn_away(k, fd, &peer);
-	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+	} else if (sock_lacked_means(errno)) {
 		log_err(&k->elder->log, "The connection for port %u cannot be accepted: %s (%d)",
 		    k->port, strerror(errno), errno);
 		await_nobody(k); /* a waiting one would wake us without end */

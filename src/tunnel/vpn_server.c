@@ -284,9 +284,8 @@ log_impossible(const struct vpn_call *c, const struct own *own, const char *user
 	if (own->by_address != own->by_prefix && vpn_pool_can_lend(pool, own->by_address) &&
 	    vpn_pool_can_lend(pool, own->by_prefix))
 		log_err(c->env.log,
-		    "VPN: the %s of \"%s\" are not of one client, as they have different numbers "
-		    "in "
-		    "vpnPool and vpnPool6; let RADIUS give one of them alone",
+		    "VPN: the %s of \"%s\" are not of one client, as they have different "
+		    "numbers in vpnPool and vpnPool6; let RADIUS give one of them alone",
 		    own_text(own, text), user);
 	else
 		log_err(c->env.log, "VPN: the %s of \"%s\" is %s; let RADIUS give another one (%s)",

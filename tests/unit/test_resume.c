@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tests/unit/test_resume.c -- a session opens the door that it came from, for as long as it may. */
+#include "kit/starve.h"
+
 #include "tls_kit.h"
 
 static struct pki_pair root_a, root_b, server_pair, client_a, client_b;
@@ -472,25 +474,6 @@ the_client_cache_is_bounded(void **state)
 }
 
 /* ---- memory: ours, not OpenSSL's ---- */
-
-static long fail_at = -1; /* the call that meets 0 fails, once */
-
-void *__real_malloc(size_t);
-void *__real_calloc(size_t, size_t);
-void *__wrap_malloc(size_t);
-void *__wrap_calloc(size_t, size_t);
-
-void *
-__wrap_malloc(size_t n)
-{
-	return fail_at >= 0 && fail_at-- == 0 ? NULL : __real_malloc(n);
-}
-
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-	return fail_at >= 0 && fail_at-- == 0 ? NULL : __real_calloc(n, size);
-}
 
 /* Whichever piece of memory is missing, a new place is forgotten and nothing else happens. */
 static void

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tests/unit/test_vpn_roll.c -- how many sessions a user may have, who makes room, and no memory.
  */
+#include "kit/starve.h"
+
 #include "tunnel/vpn_net.h"
 #include "tunnel/vpn_roll.h"
 #include "tunnel/worker.h"
@@ -12,36 +14,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-/* ---- allocations, by --wrap ---- */
-
-static long fail_at = -1; /* the call that counts this down to 0 fails; negative: none */
-
-void *__real_malloc(size_t);
-void *__real_calloc(size_t, size_t);
-void *__wrap_malloc(size_t);
-void *__wrap_calloc(size_t, size_t);
-
-static bool
-fails_now(void)
-{
-	if (fail_at < 0 || fail_at-- > 0)
-		return false;
-	errno = ENOMEM;
-	return true;
-}
-
-void *
-__wrap_malloc(size_t n)
-{
-	return fails_now() ? NULL : __real_malloc(n);
-}
-
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-	return fails_now() ? NULL : __real_calloc(n, size);
-}
 
 /* ---- the network to which the roll belongs: without its device ---- */
 
