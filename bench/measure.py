@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""bench/measure.py -- one row measured over some rounds, the tunnels taking turns within each."""
+"""bench/measure.py -- one row measured over some rounds, in each of which the tunnels take turns."""
 
 import json
 import signal
 import socket
 import ssl
+import statistics
 import struct
 import subprocess
 import time
@@ -121,6 +122,7 @@ class Bench:
 
     def __init__(self, row, setup):
         self.row, self.setup = row, setup
+        self.turns = max(1, round(row.turns * setup.scale))  # less work is fewer turns, not shorter ones
         self.numbers, self.details, self.problems = {}, {}, {}
         self.tunnels, self.inside = {}, {}
         client = row.role == 'client'
@@ -144,13 +146,15 @@ class Bench:
         if self.row.role != 'services':
             targets.append(peers.RELAY)
         for number in range(rounds):
-            # Each begins once, so that none always comes after the same one.
-            turn = number % len(targets)
-            for peer in targets[turn:] + targets[:turn]:
-                if peer.name not in self.problems:
-                    self._attempt(peer.name, lambda p=peer: self._measure(p), progress)
+            for part in range(self.turns):
+                # Each begins once, so that none always comes after the same one.
+                first = (number * self.turns + part) % len(targets)
+                for peer in targets[first:] + targets[:first]:
+                    if peer.name not in self.problems:
+                        self._attempt(peer.name, lambda p=peer: self._measure(p), progress)
             if self.row.library:
                 self._attempt('library', self._library, progress)
+            self._tell(number, progress)
 
     def _attempt(self, name, measure, progress):
         try:
@@ -161,7 +165,13 @@ class Bench:
             return
         self.numbers.setdefault(name, []).append(value)
         self.details.setdefault(name, []).append(detail)
-        progress(f'{self.row.name}: {name}: {value:.4g} {self.row.unit}')
+
+    def _tell(self, number, progress):
+        """What this round has brought."""
+        found = {name: values[number * self.turns:] if name != 'library' else values[number:]
+                 for name, values in self.numbers.items()}
+        progress(f'{self.row.name} ({self.row.unit}): ' + ', '.join(
+            f'{name} {statistics.median(values):.4g}' for name, values in found.items() if values))
 
     def _measure(self, peer):
         if self.row.unit == rows.SECONDS:
@@ -225,9 +235,11 @@ class Bench:
         if tunnel is None:
             tunnel = self.tunnels[peer.name] = self._open(peer)
             self._run_load(peer, tunnel, self.setup.scale * 0.1)  # warms it up
+        if self.turns > 1:  # while others had their turn, it may have given memory back
+            self._run_load(peer, tunnel, self.setup.scale * 0.01)
         background = self._begin_background(peer, tunnel)
         try:
-            cpu, result = self._run_load(peer, tunnel, self.setup.scale)
+            cpu, result = self._run_load(peer, tunnel, self.setup.scale / self.turns)
         finally:
             if background:
                 procs.end(background.process)

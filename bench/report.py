@@ -9,12 +9,21 @@ import chart
 FLOORS = ('library', 'plain relay')
 
 
+def _middle_half(values):
+    """Its ends; of very few values, all of them."""
+    if len(values) < 4:
+        return min(values), max(values)
+    quarters = statistics.quantiles(values, n=4)
+    return quarters[0], quarters[2]
+
+
 def row_results(row, bench):
     """What is kept of a measured row; only plain data, so that it can be written and read again."""
     found = {}
     for name, values in bench.numbers.items():
-        found[name] = {'median': statistics.median(values), 'low': min(values),
-                       'high': max(values), 'values': values, 'details': bench.details[name]}
+        low, high = _middle_half(values)
+        found[name] = {'median': statistics.median(values), 'low': low, 'high': high,
+                       'values': values, 'details': bench.details[name]}
     for name, problem in bench.problems.items():
         found.setdefault(name, {})['problem'] = problem
     return {'name': row.name, 'title': row.title, 'unit': row.unit, 'group': row.group,
@@ -35,23 +44,38 @@ def _best_peer(row, ours):
 
 
 def _compared(row, name, results):
-    """(what the goal is a multiple of, its words), or (None, '')."""
+    """(the target that the goal is a multiple of, its words), or (None, '')."""
     if row['unit'] == 's':
-        return 1.0, 'one second'
+        return {'median': 1.0, 'values': ()}, 'one second'
     if row['against']:
         other = next(r for r in results['rows'] if r['name'] == row['against'])
-        return _median(other, name), f"its own {row['against']}"
+        return other['targets'].get(name, {}), f"its own {row['against']}"
     best = _best_peer(row, results['ours'])
-    return (_median(row, best), best) if best else (None, '')
+    return (row['targets'][best], best) if best else (None, '')
+
+
+def _ratio(target, base, together):
+    """
+    (the ratio, how far it may be off).  What was measured in one turn is compared with each other,
+    so that what slows the whole machine down for a moment does not count.  Their median lies
+    between the two of them that are sqrt(n) places from the middle, with a probability of 95 %.
+    """
+    values, others = target['values'], base['values']
+    if not together or len(values) != len(others) or len(values) < 10:
+        return target['median'] / base['median'], None
+    ratios = sorted(mine / its for mine, its in zip(values, others))
+    middle, off = len(ratios) / 2, len(ratios) ** 0.5
+    low, high = ratios[int(middle - off)], ratios[min(int(middle + off), len(ratios) - 1)]
+    return statistics.median(ratios), (high - low) / 2
 
 
 def add_ratios(results):
     for row in results['rows']:
         for name, target in row['targets'].items():
             base, words = _compared(row, name, results)
-            value = _median(row, name)
-            if base and value is not None:
-                target['ratio'], target['ratio_to'] = value / base, words
+            if base and base.get('median') and _median(row, name) is not None:
+                ratio, off = _ratio(target, base, not row['against'])
+                target['ratio'], target['ratio_off'], target['ratio_to'] = ratio, off, words
 
 
 def _number(value):
@@ -79,10 +103,12 @@ def _verdict(row, name):
     if ratio is None:
         return '–'
     goals = f"{row['must'] or '–'} / {row['stretch'] or '–'}"
+    off = row['targets'][name]['ratio_off']
     met = ('stretch' if row['stretch'] and ratio <= row['stretch'] else
            'must' if row['must'] and ratio <= row['must'] else
            'MISSED' if row['must'] else '')
-    return f"{ratio:.2f} × {row['targets'][name]['ratio_to']} ({goals}) {met}".rstrip()
+    words = f'{ratio:.2f}' if off is None else f'{ratio:.2f} ±{off:.2f}'
+    return f"{words} × {row['targets'][name]['ratio_to']} ({goals}) {met}".rstrip()
 
 
 def table(results):
@@ -109,8 +135,8 @@ def _heading(results):
     m = results['machine']
     return (f"{results['when']}: `{results['command']}`, {results['rounds']} round(s), "
             f"{results['seconds']} s; {m['cores']} cores of {m['cpu']}, Linux {m['kernel']}, load "
-            f"before {m['load_before']:.2f}. CPU time is the tunnel's own; medians, ± half the "
-            'spread.\n\n')
+            f"before {m['load_before']:.2f}. CPU time is the tunnel's own; medians, ± half of the "
+            'middle half.\n\n')
 
 
 def write(folder, results):

@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 
 US, S_PER_GB, BYTES, P99, SECONDS = 'µs', 's/GB', 'bytes', 'p99 µs', 's'
+TURNS = 20  # a part still lasts a tenth of a second
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,7 @@ class Row:
     mode: str = ''        # of bench/load
     load: tuple = ()      # its arguments
     amount: tuple = ()    # (argument, number) that --quick makes smaller
+    turns: int = 1        # parts of a round's amount, between which the tunnels take turns
     tls: str = '1.3'
     role: str = 'server'
     cert: str = 'ecdsa'
@@ -32,14 +34,15 @@ class Row:
 
 def _visit(name, title, amount, must, stretch, **more):
     return Row(name, title, US, 'handshake', ('--connections', '16'), ('--count', amount),
-               library=('--count', '1000'), must=must, stretch=stretch, group='handshakes', **more)
+               turns=TURNS, library=('--count', '1000'), must=must, stretch=stretch,
+               group='handshakes', **more)
 
 
 def _move(name, title, connections, must, stretch, *, down=0, up=0, **more):
     """`down` and `up` are in megabytes per connection."""
     ways = [(way, n * 1000 * 1000) for way, n in (('--down', down), ('--up', up)) if n]
     return Row(name, title, S_PER_GB, 'move', ('--connections', str(connections)),
-               sum(ways, ()), must=must, stretch=stretch, group='bulk', **more)
+               sum(ways, ()), turns=TURNS, must=must, stretch=stretch, group='bulk', **more)
 
 
 def _ask(name, title, connections, **more):
@@ -49,7 +52,7 @@ def _ask(name, title, connections, **more):
 
 def _latency(name, title, rate, must=0, stretch=0, **more):
     return Row(name, title, P99, 'ask', ('--connections', '64', '--rate', str(rate)),
-               ('--seconds', 6), must=must, stretch=stretch, group='latency', **more)
+               ('--seconds', 6), turns=6, must=must, stretch=stretch, group='latency', **more)
 
 
 def _idle(name, title, amount, **more):
@@ -72,7 +75,8 @@ ROWS = (
     _move('down1', 'download, 1 connection', 1, 0.85, 0.78, down=1500, library=_DOWN),
     _move('up8', 'upload, 8 connections', 8, 0.82, 0.75, up=250, library=_UP),
     _move('both8', 'both ways, 8 connections', 8, 0.85, 0.78, down=125, up=125),
-    _ask('ask64', '100 B request/response, 64 connections', 64, must=0.92, stretch=0.85),
+    _ask('ask64', '100 B request/response, 64 connections', 64, turns=TURNS, must=0.92,
+         stretch=0.85),
     _idle('idle', 'idle TLS connection, PSS', 2000, must=0.75, stretch=0.65),
     _visit('client13', 'client mode: plain in, full TLS 1.3 out', 3000, 0.92, 0.85, role='client'),
     _move('clientdown8', 'client mode: download, 8 connections', 8, 0.88, 0.80, down=250,
@@ -82,7 +86,8 @@ ROWS = (
     _latency('latency', 'latency at 5,000 requests/s, 64 connections, p99', 5000, 1.0, 0.8),
 
     _move('relaydown8', 'plain relay: download, 8 connections', 8, 0, 0, down=500, role='relay'),
-    _ask('relayask64', 'plain relay: 100 B request/response, 64 connections', 64, role='relay'),
+    _ask('relayask64', 'plain relay: 100 B request/response, 64 connections', 64, turns=TURNS,
+         role='relay'),
 
     Row('connect', 'CONNECT proxy: connect, CONNECT, 1 request, close', US, 'handshake',
         ('--connections', '16'), ('--count', 4000), role='proxy', group='proxy'),
