@@ -146,6 +146,7 @@ class Bench:
         if self.row.role != 'services':
             targets.append(peers.RELAY)
         for number in range(rounds):
+            before = {name: len(values) for name, values in self.numbers.items()}
             for part in range(self.turns):
                 # Each begins once, so that none always comes after the same one.
                 first = (number * self.turns + part) % len(targets)
@@ -154,7 +155,7 @@ class Bench:
                         self._attempt(peer.name, lambda p=peer: self._measure(p), progress)
             if self.row.library:
                 self._attempt('library', self._library, progress)
-            self._tell(number, progress)
+            self._tell(before, progress)
 
     def _attempt(self, name, measure, progress):
         try:
@@ -166,12 +167,12 @@ class Bench:
         self.numbers.setdefault(name, []).append(value)
         self.details.setdefault(name, []).append(detail)
 
-    def _tell(self, number, progress):
-        """What this round has brought."""
-        found = {name: values[number * self.turns:] if name != 'library' else values[number:]
-                 for name, values in self.numbers.items()}
-        progress(f'{self.row.name} ({self.row.unit}): ' + ', '.join(
-            f'{name} {statistics.median(values):.4g}' for name, values in found.items() if values))
+    def _tell(self, before, progress):
+        """What a round has brought; `before`: how many numbers of each there were."""
+        new = {name: values[before.get(name, 0):] for name, values in self.numbers.items()}
+        words = [f'{name} {statistics.median(values):.4g}' for name, values in new.items() if values]
+        if words:
+            progress(f'{self.row.name} ({self.row.unit}): {", ".join(words)}')
 
     def _measure(self, peer):
         if self.row.unit == rows.SECONDS:

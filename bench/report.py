@@ -30,10 +30,15 @@ def row_results(row, bench):
             'must': row.must, 'stretch': row.stretch, 'against': row.against, 'targets': found}
 
 
-def _median(row, name):
-    """None if it was not measured, or failed in any round."""
+def _measured(row, name):
+    """The target; None if it was not measured, or failed in any turn."""
     target = row['targets'].get(name, {})
-    return None if 'problem' in target else target.get('median')
+    return target if 'median' in target and 'problem' not in target else None
+
+
+def _median(row, name):
+    target = _measured(row, name)
+    return target and target['median']
 
 
 def _best_peer(row, ours):
@@ -49,7 +54,7 @@ def _compared(row, name, results):
         return {'median': 1.0, 'values': ()}, 'one second'
     if row['against']:
         other = next(r for r in results['rows'] if r['name'] == row['against'])
-        return other['targets'].get(name, {}), f"its own {row['against']}"
+        return _measured(other, name), f"its own {row['against']}"
     best = _best_peer(row, results['ours'])
     return (row['targets'][best], best) if best else (None, '')
 
@@ -65,15 +70,14 @@ def _ratio(target, base, together):
         return target['median'] / base['median'], None
     ratios = sorted(mine / its for mine, its in zip(values, others))
     middle, off = len(ratios) / 2, len(ratios) ** 0.5
-    low, high = ratios[int(middle - off)], ratios[min(int(middle + off), len(ratios) - 1)]
-    return statistics.median(ratios), (high - low) / 2
+    return statistics.median(ratios), (ratios[int(middle + off)] - ratios[int(middle - off)]) / 2
 
 
 def add_ratios(results):
     for row in results['rows']:
         for name, target in row['targets'].items():
             base, words = _compared(row, name, results)
-            if base and base.get('median') and _median(row, name) is not None:
+            if base and _measured(row, name):
                 ratio, off = _ratio(target, base, not row['against'])
                 target['ratio'], target['ratio_off'], target['ratio_to'] = ratio, off, words
 

@@ -90,9 +90,10 @@ ROWS = (
          role='relay'),
 
     Row('connect', 'CONNECT proxy: connect, CONNECT, 1 request, close', US, 'handshake',
-        ('--connections', '16'), ('--count', 4000), role='proxy', group='proxy'),
+        ('--connections', '16'), ('--count', 4000), turns=TURNS, role='proxy', group='proxy'),
     Row('connectdown8', 'CONNECT proxy: download, 8 connections', S_PER_GB, 'move',
-        ('--connections', '8'), ('--down', 250 * 1000 * 1000), role='proxy', group='proxy'),
+        ('--connections', '8'), ('--down', 250 * 1000 * 1000), turns=TURNS, role='proxy',
+        group='proxy'),
 
     Row('vpndown8', 'VPN: download, 8 connections through one call', S_PER_GB, 'move',
         ('--connections', '8'), ('--down', 60 * 1000 * 1000), role='vpn', against='down8',

@@ -60,6 +60,17 @@ def test_who_failed_is_not_the_best_peer_and_gets_no_ratio(report):
     assert all("ratio" not in target for target in found["rows"][0]["targets"].values())
 
 
+def test_a_row_is_not_compared_with_one_that_failed(report):
+    found = results([9] * 20, [10] * 20)
+    first = found["rows"][0]
+    first["targets"]["ginnel"]["problem"] = "it ended"
+    found["rows"].append(results([12] * 20, [10] * 20)["rows"][0] | {"name": "other", "against": "row"})
+    report.add_ratios(found)
+    other = found["rows"][1]["targets"]
+    assert "ratio" not in other["ginnel"]
+    assert other["peer"]["ratio"] == 1
+
+
 def test_the_cell_says_by_how_much(report):
     found = results([8, 12] * 20, [10] * 40)
     report.add_ratios(found)
