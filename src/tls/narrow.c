@@ -3,6 +3,8 @@
 #include "tls/narrow.h"
 
 #include "base/check.h"
+#include "tls/algorithm.h"
+#include "tls/derive.h"
 #include "tls/library.h"
 
 #include <openssl/core_dispatch.h>
@@ -13,12 +15,14 @@
 
 enum {
 	DECODERS_MAX = 64,
+	KDFS_MAX = 32,
 	OPENSSL_WITH_CACHE = 0x30200000, /* the first release that remembers its list */
 };
 
 static struct {
 	OSSL_PROVIDER *whole; /* the default provider, of the default context */
 	OSSL_ALGORITHM decoders[DECODERS_MAX];
+	OSSL_ALGORITHM kdfs[KDFS_MAX];
 	OSSL_LIB_CTX *context;
 } narrow;
 
@@ -26,13 +30,12 @@ static struct {
 
 /* Does a certificate for TLS never have such a key? */
 static bool
-is_no_signer(const char *names)
+is_no_signer(const OSSL_ALGORITHM *a)
 {
 	static const char *const strangers[] = { "DH", "DHX", "X25519", "X448", "SM2" };
-	size_t n = strcspn(names, ":");
 
 	for (size_t i = 0; i < COUNT_OF(strangers); i++)
-		if (strlen(strangers[i]) == n && strncmp(names, strangers[i], n) == 0)
+		if (algorithm_is(a, strangers[i]))
 			return true;
 	return false;
 }
@@ -47,7 +50,7 @@ choose_decoders(void)
 
 	for (; all != NULL && all->algorithm_names != NULL; all++) {
 		if (strstr(all->property_definition, "structure=SubjectPublicKeyInfo") == NULL ||
-		    is_no_signer(all->algorithm_names))
+		    is_no_signer(all))
 			continue;
 		if (n == DECODERS_MAX - 1) /* the last one ends the list */
 			return false;
@@ -56,14 +59,36 @@ choose_decoders(void)
 	return n > 0;
 }
 
+/* All of them, some with other functions. */
+static bool
+choose_kdfs(void)
+{
+	int no_cache = 0;
+	const OSSL_ALGORITHM *all =
+	    OSSL_PROVIDER_query_operation(narrow.whole, OSSL_OP_KDF, &no_cache);
+	const OSSL_DISPATCH *ours;
+	size_t n = 0;
+
+	for (; all != NULL && all->algorithm_names != NULL; all++) {
+		if (n == KDFS_MAX - 1)
+			return false;
+		narrow.kdfs[n] = *all;
+		if ((ours = derive_functions(all)) != NULL)
+			narrow.kdfs[n].implementation = ours;
+		n++;
+	}
+	return n > 0;
+}
+
 static const OSSL_ALGORITHM *
 query_operation(void *context, int operation, int *no_cache)
 {
 	(void)context;
-	if (operation == OSSL_OP_DECODER) {
-		*no_cache = 0;
+	*no_cache = 0;
+	if (operation == OSSL_OP_DECODER)
 		return narrow.decoders;
-	}
+	if (operation == OSSL_OP_KDF)
+		return narrow.kdfs;
 	return OSSL_PROVIDER_query_operation(narrow.whole, operation, no_cache);
 }
 
@@ -123,7 +148,8 @@ make_context(void)
 	/* 1: what else would be there without a word of ours stays. */
 	if (narrow.whole == NULL)
 		narrow.whole = OSSL_PROVIDER_try_load(NULL, "default", 1);
-	if (narrow.whole != NULL && choose_decoders() && (context = OSSL_LIB_CTX_new()) != NULL &&
+	if (narrow.whole != NULL && choose_decoders() && derive_setup(narrow.whole) &&
+	    choose_kdfs() && (context = OSSL_LIB_CTX_new()) != NULL &&
 	    OSSL_PROVIDER_add_builtin(context, "ginnel", init) &&
 	    OSSL_PROVIDER_load(context, "ginnel") != NULL)
 		return context;

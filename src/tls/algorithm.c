@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tls/algorithm.c -- the lists of algorithms that providers hand out. */
+#include "tls/algorithm.h"
+
+#include <string.h>
+
+bool
+algorithm_is(const OSSL_ALGORITHM *a, const char *name)
+{
+	size_t n = strcspn(a->algorithm_names, ":");
+
+	return strlen(name) == n && strncmp(a->algorithm_names, name, n) == 0;
+}
+
+const OSSL_ALGORITHM *
+algorithm_find(const OSSL_ALGORITHM *list, const char *name)
+{
+	for (; list != NULL && list->algorithm_names != NULL; list++)
+		if (algorithm_is(list, name))
+			return list;
+	return NULL;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tls/algorithm.h -- the lists of algorithms that providers hand out (provider-base(7)). */
+#ifndef GINNEL_TLS_ALGORITHM_H
+#define GINNEL_TLS_ALGORITHM_H
+
+#include <openssl/core.h>
+#include <stdbool.h>
+
+/* Is this the first of its names, the one that EVP_MD_get0_name(3) and its kin tell? */
+bool algorithm_is(const OSSL_ALGORITHM *, const char *name);
+
+/* In a list, which may be NULL.  NULL: none is so named. */
+const OSSL_ALGORITHM *algorithm_find(const OSSL_ALGORITHM *list, const char *name);
+
+#endif
