@@ -105,7 +105,7 @@ def pss_bytes(pids):
     return kilobytes * 1024
 
 
-def settled_pss_bytes(pids, settled=1.0, patience=5):
+def settled_pss_bytes(pids, settled=4.5, patience=15):
     """The same once it has stayed within 1 % for so long: what is given back soon after does not count."""
     now = time.monotonic()
     since, deadline, held = now, now + patience, pss_bytes(pids)

@@ -14,21 +14,20 @@
 #include <string.h>
 
 enum {
-	DECODERS_MAX = 64,
-	KDFS_MAX = 32,
+	ALGORITHMS_MAX = 64,		 /* of one operation */
 	OPENSSL_WITH_CACHE = 0x30200000, /* the first release that remembers its list */
 };
 
 static struct {
 	OSSL_PROVIDER *whole; /* the default provider, of the default context */
-	OSSL_ALGORITHM decoders[DECODERS_MAX];
-	OSSL_ALGORITHM kdfs[KDFS_MAX];
+	OSSL_ALGORITHM decoders[ALGORITHMS_MAX];
+	OSSL_ALGORITHM kdfs[ALGORITHMS_MAX];
 	OSSL_LIB_CTX *context;
 } narrow;
 
 /* ---- the provider: see provider(7), provider-base(7) ---- */
 
-/* Does a certificate for TLS never have such a key? */
+/* Which public keys never are in a certificate for TLS. */
 static bool
 is_no_signer(const OSSL_ALGORITHM *a)
 {
@@ -41,42 +40,40 @@ is_no_signer(const OSSL_ALGORITHM *a)
 }
 
 static bool
-choose_decoders(void)
+take_decoder(OSSL_ALGORITHM *decoder)
 {
-	int no_cache = 0;
-	const OSSL_ALGORITHM *all =
-	    OSSL_PROVIDER_query_operation(narrow.whole, OSSL_OP_DECODER, &no_cache);
-	size_t n = 0;
-
-	for (; all != NULL && all->algorithm_names != NULL; all++) {
-		if (strstr(all->property_definition, "structure=SubjectPublicKeyInfo") == NULL ||
-		    is_no_signer(all))
-			continue;
-		if (n == DECODERS_MAX - 1) /* the last one ends the list */
-			return false;
-		narrow.decoders[n++] = *all;
-	}
-	return n > 0;
+	return strstr(decoder->property_definition, "structure=SubjectPublicKeyInfo") != NULL &&
+	       !is_no_signer(decoder);
 }
 
-/* All of them, some with other functions. */
+/* All of them, some with functions of ours. */
 static bool
-choose_kdfs(void)
+take_kdf(OSSL_ALGORITHM *kdf)
+{
+	const OSSL_DISPATCH *ours = derive_functions(kdf);
+
+	if (ours != NULL)
+		kdf->implementation = ours;
+	return true;
+}
+
+/* Those that are taken, some of them changed. */
+static bool
+choose(int operation, bool (*take)(OSSL_ALGORITHM *), OSSL_ALGORITHM out[ALGORITHMS_MAX])
 {
 	int no_cache = 0;
 	const OSSL_ALGORITHM *all =
-	    OSSL_PROVIDER_query_operation(narrow.whole, OSSL_OP_KDF, &no_cache);
-	const OSSL_DISPATCH *ours;
+	    OSSL_PROVIDER_query_operation(narrow.whole, operation, &no_cache);
 	size_t n = 0;
 
 	for (; all != NULL && all->algorithm_names != NULL; all++) {
-		if (n == KDFS_MAX - 1)
+		if (n == ALGORITHMS_MAX - 1) /* the last one ends the list */
 			return false;
-		narrow.kdfs[n] = *all;
-		if ((ours = derive_functions(all)) != NULL)
-			narrow.kdfs[n].implementation = ours;
-		n++;
+		out[n] = *all;
+		if (take(&out[n]))
+			n++;
 	}
+	out[n] = (OSSL_ALGORITHM){ 0 };
 	return n > 0;
 }
 
@@ -148,8 +145,9 @@ make_context(void)
 	/* 1: what else would be there without a word of ours stays. */
 	if (narrow.whole == NULL)
 		narrow.whole = OSSL_PROVIDER_try_load(NULL, "default", 1);
-	if (narrow.whole != NULL && choose_decoders() && derive_setup(narrow.whole) &&
-	    choose_kdfs() && (context = OSSL_LIB_CTX_new()) != NULL &&
+	if (narrow.whole != NULL && derive_setup(narrow.whole) &&
+	    choose(OSSL_OP_DECODER, take_decoder, narrow.decoders) &&
+	    choose(OSSL_OP_KDF, take_kdf, narrow.kdfs) && (context = OSSL_LIB_CTX_new()) != NULL &&
 	    OSSL_PROVIDER_add_builtin(context, "ginnel", init) &&
 	    OSSL_PROVIDER_load(context, "ginnel") != NULL)
 		return context;

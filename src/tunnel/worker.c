@@ -19,7 +19,7 @@ enum { WORKER_MAGIC = 0x39b5a40d };
  * Handshakes leave holes in the heap and blocks on the shelf.  While sessions come and go the next
  * ones fill and take them; when that has ended, they go back to the system.
  */
-enum { TIDY_MS = 500, TIDY_CHANGES = 64 };
+enum { TIDY_MS = 2000, TIDY_CHANGES = 64 };
 
 static void
 tidy(void *arg)
