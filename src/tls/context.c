@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/rd.h"
 #include "tls/alert.h"
+#include "tls/capable.h"
 #include "tls/certs.h"
 #include "tls/errors.h"
 #include "tls/library.h"
@@ -645,8 +646,10 @@ finish(struct build *b)
 	keep_tickets(b);
 	if (!resume_install(b->tc) || !sessiond_install(b->tc, b->sink))
 		return false;
-	return b->tc->role == TLS_CLIENT ||
-	       (alert_install(b->tc->ctx) && staple_install(b->tc, b->previous));
+	if (b->tc->role == TLS_CLIENT)
+		return true;
+	capable_install(b->tc);
+	return alert_install(b->tc->ctx) && staple_install(b->tc, b->previous);
 }
 
 struct tls_context *

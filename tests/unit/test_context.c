@@ -293,6 +293,51 @@ versions_work_as_configured(void **state)
 	}
 }
 
+/* A certificate on a curve that no signature scheme of TLS 1.3 names. */
+static void
+put_odd_curve(void)
+{
+	struct pki_pair pair = kit_good(PKI_SERVER, "localhost", NULL);
+
+	EVP_PKEY_free(pair.key);
+	pair.key = EVP_EC_gen("secp256k1");
+	assert_true(X509_set_pubkey(pair.cert, pair.key));
+	assert_true(X509_sign(pair.cert, pair.key, EVP_sha256()) > 0);
+	kit_put_pairs(&files, "odd.pem", true, &pair, NULL);
+	pki_pair_done(&pair);
+}
+
+static void
+odd_curves_are_served_by_tls_1_2(void **state)
+{
+	static const struct {
+		const char *cert;
+		int want;
+	} rows[] = {
+		{ "server.pem", TLS1_3_VERSION },
+		{ "odd.pem", TLS1_2_VERSION },
+	};
+
+	(void)state;
+	put_odd_curve();
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct tls_conf server = server_conf(), client = kit_conf();
+		struct tls_context *s, *c;
+		struct kit_link link;
+
+		server.cert = rows[i].cert;
+		client.curves = "X25519:P-256:secp256k1";
+		s = kit_context(&server, TLS_SERVER, &files);
+		c = kit_context(&client, TLS_CLIENT, &files);
+		link = kit_connect(SSL_new(c->ctx), SSL_new(s->ctx));
+		assert_true(link.client_up && link.server_up);
+		assert_int_equal(SSL_version(link.server), rows[i].want);
+		kit_unlink(&link);
+		tls_context_free(s);
+		tls_context_free(c);
+	}
+}
+
 /* Old versions lift SHA-1 in their own signatures and nothing else. */
 static void
 old_versions_keep_the_level(void **state)
@@ -377,6 +422,7 @@ main(void)
 		cmocka_unit_test(clients_are_warned),
 		cmocka_unit_test(the_name_to_ask_for),
 		cmocka_unit_test(versions_work_as_configured),
+		cmocka_unit_test(odd_curves_are_served_by_tls_1_2),
 		cmocka_unit_test(old_versions_keep_the_level),
 		cmocka_unit_test(renegotiation_is_refused),
 	};
