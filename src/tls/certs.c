@@ -6,6 +6,7 @@
 #include "tls/engine.h"
 #include "tls/errors.h"
 #include "tls/passphrase.h"
+#include "tls/plain_key.h"
 #include "tls/store.h"
 #include "tls/verify.h"
 
@@ -45,8 +46,11 @@ static bool
 open_key(void *what, struct lock *lock)
 {
 	struct own *own = what;
-	BIO *bio = BIO_new_mem_buf(own->from->data, (int)own->from->size);
+	BIO *bio;
 
+	if ((own->key = plain_key_read(own->from)) != NULL)
+		return true;
+	bio = BIO_new_mem_buf(own->from->data, (int)own->from->size);
 	if (bio != NULL && bundle_is_pem(own->from))
 		own->key = PEM_read_bio_PrivateKey(bio, NULL, passphrase_give, lock);
 	else if (bio != NULL && (own->key = d2i_PrivateKey_bio(bio, NULL)) == NULL &&
