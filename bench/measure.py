@@ -294,12 +294,15 @@ class Bench:
 
     @staticmethod
     def _time_reload(tunnel, words='Configuration successful', patience=20):
-        before, began = tunnel.count_in_log(words), time.monotonic()
-        tunnel.process.send_signal(signal.SIGHUP)
-        while tunnel.count_in_log(words) == before:
-            if time.monotonic() > began + patience:
-                raise Problem(f'its log does not say "{words}" after SIGHUP')
-            time.sleep(0.002)
+        """It says so once when it has started, which may reach the log after the first connection, and once more."""
+        for times in (1, 2):
+            began = time.monotonic()
+            if times == 2:
+                tunnel.process.send_signal(signal.SIGHUP)
+            while tunnel.count_in_log(words) < times:
+                if time.monotonic() > began + patience:
+                    raise Problem(f'its log does not say "{words}", or not again after SIGHUP')
+                time.sleep(0.002)
         return time.monotonic() - began
 
     def _library(self):
