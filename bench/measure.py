@@ -235,7 +235,7 @@ class Bench:
         tunnel = self.tunnels.get(peer.name)
         if tunnel is None:
             tunnel = self.tunnels[peer.name] = self._open(peer)
-            self._run_load(peer, tunnel, self.setup.scale * 0.1)  # warms it up
+            self._run_load(peer, tunnel, self.setup.scale * self.row.warm)
         if self.turns > 1:  # while others had their turn, it may have given memory back
             self._run_load(peer, tunnel, self.setup.scale * 0.01)
         background = self._begin_background(peer, tunnel)

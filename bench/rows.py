@@ -16,6 +16,7 @@ class Row:
     load: tuple = ()      # its arguments
     amount: tuple = ()    # (argument, number) that --quick makes smaller
     turns: int = 1        # parts of a round's amount, between which the tunnels take turns
+    warm: float = 0.1     # of a round's amount: what a tunnel that has just started does before
     tls: str = '1.3'
     role: str = 'server'
     cert: str = 'ecdsa'
@@ -106,6 +107,7 @@ ROWS = (
          thorough=True),
     Row('services1000', 'full TLS 1.3 handshake, 1,000 services in turn', US, 'handshake',
         ('--connections', '16', '--ports', '1000'), ('--count', 4000), role='services',
+        warm=0.25,  # each of them once
         services=1000, must=1.1, against='full13', group='handshakes', thorough=True),
     Row('start1000', 'start with 1,000 services', SECONDS, role='services', services=1000,
         must=1.0, group='start', thorough=True),
