@@ -124,7 +124,8 @@ prf(const struct request *r, uint8_t *out, size_t n)
 	for (; good && n > 0; out += part, n -= part) {
 		part = n < size ? n : size;
 		good = hmac_compute(&m, pieces, 1 + r->seed_count, code);
-		memcpy(out, code, part);
+		if (good)
+			memcpy(out, code, part);
 		good = good && (n == part || hmac_compute(&m, pieces, 1, a));
 	}
 	hmac_close(&m);
@@ -163,7 +164,8 @@ expand(const struct request *r, struct piece secret, struct piece context, uint8
 	for (; good && n > 0; out += part, n -= part, i++) {
 		part = n < size ? n : size;
 		good = hmac_compute(&m, pieces, COUNT_OF(pieces), code);
-		memcpy(out, code, part);
+		if (good)
+			memcpy(out, code, part);
 		pieces[0].length = size;
 	}
 	hmac_close(&m);

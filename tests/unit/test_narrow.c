@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/test_narrow.c -- the narrow context reads every key that a certificate may have. */
+/* tests/unit/test_narrow.c -- the narrow context reads every key of a certificate, and talks to
+ * others. */
 #include "tls/narrow.h"
 
 #include "base/check.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -94,6 +96,107 @@ it_offers_the_same_for_tls(void **state)
 	SSL_CTX_free(narrow);
 }
 
+/* ---- handshakes between the two contexts ---- */
+
+struct offer {
+	int version;
+	const char *ciphers; /* up to TLS 1.2 */
+	const char *suites;  /* TLS 1.3 */
+};
+
+static SSL *
+make_end(OSSL_LIB_CTX *context, const struct offer *o, EVP_PKEY *key, X509 *cert)
+{
+	SSL_CTX *ctx = SSL_CTX_new_ex(context, NULL, TLS_method());
+	SSL *ssl;
+
+	assert_non_null(ctx);
+	SSL_CTX_set_security_level(ctx, 0); /* for TLS 1.0 */
+	assert_true(SSL_CTX_set_min_proto_version(ctx, o->version));
+	assert_true(SSL_CTX_set_max_proto_version(ctx, o->version));
+	assert_true(o->ciphers == NULL || SSL_CTX_set_cipher_list(ctx, o->ciphers));
+	assert_true(o->suites == NULL || SSL_CTX_set_ciphersuites(ctx, o->suites));
+	if (cert != NULL)
+		assert_true(SSL_CTX_use_certificate(ctx, cert) && SSL_CTX_use_PrivateKey(ctx, key));
+	ssl = SSL_new(ctx);
+	assert_non_null(ssl);
+	SSL_CTX_free(ctx);
+	return ssl;
+}
+
+static bool
+shake_hands(SSL *client, SSL *server)
+{
+	BIO *near, *far;
+	bool up = false;
+
+	assert_true(BIO_new_bio_pair(&near, 1 << 16, &far, 1 << 16));
+	SSL_set_bio(client, near, near);
+	SSL_set_bio(server, far, far);
+	SSL_set_connect_state(client);
+	SSL_set_accept_state(server);
+	for (int i = 0; i < 8; i++) {
+		bool a = SSL_do_handshake(client) == 1, b = SSL_do_handshake(server) == 1;
+
+		up = a && b;
+	}
+	return up;
+}
+
+static void
+assert_same_secrets(SSL *a, SSL *b)
+{
+	static const char label[] = "EXPORTER-test", word[] = "some words";
+	unsigned char one[100], two[100];
+
+	assert_true(SSL_export_keying_material(a, one, sizeof(one), label, sizeof(label) - 1,
+	    (const unsigned char *)word, sizeof(word), 1));
+	assert_true(SSL_export_keying_material(b, two, sizeof(two), label, sizeof(label) - 1,
+	    (const unsigned char *)word, sizeof(word), 1));
+	assert_memory_equal(one, two, sizeof(one));
+	assert_int_equal(SSL_write(a, word, sizeof(word)), sizeof(word));
+	assert_int_equal(SSL_read(b, one, sizeof(one)), sizeof(word));
+	assert_memory_equal(one, word, sizeof(word));
+}
+
+static void
+it_talks_to_others(void **state)
+{
+	static const struct offer offers[] = {
+		{ TLS1_3_VERSION, NULL, "TLS_AES_128_GCM_SHA256" },
+		{ TLS1_3_VERSION, NULL, "TLS_AES_256_GCM_SHA384" },
+		{ TLS1_3_VERSION, NULL, "TLS_CHACHA20_POLY1305_SHA256" },
+		{ TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", NULL },
+		{ TLS1_2_VERSION, "ECDHE-ECDSA-AES256-GCM-SHA384", NULL },
+		{ TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA256", NULL },
+		{ TLS1_2_VERSION, "ECDHE-ECDSA-AES256-SHA", NULL },
+		{ TLS1_1_VERSION, "ECDHE-ECDSA-AES128-SHA", NULL },
+		{ TLS1_VERSION, "ECDHE-ECDSA-AES128-SHA", NULL },
+	};
+	EVP_PKEY *key = make_key("EC", "P-256");
+	unsigned char *der = NULL;
+	int n = encode(key, &der);
+	const unsigned char *p = der;
+	X509 *cert = d2i_X509(NULL, &p, n);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(offers) * 2; i++) {
+		const struct offer *o = &offers[i / 2];
+		SSL *client = make_end(i % 2 ? narrow_context() : NULL, o, NULL, NULL);
+		SSL *server = make_end(i % 2 ? NULL : narrow_context(), o, key, cert);
+
+		if (!shake_hands(client, server))
+			fail_msg("offer %zu, way %zu: no handshake", i / 2, i % 2);
+		assert_same_secrets(client, server);
+		assert_same_secrets(server, client);
+		SSL_free(client);
+		SSL_free(server);
+	}
+	X509_free(cert);
+	OPENSSL_free(der);
+	EVP_PKEY_free(key);
+}
+
 /* Last, for there is no way back: what else is loaded must be used. */
 static void
 another_provider_widens_it(void **state)
@@ -112,6 +215,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_key_of_a_certificate_is_read),
 		cmocka_unit_test(it_offers_the_same_for_tls),
+		cmocka_unit_test(it_talks_to_others),
 		cmocka_unit_test(another_provider_widens_it),
 	};
 
