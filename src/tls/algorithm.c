@@ -20,3 +20,12 @@ algorithm_find(const OSSL_ALGORITHM *list, const char *name)
 			return list;
 	return NULL;
 }
+
+algorithm_fn *
+algorithm_function(const OSSL_ALGORITHM *a, int number)
+{
+	for (const OSSL_DISPATCH *f = a->implementation; f->function_id != 0; f++)
+		if (f->function_id == number)
+			return f->function;
+	return NULL;
+}

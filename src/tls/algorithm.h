@@ -12,4 +12,8 @@ bool algorithm_is(const OSSL_ALGORITHM *, const char *name);
 /* In a list, which may be NULL.  NULL: none is so named. */
 const OSSL_ALGORITHM *algorithm_find(const OSSL_ALGORITHM *list, const char *name);
 
+/* One of its functions, by its number in openssl/core_dispatch.h.  NULL: it has none such. */
+typedef void algorithm_fn(void);
+algorithm_fn *algorithm_function(const OSSL_ALGORITHM *, int number);
+
 #endif

@@ -319,29 +319,16 @@ derive(void *self, unsigned char *out, size_t n, const OSSL_PARAM params[])
 static const OSSL_DISPATCH functions[][7] = { KDF_FUNCTIONS(new_prf), KDF_FUNCTIONS(new_hkdf) };
 
 static bool
-take_functions(struct kdf *k, const OSSL_DISPATCH *f)
+take_functions(struct kdf *k, const OSSL_ALGORITHM *a)
 {
-	for (; f->function_id != 0; f++)
-		switch (f->function_id) {
-		case OSSL_FUNC_KDF_NEWCTX:
-			k->newctx = OSSL_FUNC_kdf_newctx(f);
-			break;
-		case OSSL_FUNC_KDF_FREECTX:
-			k->freectx = OSSL_FUNC_kdf_freectx(f);
-			break;
-		case OSSL_FUNC_KDF_RESET:
-			k->reset = OSSL_FUNC_kdf_reset(f);
-			break;
-		case OSSL_FUNC_KDF_DERIVE:
-			k->derive = OSSL_FUNC_kdf_derive(f);
-			break;
-		case OSSL_FUNC_KDF_GET_CTX_PARAMS:
-			k->get_ctx_params = OSSL_FUNC_kdf_get_ctx_params(f);
-			break;
-		case OSSL_FUNC_KDF_SET_CTX_PARAMS:
-			k->set_ctx_params = OSSL_FUNC_kdf_set_ctx_params(f);
-			break;
-		}
+	k->newctx = (OSSL_FUNC_kdf_newctx_fn *)algorithm_function(a, OSSL_FUNC_KDF_NEWCTX);
+	k->freectx = (OSSL_FUNC_kdf_freectx_fn *)algorithm_function(a, OSSL_FUNC_KDF_FREECTX);
+	k->reset = (OSSL_FUNC_kdf_reset_fn *)algorithm_function(a, OSSL_FUNC_KDF_RESET);
+	k->derive = (OSSL_FUNC_kdf_derive_fn *)algorithm_function(a, OSSL_FUNC_KDF_DERIVE);
+	k->get_ctx_params =
+	    (OSSL_FUNC_kdf_get_ctx_params_fn *)algorithm_function(a, OSSL_FUNC_KDF_GET_CTX_PARAMS);
+	k->set_ctx_params =
+	    (OSSL_FUNC_kdf_set_ctx_params_fn *)algorithm_function(a, OSSL_FUNC_KDF_SET_CTX_PARAMS);
 	return k->newctx != NULL && k->freectx != NULL && k->reset != NULL && k->derive != NULL &&
 	       k->get_ctx_params != NULL && k->set_ctx_params != NULL;
 }
@@ -351,7 +338,7 @@ take(struct kdf *k, const OSSL_ALGORITHM *all)
 {
 	const OSSL_ALGORITHM *a = algorithm_find(all, k->name);
 
-	return a != NULL && take_functions(k, a->implementation);
+	return a != NULL && take_functions(k, a);
 }
 
 bool
@@ -364,7 +351,7 @@ derive_setup(OSSL_PROVIDER *from)
 	for (size_t i = 0; i < COUNT_OF(kdfs); i++)
 		if (!take(&kdfs[i], all))
 			return false;
-	return hash_setup(from);
+	return true;
 }
 
 const OSSL_DISPATCH *

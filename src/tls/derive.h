@@ -15,7 +15,8 @@
 
 /*
  * Stand on the algorithms of this provider, which must stay loaded as long as the process lives.
- * The main thread's, once, before the call below.  False: it has not all that is needed.
+ * The main thread's, once, before the call below, and after hash_setup().  False: it has not all of
+ * them.
  */
 bool derive_setup(OSSL_PROVIDER *);
 

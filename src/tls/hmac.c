@@ -11,11 +11,14 @@
 #include <openssl/provider.h>
 #include <string.h>
 
+enum { INNER_PAD = 0x36, OUTER_PAD = 0x5c };
+
 /* See provider-digest(7). */
 struct hash {
 	const char *name;
 	size_t size, block; /* FIPS 180-4, figure 1 */
 	OSSL_FUNC_digest_newctx_fn *newctx;
+	OSSL_FUNC_digest_dupctx_fn *dupctx;
 	OSSL_FUNC_digest_freectx_fn *freectx;
 	OSSL_FUNC_digest_init_fn *init;
 	OSSL_FUNC_digest_update_fn *update;
@@ -31,28 +34,16 @@ static struct {
 /* ---- the library's hashes ---- */
 
 static bool
-take_functions(struct hash *h, const OSSL_DISPATCH *f)
+take_functions(struct hash *h, const OSSL_ALGORITHM *a)
 {
-	for (; f->function_id != 0; f++)
-		switch (f->function_id) {
-		case OSSL_FUNC_DIGEST_NEWCTX:
-			h->newctx = OSSL_FUNC_digest_newctx(f);
-			break;
-		case OSSL_FUNC_DIGEST_FREECTX:
-			h->freectx = OSSL_FUNC_digest_freectx(f);
-			break;
-		case OSSL_FUNC_DIGEST_INIT:
-			h->init = OSSL_FUNC_digest_init(f);
-			break;
-		case OSSL_FUNC_DIGEST_UPDATE:
-			h->update = OSSL_FUNC_digest_update(f);
-			break;
-		case OSSL_FUNC_DIGEST_FINAL:
-			h->final = OSSL_FUNC_digest_final(f);
-			break;
-		}
-	return h->newctx != NULL && h->freectx != NULL && h->init != NULL && h->update != NULL &&
-	       h->final != NULL;
+	h->newctx = (OSSL_FUNC_digest_newctx_fn *)algorithm_function(a, OSSL_FUNC_DIGEST_NEWCTX);
+	h->dupctx = (OSSL_FUNC_digest_dupctx_fn *)algorithm_function(a, OSSL_FUNC_DIGEST_DUPCTX);
+	h->freectx = (OSSL_FUNC_digest_freectx_fn *)algorithm_function(a, OSSL_FUNC_DIGEST_FREECTX);
+	h->init = (OSSL_FUNC_digest_init_fn *)algorithm_function(a, OSSL_FUNC_DIGEST_INIT);
+	h->update = (OSSL_FUNC_digest_update_fn *)algorithm_function(a, OSSL_FUNC_DIGEST_UPDATE);
+	h->final = (OSSL_FUNC_digest_final_fn *)algorithm_function(a, OSSL_FUNC_DIGEST_FINAL);
+	return h->newctx != NULL && h->dupctx != NULL && h->freectx != NULL && h->init != NULL &&
+	       h->update != NULL && h->final != NULL;
 }
 
 bool
@@ -65,7 +56,7 @@ hash_setup(OSSL_PROVIDER *provider)
 	library.provider = OSSL_PROVIDER_get0_provider_ctx(provider);
 	for (size_t i = 0; i < COUNT_OF(library.hashes); i++) {
 		a = algorithm_find(all, library.hashes[i].name);
-		if (a == NULL || !take_functions(&library.hashes[i], a->implementation))
+		if (a == NULL || !take_functions(&library.hashes[i], a))
 			return false;
 	}
 	return true;
@@ -80,10 +71,22 @@ hash_find(const char *name)
 	return NULL;
 }
 
+const char *
+hash_name(const struct hash *h)
+{
+	return h->name;
+}
+
 size_t
 hash_size(const struct hash *h)
 {
 	return h->size;
+}
+
+size_t
+hash_block_size(const struct hash *h)
+{
+	return h->block;
 }
 
 /* ---- a hash, and a code ---- */
@@ -131,24 +134,57 @@ hmac_open(struct hmac *m, const struct hash *h, struct piece key)
 	if (m->state == NULL || !set_key(m, key))
 		return false;
 	for (size_t i = 0; i < h->block; i++) {
-		m->outer[i] = m->inner[i] ^ 0x5c;
-		m->inner[i] ^= 0x36;
+		m->outer[i] = m->inner[i] ^ OUTER_PAD;
+		m->inner[i] ^= INNER_PAD;
 	}
 	return true;
 }
 
 bool
-hmac_compute(struct hmac *m, const struct piece *pieces, size_t count, uint8_t *out)
+hmac_begin(struct hmac *m)
+{
+	return begin(m->hash, m->state, (struct piece){ m->inner, m->hash->block });
+}
+
+bool
+hmac_add(struct hmac *m, struct piece p)
+{
+	return m->hash->update(m->state, p.bytes, p.length) == 1;
+}
+
+bool
+hmac_end(struct hmac *m, uint8_t *out)
 {
 	const struct hash *h = m->hash;
 
-	if (!begin(h, m->state, (struct piece){ m->inner, h->block }))
-		return false;
-	for (size_t i = 0; i < count; i++)
-		if (h->update(m->state, pieces[i].bytes, pieces[i].length) != 1)
-			return false;
 	return end(h, m->state, out) && begin(h, m->state, (struct piece){ m->outer, h->block }) &&
 	       h->update(m->state, out, h->size) == 1 && end(h, m->state, out);
+}
+
+bool
+hmac_compute(struct hmac *m, const struct piece *pieces, size_t count, uint8_t *out)
+{
+	if (!hmac_begin(m))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (!hmac_add(m, pieces[i]))
+			return false;
+	return hmac_end(m, out);
+}
+
+bool
+hmac_copy(struct hmac *to, const struct hmac *from)
+{
+	*to = *from;
+	to->state = from->hash->dupctx(from->state);
+	return to->state != NULL;
+}
+
+void
+hmac_padded_key(const struct hmac *m, uint8_t out[HMAC_BLOCK_MAX])
+{
+	for (size_t i = 0; i < m->hash->block; i++)
+		out[i] = m->inner[i] ^ INNER_PAD;
 }
 
 void

@@ -29,8 +29,11 @@ bool hash_setup(OSSL_PROVIDER *);
 /* By the name that EVP_MD_get0_name(3) tells.  NULL: none of the two.  Any thread. */
 const struct hash *hash_find(const char *name);
 
-/* Of what it computes, in bytes. */
+const char *hash_name(const struct hash *);
+
+/* Of what it computes, and of what it works on at a time; in bytes. */
 size_t hash_size(const struct hash *);
+size_t hash_block_size(const struct hash *);
 
 /* A part of a message: its owner's. */
 struct piece {
@@ -50,8 +53,19 @@ struct hmac {
 /* For any number of messages under one key.  False: no memory.  Close it in either case. */
 bool hmac_open(struct hmac *, const struct hash *, struct piece key);
 
-/* The code of a message in pieces, hash_size() bytes; out may be one of them. */
+/* One message after the other.  The code has hash_size() bytes. */
+bool hmac_begin(struct hmac *);
+bool hmac_add(struct hmac *, struct piece);
+bool hmac_end(struct hmac *, uint8_t *out);
+
+/* All three; out may be one of the pieces. */
 bool hmac_compute(struct hmac *, const struct piece *, size_t count, uint8_t *out);
+
+/* With as much of a message as was added.  False: no memory.  Close it in either case. */
+bool hmac_copy(struct hmac *to, const struct hmac *from);
+
+/* A key of hash_block_size() bytes that gives the same codes; secret as the key itself. */
+void hmac_padded_key(const struct hmac *, uint8_t out[HMAC_BLOCK_MAX]);
 
 /* Wipes the key. */
 void hmac_close(struct hmac *);

@@ -5,7 +5,9 @@
 #include "base/check.h"
 #include "tls/algorithm.h"
 #include "tls/derive.h"
+#include "tls/hmac.h"
 #include "tls/library.h"
+#include "tls/mac.h"
 
 #include <openssl/core_dispatch.h>
 #include <openssl/crypto.h>
@@ -22,6 +24,7 @@ static struct {
 	OSSL_PROVIDER *whole; /* the default provider, of the default context */
 	OSSL_ALGORITHM decoders[ALGORITHMS_MAX];
 	OSSL_ALGORITHM kdfs[ALGORITHMS_MAX];
+	OSSL_ALGORITHM macs[ALGORITHMS_MAX];
 	OSSL_LIB_CTX *context;
 } narrow;
 
@@ -46,15 +49,25 @@ take_decoder(OSSL_ALGORITHM *decoder)
 	       !is_no_signer(decoder);
 }
 
-/* All of them, some with functions of ours. */
+/* All are taken, some with functions of ours instead. */
+static bool
+take_with(OSSL_ALGORITHM *a, const OSSL_DISPATCH *ours)
+{
+	if (ours != NULL)
+		a->implementation = ours;
+	return true;
+}
+
 static bool
 take_kdf(OSSL_ALGORITHM *kdf)
 {
-	const OSSL_DISPATCH *ours = derive_functions(kdf);
+	return take_with(kdf, derive_functions(kdf));
+}
 
-	if (ours != NULL)
-		kdf->implementation = ours;
-	return true;
+static bool
+take_mac(OSSL_ALGORITHM *mac)
+{
+	return take_with(mac, mac_functions(mac));
 }
 
 /* Those that are taken, some of them changed. */
@@ -86,6 +99,8 @@ query_operation(void *context, int operation, int *no_cache)
 		return narrow.decoders;
 	if (operation == OSSL_OP_KDF)
 		return narrow.kdfs;
+	if (operation == OSSL_OP_MAC)
+		return narrow.macs;
 	return OSSL_PROVIDER_query_operation(narrow.whole, operation, no_cache);
 }
 
@@ -145,9 +160,10 @@ make_context(void)
 	/* 1: what else would be there without a word of ours stays. */
 	if (narrow.whole == NULL)
 		narrow.whole = OSSL_PROVIDER_try_load(NULL, "default", 1);
-	if (narrow.whole != NULL && derive_setup(narrow.whole) &&
-	    choose(OSSL_OP_DECODER, take_decoder, narrow.decoders) &&
-	    choose(OSSL_OP_KDF, take_kdf, narrow.kdfs) && (context = OSSL_LIB_CTX_new()) != NULL &&
+	if (narrow.whole != NULL && hash_setup(narrow.whole) && derive_setup(narrow.whole) &&
+	    mac_setup(narrow.whole) && choose(OSSL_OP_DECODER, take_decoder, narrow.decoders) &&
+	    choose(OSSL_OP_KDF, take_kdf, narrow.kdfs) &&
+	    choose(OSSL_OP_MAC, take_mac, narrow.macs) && (context = OSSL_LIB_CTX_new()) != NULL &&
 	    OSSL_PROVIDER_add_builtin(context, "ginnel", init) &&
 	    OSSL_PROVIDER_load(context, "ginnel") != NULL)
 		return context;

@@ -237,7 +237,7 @@ on_ticket_key(SSL *ssl, unsigned char name[KEY_NAME], unsigned char iv[EVP_MAX_I
 	enum which_key which = ring_key(tc->tickets, writing ? NULL : name, &key);
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key.mac, MAC_KEY),
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){ "SHA256" }, 0),
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){ "SHA2-256" }, 0),
 		OSSL_PARAM_construct_end(),
 	};
 	bool ok;
