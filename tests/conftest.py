@@ -2,6 +2,7 @@
 # Fixtures of all black-box tests.
 import os
 import shutil
+import signal
 
 import pytest
 
@@ -13,6 +14,9 @@ from lib.scene import Scene
 
 def pytest_sessionstart(session):
     wait.adopt_orphans()
+    # A shell lets what it starts with & ignore these, and so would every daemon that is tested.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 def pytest_report_header(config):
