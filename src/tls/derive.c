@@ -17,13 +17,14 @@
 enum {
 	SEEDS = 5, /* libssl gives at most so many */
 	SEED_MAX = 1024,
+	NO_MODE = -1,
 };
 
 /* What one derivation is asked for (EVP_KDF-TLS1_PRF(7), EVP_KDF-TLS13_KDF(7)). */
 struct request {
 	const struct hash *hash;
 	int mode;
-	struct piece secret, salt, prefix, label, data; /* without bytes: not given */
+	struct piece secret, key, salt, prefix, label, data; /* without bytes: not given */
 	struct piece seeds[SEEDS];
 	size_t seed_count, seed_length;
 };
@@ -44,7 +45,7 @@ find_part(struct request *r, const char *key)
 		size_t part;
 	} parts[] = {
 		{ OSSL_KDF_PARAM_SECRET, offsetof(struct request, secret) },
-		{ OSSL_KDF_PARAM_KEY, offsetof(struct request, secret) },
+		{ OSSL_KDF_PARAM_KEY, offsetof(struct request, key) },
 		{ OSSL_KDF_PARAM_SALT, offsetof(struct request, salt) },
 		{ OSSL_KDF_PARAM_PREFIX, offsetof(struct request, prefix) },
 		{ OSSL_KDF_PARAM_LABEL, offsetof(struct request, label) },
@@ -76,25 +77,25 @@ read_one(struct request *r, const OSSL_PARAM *p)
 	struct piece *part;
 
 	if (is_same(p->key, OSSL_KDF_PARAM_DIGEST))
-		return p->data_type == OSSL_PARAM_UTF8_STRING &&
+		return r->hash == NULL && p->data_type == OSSL_PARAM_UTF8_STRING &&
 		       (r->hash = hash_find(p->data)) != NULL;
 	if (is_same(p->key, OSSL_KDF_PARAM_MODE))
-		return OSSL_PARAM_get_int(p, &r->mode) == 1;
+		return r->mode == NO_MODE && OSSL_PARAM_get_int(p, &r->mode) == 1;
 	if (p->data_type != OSSL_PARAM_OCTET_STRING)
 		return false;
 	if (is_same(p->key, OSSL_KDF_PARAM_SEED))
 		return add_seed(r, p);
-	if (p->data == NULL || (part = find_part(r, p->key)) == NULL)
+	if (p->data == NULL || (part = find_part(r, p->key)) == NULL || part->bytes != NULL)
 		return false;
 	*part = (struct piece){ p->data, p->data_size };
 	return true;
 }
 
-/* Is all of it what we know? */
+/* Is all of it what we know, and said once? */
 static bool
 read_all(struct request *r, const OSSL_PARAM *p)
 {
-	*r = (struct request){ .mode = -1 };
+	*r = (struct request){ .mode = NO_MODE };
 	for (; p != NULL && p->key != NULL; p++)
 		if (!read_one(r, p))
 			return false;
@@ -139,10 +140,10 @@ prf(const struct request *r, uint8_t *out, size_t n)
 static bool
 is_hkdf(const struct request *r, size_t n)
 {
-	if (r->label.bytes == NULL || r->prefix.length + r->label.length > UINT8_MAX)
+	if (r->prefix.length + r->label.length > UINT8_MAX)
 		return false;
 	if (r->mode == EVP_KDF_HKDF_MODE_EXPAND_ONLY)
-		return r->secret.bytes != NULL && r->data.length <= UINT8_MAX &&
+		return r->key.bytes != NULL && r->data.length <= UINT8_MAX &&
 		       n <= UINT8_MAX * hash_size(r->hash);
 	return r->mode == EVP_KDF_HKDF_MODE_EXTRACT_ONLY && n == hash_size(r->hash);
 }
@@ -180,7 +181,7 @@ extract(const struct request *r, uint8_t *out)
 	static const uint8_t zeros[HMAC_SIZE_MAX];
 	size_t size = hash_size(r->hash);
 	uint8_t empty[HMAC_SIZE_MAX], derived[HMAC_SIZE_MAX] = { 0 };
-	struct piece secret = r->secret.bytes != NULL ? r->secret : (struct piece){ zeros, size };
+	struct piece secret = r->key.bytes != NULL ? r->key : (struct piece){ zeros, size };
 	struct hmac m;
 	bool good = r->salt.bytes == NULL ||
 		    (hash_compute(r->hash, (struct piece){ "", 0 }, empty) &&
@@ -198,7 +199,7 @@ hkdf(const struct request *r, uint8_t *out, size_t n)
 {
 	if (r->mode == EVP_KDF_HKDF_MODE_EXTRACT_ONLY)
 		return extract(r, out);
-	return expand(r, r->secret, r->data, out, n);
+	return expand(r, r->key, r->data, out, n);
 }
 
 /* ---- the algorithms: see provider-kdf(7) ---- */

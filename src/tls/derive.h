@@ -5,6 +5,7 @@
  * A TLS 1.3 handshake derives some twenty secrets.  OpenSSL 3.0 looks the hash up, and copies
  * parameters and states, for each: a twentieth of a connection.  What is here computes the same
  * from the library's SHA-256 and SHA-384, and leaves all else, TLS 1.0 for one, to the library.
+ * Of one derivation nothing is kept for the next: parameters come with each.
  */
 #ifndef GINNEL_TLS_DERIVE_H
 #define GINNEL_TLS_DERIVE_H

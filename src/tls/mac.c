@@ -167,10 +167,8 @@ set_ctx_params(void *self, const OSSL_PARAM params[])
 	const struct hash *hash = c->hash;
 	struct piece key = { NULL, 0 };
 
-	if (c->left != NULL || !read_all(params, &hash, &key))
+	if (c->left != NULL || !read_all(params, &hash, &key) || (c->keyed && hash != c->hash))
 		return leave_to_library(c) && library.set_ctx_params(c->left, params);
-	if (hash != c->hash)
-		forget_key(c);
 	c->hash = hash;
 	return key.bytes == NULL || set_key(c, key);
 }
@@ -181,7 +179,7 @@ get_ctx_params(void *self, OSSL_PARAM params[])
 	struct code *c = self;
 	OSSL_PARAM *p;
 
-	if (c->left != NULL || c->hash == NULL)
+	if (!c->keyed)
 		return leave_to_library(c) && library.get_ctx_params(c->left, params);
 	return ((p = OSSL_PARAM_locate(params, OSSL_MAC_PARAM_SIZE)) == NULL ||
 		   OSSL_PARAM_set_size_t(p, hash_size(c->hash))) &&
@@ -195,11 +193,11 @@ init(void *self, const unsigned char *key, size_t key_size, const OSSL_PARAM par
 {
 	struct code *c = self;
 
+	c->begun = false;
 	if (!set_ctx_params(c, params))
 		return 0;
 	if (c->left != NULL || c->hash == NULL)
 		return leave_to_library(c) && library.init(c->left, key, key_size, NULL);
-	c->begun = false;
 	return key == NULL ? c->keyed : set_key(c, (struct piece){ key, key_size });
 }
 

@@ -3,7 +3,7 @@
  * tls/mac.h -- HMAC as an algorithm of a provider: for the Finished of TLS 1.3, and for tickets.
  *
  * See tls/hmac.h for why.  What is asked of it beyond a hash, a key and a message is left to the
- * library's own, which takes over what was said so far.
+ * library's own, which takes over what was said so far; in the middle of a message it is refused.
  */
 #ifndef GINNEL_TLS_MAC_H
 #define GINNEL_TLS_MAC_H

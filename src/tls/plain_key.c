@@ -10,21 +10,18 @@
 /* RFC 7468 2 and 10; older kinds have a word before PRIVATE. */
 static const char begin[] = "-----BEGIN ", private_key[] = "PRIVATE KEY-----";
 
-/* In an encrypted one's heading, or in the lines below it (RFC 7468 11, RFC 1421 4.6.1.1). */
-static const char encrypted[] = "ENCRYPTED";
-
-/* Where the first of these blocks begins.  NULL: there is none. */
+/* Where the first of these blocks begins, on a line of its own.  NULL: there is none such. */
 static const char *
-find_block(const char *p, const char *end)
+find_block(const char *text, const char *end)
 {
-	const char *line_end;
+	const char *line_end, *p = text;
 
 	while ((p = memmem(p, (size_t)(end - p), begin, sizeof(begin) - 1)) != NULL) {
 		line_end = memchr(p, '\n', (size_t)(end - p));
 		if (line_end == NULL)
 			return NULL;
 		if (memmem(p, (size_t)(line_end - p), private_key, sizeof(private_key) - 1) != NULL)
-			return p;
+			return p == text || p[-1] == '\n' ? p : NULL;
 		p = line_end;
 	}
 	return NULL;
@@ -40,7 +37,7 @@ plain_key_read(const struct file *f)
 	size_t n;
 	EVP_PKEY *key;
 
-	if (p == NULL || memmem(f->data, f->size, encrypted, sizeof(encrypted) - 1) != NULL)
+	if (p == NULL)
 		return NULL;
 	n = (size_t)(end - (const char *)p);
 	ERR_set_mark();
@@ -52,5 +49,9 @@ plain_key_read(const struct file *f)
 	ERR_pop_to_mark();
 	key = found;
 	found = NULL;
+	if (key == NULL) { /* one that was made while memory was short may lack what it needs */
+		OSSL_DECODER_CTX_free(decoder);
+		decoder = NULL;
+	}
 	return key;
 }

@@ -10,10 +10,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
@@ -256,18 +258,62 @@ what_is_said_goes_over_to_the_library(void **state)
 static void
 its_size_is_told(void **state)
 {
-	struct both b = open_both();
-
 	(void)state;
-	assert_int_equal(EVP_MAC_CTX_get_mac_size(b.ours), EVP_MAC_CTX_get_mac_size(b.theirs));
-	for (size_t d = 0; d < COUNT_OF(digests); d++) {
-		assert_true(set_digest(&b, digests[d]));
+	for (size_t d = 0; d < COUNT_OF(digests) * 2; d++) {
+		struct both b = open_both();
+
+		if (d % 2 == 0) /* asked only at the end, or before, too */
+			assert_int_equal(
+			    EVP_MAC_CTX_get_mac_size(b.ours), EVP_MAC_CTX_get_mac_size(b.theirs));
+		assert_true(set_digest(&b, digests[d / 2]));
 		assert_true(start(&b, "secret", 6));
 		assert_int_equal(
 		    EVP_MAC_CTX_get_mac_size(b.ours), EVP_MAC_CTX_get_mac_size(b.theirs));
 		assert_int_equal(
 		    EVP_MAC_CTX_get_block_size(b.ours), EVP_MAC_CTX_get_block_size(b.theirs));
+		close_both(&b);
 	}
+}
+
+/* The old one goes on until there is a key for the new one. */
+static void
+the_digest_may_change(void **state)
+{
+	static const char *const next[] = { "SHA2-384", "SHA1", "SHA2-256" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(next); i++) {
+		struct both b = open_both();
+
+		assert_true(set_digest(&b, "SHA2-256"));
+		assert_true(start(&b, "secret", 6));
+		assert_true(set_digest(&b, next[i]));
+		assert_true(add(&b, noise(), 77));
+		assert_true(end(&b));
+		assert_true(start(&b, "another", 7));
+		assert_true(add(&b, noise(), 77));
+		assert_true(end(&b));
+		close_both(&b);
+	}
+}
+
+static void
+another_beginning_ends_a_message(void **state)
+{
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){ "SHA1" }, 0),
+		OSSL_PARAM_construct_end(),
+	};
+	struct both b = open_both();
+
+	(void)state;
+	assert_true(set_digest(&b, "SHA2-256"));
+	assert_true(start(&b, "secret", 6));
+	assert_true(add(&b, noise(), 77));
+	assert_true(agree(EVP_MAC_init(b.ours, noise(), 20, params),
+	    EVP_MAC_init(b.theirs, noise(), 20, params)));
+	assert_true(add(&b, noise(), 7));
+	assert_true(end(&b));
 	close_both(&b);
 }
 
@@ -276,10 +322,18 @@ nothing_missing_is_made_up(void **state)
 {
 	uint8_t out[ROOM];
 	size_t n;
+	OSSL_PARAM key[] = {
+		OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)noise(), 32),
+		OSSL_PARAM_construct_end(),
+	};
 	struct both b = open_both();
 
 	(void)state;
 	assert_false(start(&b, "secret", 6)); /* no digest */
+	close_both(&b);
+
+	b = open_both();
+	assert_false(set(&b, key)); /* none either */
 	close_both(&b);
 
 	b = open_both();
@@ -328,10 +382,16 @@ main(void)
 		cmocka_unit_test(a_key_may_be_a_parameter),
 		cmocka_unit_test(what_is_said_goes_over_to_the_library),
 		cmocka_unit_test(its_size_is_told),
+		cmocka_unit_test(the_digest_may_change),
+		cmocka_unit_test(another_beginning_ends_a_message),
 		cmocka_unit_test(nothing_missing_is_made_up),
 		cmocka_unit_test(a_message_is_not_torn),
 	};
 
+	if (OpenSSL_version_num() >= 0x30200000) {
+		puts("NOT TESTED: this OpenSSL needs no narrow context");
+		return 77; /* meson's number for a test that is skipped */
+	}
 	if (narrow_context() == NULL)
 		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);

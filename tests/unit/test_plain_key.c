@@ -122,6 +122,27 @@ the_first_of_two_is_taken(void **state)
 	BIO_free(bio);
 }
 
+/* The library begins blocks at the beginning of a line, and would take another. */
+static void
+a_heading_within_a_line_is_none(void **state)
+{
+	static const char *const before[] = { " ", "# old: ", "\xef\xbb\xbf" };
+	EVP_PKEY *one = make_key("EC", "P-256"), *two = make_key("EC", "P-256");
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(before); i++) {
+		BIO *bio = BIO_new(BIO_s_mem());
+
+		BIO_puts(bio, before[i]);
+		put_key(bio, one, PKCS8);
+		put_key(bio, two, PKCS8);
+		assert_null(read_from(bio));
+		BIO_free(bio);
+	}
+	EVP_PKEY_free(one);
+	EVP_PKEY_free(two);
+}
+
 static void
 shut_keys_are_left_to_others(void **state)
 {
@@ -166,6 +187,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_key_is_its_own),
 		cmocka_unit_test(the_first_of_two_is_taken),
+		cmocka_unit_test(a_heading_within_a_line_is_none),
 		cmocka_unit_test(shut_keys_are_left_to_others),
 		cmocka_unit_test(what_is_no_key_gives_none),
 	};
