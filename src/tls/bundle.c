@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 
 bool
@@ -48,7 +49,12 @@ bundle_add_cert(struct bundle *b, X509 *cert)
 	if (cert == NULL || sk_X509_push(b->certs, cert) == 0) {
 		X509_free(cert);
 		bundle_fail(b);
+		return;
 	}
+	/* OpenSSL reads the extensions at their first use: here, and not in two workers at once. */
+	ERR_set_mark();
+	(void)X509_check_purpose(cert, -1, 0);
+	ERR_pop_to_mark();
 }
 
 static void
