@@ -3,9 +3,9 @@
  * tls/capable.h -- a certificate that suits TLS 1.3 is known to do so.
  *
  * Not every certificate does: an EC key must be on a curve that a signature scheme names (RFC 8446
- * 4.2.3).  OpenSSL 3.0 asks for the curve once or twice in each handshake, by names and under locks,
- * which is 2 % of a resumed TLS 1.2 connection.  Only where a callback could still bring another
- * certificate it takes TLS 1.3 for granted (is_tls13_capable() in ssl/statem/statem_lib.c).
+ * 4.2.3).  OpenSSL 3.0 asks for the curve once or twice in each handshake, by names and under
+ * locks, which is 2 % of a resumed TLS 1.2 connection.  Only where a callback could still bring
+ * another certificate it takes TLS 1.3 for granted (is_tls13_capable() in ssl/statem/statem_lib.c).
  */
 #ifndef GINNEL_TLS_CAPABLE_H
 #define GINNEL_TLS_CAPABLE_H

@@ -2,7 +2,7 @@
 /*
  * tls/hmac.h -- HMAC (RFC 2104) over the library's hashes, by their providers' own functions.
  *
- * EVP_MAC(3) looks the hash up, allocates six times and copies the key for each code that it
+ * EVP_MAC(3) looks the hash up, allocates thirteen times and copies the key for each code that it
  * computes: in OpenSSL 3.0 most of the time of a code over the few bytes of a handshake.
  */
 #ifndef GINNEL_TLS_HMAC_H

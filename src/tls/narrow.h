@@ -6,8 +6,9 @@
  * of all providers, made anew each time (github.com/openssl/openssl/issues/15199, pull 21426): half
  * of the work of a handshake with a client certificate.  So handshakes get a context of their own,
  * with one provider that hands out what the default provider has, but of its decoders only those
- * for the public keys that certificates have, and which derives the keys of TLS and computes HMAC in
- * a shorter way (tls/derive.h, tls/mac.h).  Our own keys are read in the default context, which knows every format.
+ * for the public keys that certificates have, and which derives the keys of TLS and computes HMAC
+ * in a shorter way (tls/derive.h, tls/mac.h).  Our own keys are read in the default context, which
+ * knows every format.
  */
 #ifndef GINNEL_TLS_NARROW_H
 #define GINNEL_TLS_NARROW_H

@@ -32,8 +32,8 @@ plain_key_read(const struct file *f)
 {
 	static OSSL_DECODER_CTX *decoder;
 	static EVP_PKEY *found; /* where the decoder puts what it made */
-	const char *end = (const char *)f->data + f->size;
-	const unsigned char *p = (const unsigned char *)find_block((const char *)f->data, end);
+	const char *end = f->data + f->size;
+	const unsigned char *p = (const unsigned char *)find_block(f->data, end);
 	size_t n;
 	EVP_PKEY *key;
 

@@ -13,9 +13,9 @@
 #include <openssl/types.h>
 
 /*
- * The first key of a PEM file; the caller's to free.  NULL, and the queue of errors as it was: there
- * is none, or it is encrypted, or broken; PEM_read_bio_PrivateKey(3) then says which.  The main
- * thread's.
+ * The first key of a PEM file; the caller's to free.  NULL, and the queue of errors as it was:
+ * there is none, or it is encrypted, or broken; PEM_read_bio_PrivateKey(3) then says which.  The
+ * main thread's.
  */
 EVP_PKEY *plain_key_read(const struct file *);
 

@@ -18,19 +18,6 @@ static const char policy[] = "openssl_conf = a\n"
 static struct kit_files files;
 
 static void
-put_cert(const char *path, const char *curve)
-{
-	struct pki_pair pair = kit_good(PKI_SERVER, "localhost", NULL);
-
-	EVP_PKEY_free(pair.key);
-	pair.key = EVP_EC_gen(curve);
-	assert_true(X509_set_pubkey(pair.cert, pair.key));
-	assert_true(X509_sign(pair.cert, pair.key, EVP_sha256()) > 0);
-	kit_put_pairs(&files, path, true, &pair, NULL);
-	pki_pair_done(&pair);
-}
-
-static void
 a_policy_is_obeyed(void **state)
 {
 	static const struct {
@@ -47,7 +34,7 @@ a_policy_is_obeyed(void **state)
 		struct tls_context *s, *c;
 		struct kit_link link;
 
-		put_cert("cert.pem", rows[i].curve);
+		kit_put_curve(&files, "cert.pem", rows[i].curve);
 		server.cert = "cert.pem";
 		s = kit_context(&server, TLS_SERVER, &files);
 		c = kit_context(&client, TLS_CLIENT, &files);

@@ -293,20 +293,7 @@ versions_work_as_configured(void **state)
 	}
 }
 
-/* A certificate on a curve that no signature scheme of TLS 1.3 names. */
-static void
-put_odd_curve(void)
-{
-	struct pki_pair pair = kit_good(PKI_SERVER, "localhost", NULL);
-
-	EVP_PKEY_free(pair.key);
-	pair.key = EVP_EC_gen("secp256k1");
-	assert_true(X509_set_pubkey(pair.cert, pair.key));
-	assert_true(X509_sign(pair.cert, pair.key, EVP_sha256()) > 0);
-	kit_put_pairs(&files, "odd.pem", true, &pair, NULL);
-	pki_pair_done(&pair);
-}
-
+/* No signature scheme of TLS 1.3 names secp256k1. */
 static void
 odd_curves_are_served_by_tls_1_2(void **state)
 {
@@ -319,7 +306,7 @@ odd_curves_are_served_by_tls_1_2(void **state)
 	};
 
 	(void)state;
-	put_odd_curve();
+	kit_put_curve(&files, "odd.pem", "secp256k1");
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct tls_conf server = server_conf(), client = kit_conf();
 		struct tls_context *s, *c;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tests/unit/test_narrow.c -- the narrow context reads every key of a certificate, and talks to
  * others. */
-#include "tls/narrow.h"
+#include "narrow_kit.h"
 
 #include "base/check.h"
 
@@ -16,17 +16,6 @@
 #include <openssl/provider.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
-
-static EVP_PKEY *
-make_key(const char *type, const char *curve)
-{
-	EVP_PKEY *key = curve != NULL	 ? EVP_PKEY_Q_keygen(NULL, NULL, type, curve)
-			: type[0] == 'R' ? EVP_PKEY_Q_keygen(NULL, NULL, type, (size_t)2048)
-					 : EVP_PKEY_Q_keygen(NULL, NULL, type);
-
-	assert_non_null(key);
-	return key;
-}
 
 /* A certificate for the key as a peer sends it. */
 static int

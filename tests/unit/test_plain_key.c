@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tests/unit/test_plain_key.c -- keys are read one after the other, and each is its own. */
+#include "narrow_kit.h"
+
 #include "tls/plain_key.h"
 
 #include "base/check.h"
@@ -17,17 +19,6 @@
 #include <openssl/pem.h>
 
 enum { PKCS8, TRADITIONAL, SHUT, SHUT_TRADITIONAL };
-
-static EVP_PKEY *
-make_key(const char *type, const char *curve)
-{
-	EVP_PKEY *key = curve != NULL	 ? EVP_PKEY_Q_keygen(NULL, NULL, type, curve)
-			: type[0] == 'R' ? EVP_PKEY_Q_keygen(NULL, NULL, type, (size_t)2048)
-					 : EVP_PKEY_Q_keygen(NULL, NULL, type);
-
-	assert_non_null(key);
-	return key;
-}
 
 static void
 put_key(BIO *bio, EVP_PKEY *key, int form)

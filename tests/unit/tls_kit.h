@@ -148,6 +148,20 @@ kit_good(enum pki_use use, const char *name, const struct pki_pair *issuer)
 	return kit_issue(use, name, NULL, -KIT_DAY, KIT_DAY, issuer);
 }
 
+/* A server's certificate by itself, whose key is on this curve, and the key: PEM. */
+KIT void
+kit_put_curve(struct kit_files *k, const char *path, const char *curve)
+{
+	struct pki_pair pair = kit_good(PKI_SERVER, "localhost", NULL);
+
+	EVP_PKEY_free(pair.key);
+	pair.key = EVP_EC_gen(curve);
+	assert_true(X509_set_pubkey(pair.cert, pair.key));
+	assert_true(X509_sign(pair.cert, pair.key, EVP_sha256()) > 0);
+	kit_put_pairs(k, path, true, &pair, NULL);
+	pki_pair_done(&pair);
+}
+
 /* A CRL of `ca` that revokes `revoked` (or nobody). */
 KIT void
 kit_put_crl(struct kit_files *k, const char *path, const struct pki_pair *ca, X509 *revoked)
