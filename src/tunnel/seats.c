@@ -280,11 +280,14 @@ seat_waits(const struct seat *seat)
 	return seat->waiter != NULL && !seat->waiter->seated;
 }
 
-void
+bool
 seat_wake(struct seat *seat, struct loop *loop, struct task *task)
 {
+	bool first = seat->waiter->task == NULL;
+
 	seat->waiter->loop = loop;
 	seat->waiter->task = task;
+	return first;
 }
 
 /* ---- seats ---- */

@@ -43,9 +43,9 @@ enum reason seat_take(struct seat *, struct seats *, const struct limit_conf *,
  */
 enum reason seat_identify(
     struct seat *, const struct limit_conf *, const struct identity *) MUST_CHECK;
-/* Who waits: still?  `task` will run on `loop` when it is over. */
+/* Who waits: still?  `task` will run on `loop` when it is over; false: that was said before. */
 bool seat_waits(const struct seat *);
-void seat_wake(struct seat *, struct loop *, struct task *);
+bool seat_wake(struct seat *, struct loop *, struct task *);
 /* The client has gone, waiting or not; a zeroed one is fine. */
 void seat_leave(struct seat *);
 

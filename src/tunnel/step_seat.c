@@ -23,8 +23,10 @@ step_seat(struct session *s)
 		return life_go_on(s);
 	if (stream_was_reset(&s->near))
 		return life_finish(s, R_RESET_NEAR);
-	log_info(&s->log, "Service [%s] is full; waiting in the queue", s->service->conf->name);
-	seat_wake(&s->seat, s->worker->loop, &s->task);
+	/* What the client sends meanwhile brings us here again. */
+	if (seat_wake(&s->seat, s->worker->loop, &s->task))
+		log_info(
+		    &s->log, "Service [%s] is full; waiting in the queue", s->service->conf->name);
 	return WAIT;
 }
 

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # How much of a service one may have: maxConnections, maxConnectionsPerSource, queueLimit, rateLimit.
+import re
 import resource
 import time
 
 import pytest
 
 from lib.daemon import SANITIZED, NotStarted
-from lib.peer import RESET, connect, duplex, echo, pattern
+from lib.peer import END, RESET, connect, duplex, echo, pattern
 
 FIRST, MORE = (20, 60) if SANITIZED else (100, 300)
 PLAIN = ("acceptTLS = no", "connectTLS = no")
@@ -197,6 +198,24 @@ def test_who_leaves_the_queue_holds_up_nobody(scene):
     daemon.wait_end(end="reset_near")
     first.close()
     assert last.recv(4) == b"ping"
+
+
+@pytest.mark.sanitize
+def test_the_log_tells_once_who_waits_whatever_is_said_meanwhile(scene):
+    daemon = service(scene, scene.server(echo), "maxConnections = 1", "queueLimit = 5", head="debug = debug\n")
+    first = tunnel(scene, daemon)
+    waiting = scene.connect(daemon.port("plain"))
+    daemon.wait_log("waiting in the queue")
+    waiting.send(b"ping")
+    waiting.shut()
+    bystander = scene.connect(daemon.port("plain"))  # whose line comes after all that
+    daemon.wait_log(r"LOG6\[\d+\]: Service .* waiting in the queue", count=2)
+    bystander.close()
+    first.close()
+    assert waiting.rest() == (b"ping", END)
+    daemon.wait_end(count=2)
+    logged = re.findall(r"LOG6\[(\d+)\]: Service \[plain\] is full", daemon.log())
+    assert len(logged) == len(set(logged)) == 2
 
 
 @pytest.mark.sanitize

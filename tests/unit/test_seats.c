@@ -50,7 +50,8 @@ desk_close(struct desk *d)
 static void
 await_seat(struct desk *d, struct seat *seat)
 {
-	seat_wake(seat, d->loop, &d->stop);
+	assert_true(seat_wake(seat, d->loop, &d->stop));
+	assert_false(seat_wake(seat, d->loop, &d->stop)); /* said again: one wake-up, as before */
 	loop_run(d->loop);
 	assert_false(seat_waits(seat));
 }
