@@ -6,8 +6,10 @@
 #include "tls/algorithm.h"
 #include "tls/derive.h"
 #include "tls/hmac.h"
+#include "tls/legacy_names.h"
 #include "tls/library.h"
 #include "tls/mac.h"
+#include "tls/x25519.h"
 
 #include <openssl/core_dispatch.h>
 #include <openssl/crypto.h>
@@ -20,33 +22,57 @@ enum {
 	OPENSSL_WITH_CACHE = 0x30200000, /* the first release that remembers its list */
 };
 
-static struct {
-	OSSL_PROVIDER *whole; /* the default provider, of the default context */
-	OSSL_ALGORITHM decoders[ALGORITHMS_MAX];
-	OSSL_ALGORITHM kdfs[ALGORITHMS_MAX];
-	OSSL_ALGORITHM macs[ALGORITHMS_MAX];
-	OSSL_LIB_CTX *context;
-} narrow;
+static OSSL_PROVIDER *whole; /* the default provider, of the default context */
 
-/* ---- the provider: see provider(7), provider-base(7) ---- */
+/* ---- what is taken of it, and what of that is changed ---- */
 
-/* Which public keys never are in a certificate for TLS. */
 static bool
-is_no_signer(const OSSL_ALGORITHM *a)
+is_one_of(const OSSL_ALGORITHM *a, const char *const *names, size_t n)
 {
-	static const char *const strangers[] = { "DH", "DHX", "X25519", "X448", "SM2" };
-
-	for (size_t i = 0; i < COUNT_OF(strangers); i++)
-		if (algorithm_is(a, strangers[i]))
+	for (size_t i = 0; i < n; i++)
+		if (algorithm_is(a, names[i]))
 			return true;
 	return false;
 }
 
+/*
+ * Those of TLS (ssl_cipher_table_cipher in ssl/ssl_ciph.c), and of its tickets: of 124, whose names
+ * would only be in the way (tls/legacy_names.h).
+ */
+static bool
+take_cipher(OSSL_ALGORITHM *cipher)
+{
+	static const char *const needed[] = {
+		"AES-128-CBC",
+		"AES-128-CBC-HMAC-SHA1",
+		"AES-128-CBC-HMAC-SHA256",
+		"AES-128-CCM",
+		"AES-128-GCM",
+		"AES-256-CBC",
+		"AES-256-CBC-HMAC-SHA1",
+		"AES-256-CBC-HMAC-SHA256",
+		"AES-256-CCM",
+		"AES-256-GCM",
+		"ARIA-128-GCM",
+		"ARIA-256-GCM",
+		"CAMELLIA-128-CBC",
+		"CAMELLIA-256-CBC",
+		"ChaCha20-Poly1305",
+		"DES-EDE3-CBC",
+		"NULL",
+	};
+
+	return is_one_of(cipher, needed, COUNT_OF(needed));
+}
+
+/* All but those of public keys that never are in a certificate for TLS. */
 static bool
 take_decoder(OSSL_ALGORITHM *decoder)
 {
+	static const char *const strangers[] = { "DH", "DHX", "X25519", "X448", "SM2" };
+
 	return strstr(decoder->property_definition, "structure=SubjectPublicKeyInfo") != NULL &&
-	       !is_no_signer(decoder);
+	       !is_one_of(decoder, strangers, COUNT_OF(strangers));
 }
 
 /* All are taken, some with functions of ours instead. */
@@ -65,43 +91,69 @@ take_kdf(OSSL_ALGORITHM *kdf)
 }
 
 static bool
+take_key(OSSL_ALGORITHM *key)
+{
+	return take_with(key, x25519_functions(key));
+}
+
+static bool
 take_mac(OSSL_ALGORITHM *mac)
 {
 	return take_with(mac, mac_functions(mac));
 }
 
-/* Those that are taken, some of them changed. */
+static struct view {
+	int operation;
+	bool (*take)(OSSL_ALGORITHM *);
+	OSSL_ALGORITHM taken[ALGORITHMS_MAX];
+} views[] = {
+	{ OSSL_OP_CIPHER, take_cipher, { { 0 } } },
+	{ OSSL_OP_DECODER, take_decoder, { { 0 } } },
+	{ OSSL_OP_KDF, take_kdf, { { 0 } } },
+	{ OSSL_OP_KEYMGMT, take_key, { { 0 } } },
+	{ OSSL_OP_MAC, take_mac, { { 0 } } },
+};
+
 static bool
-choose(int operation, bool (*take)(OSSL_ALGORITHM *), OSSL_ALGORITHM out[ALGORITHMS_MAX])
+fill_view(struct view *v)
 {
 	int no_cache = 0;
-	const OSSL_ALGORITHM *all =
-	    OSSL_PROVIDER_query_operation(narrow.whole, operation, &no_cache);
+	const OSSL_ALGORITHM *all = OSSL_PROVIDER_query_operation(whole, v->operation, &no_cache);
 	size_t n = 0;
 
 	for (; all != NULL && all->algorithm_names != NULL; all++) {
+		OSSL_ALGORITHM a = *all;
+
+		if (!v->take(&a))
+			continue;
 		if (n == ALGORITHMS_MAX - 1) /* the last one ends the list */
 			return false;
-		out[n] = *all;
-		if (take(&out[n]))
-			n++;
+		v->taken[n++] = a;
 	}
-	out[n] = (OSSL_ALGORITHM){ 0 };
+	v->taken[n] = (OSSL_ALGORITHM){ 0 };
 	return n > 0;
 }
+
+static bool
+fill_views(void)
+{
+	for (size_t i = 0; i < COUNT_OF(views); i++)
+		if (!fill_view(&views[i]))
+			return false;
+	return true;
+}
+
+/* ---- the provider: see provider(7), provider-base(7) ---- */
 
 static const OSSL_ALGORITHM *
 query_operation(void *context, int operation, int *no_cache)
 {
 	(void)context;
 	*no_cache = 0;
-	if (operation == OSSL_OP_DECODER)
-		return narrow.decoders;
-	if (operation == OSSL_OP_KDF)
-		return narrow.kdfs;
-	if (operation == OSSL_OP_MAC)
-		return narrow.macs;
-	return OSSL_PROVIDER_query_operation(narrow.whole, operation, no_cache);
+	for (size_t i = 0; i < COUNT_OF(views); i++)
+		if (views[i].operation == operation)
+			return views[i].taken;
+	return OSSL_PROVIDER_query_operation(whole, operation, no_cache);
 }
 
 /* The groups that TLS may use are among them. */
@@ -109,7 +161,7 @@ static int
 get_capabilities(void *context, const char *capability, OSSL_CALLBACK *callback, void *arg)
 {
 	(void)context;
-	return OSSL_PROVIDER_get_capabilities(narrow.whole, capability, callback, arg);
+	return OSSL_PROVIDER_get_capabilities(whole, capability, callback, arg);
 }
 
 static OSSL_provider_init_fn init;
@@ -128,7 +180,7 @@ init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATC
 	(void)in;
 	*out = functions;
 	/* The algorithms are the default provider's, and expect to find themselves with it. */
-	*context = OSSL_PROVIDER_get0_provider_ctx(narrow.whole);
+	*context = OSSL_PROVIDER_get0_provider_ctx(whole);
 	return 1;
 }
 
@@ -158,14 +210,11 @@ make_context(void)
 	OSSL_LIB_CTX *context = NULL;
 
 	/* 1: what else would be there without a word of ours stays. */
-	if (narrow.whole == NULL)
-		narrow.whole = OSSL_PROVIDER_try_load(NULL, "default", 1);
-	if (narrow.whole != NULL && hash_setup(narrow.whole) && derive_setup(narrow.whole) &&
-	    mac_setup(narrow.whole) && choose(OSSL_OP_DECODER, take_decoder, narrow.decoders) &&
-	    choose(OSSL_OP_KDF, take_kdf, narrow.kdfs) &&
-	    choose(OSSL_OP_MAC, take_mac, narrow.macs) && (context = OSSL_LIB_CTX_new()) != NULL &&
+	whole = OSSL_PROVIDER_try_load(NULL, "default", 1);
+	if (whole != NULL && hash_setup(whole) && derive_setup(whole) && mac_setup(whole) &&
+	    x25519_setup(whole) && fill_views() && (context = OSSL_LIB_CTX_new()) != NULL &&
 	    OSSL_PROVIDER_add_builtin(context, "ginnel", init) &&
-	    OSSL_PROVIDER_load(context, "ginnel") != NULL)
+	    OSSL_PROVIDER_load(context, "ginnel") != NULL && legacy_names_spare(context))
 		return context;
 	OSSL_LIB_CTX_free(context);
 	ERR_clear_error();
@@ -175,9 +224,13 @@ make_context(void)
 OSSL_LIB_CTX *
 narrow_context(void)
 {
-	if (OpenSSL_version_num() >= OPENSSL_WITH_CACHE || !is_enough())
-		return NULL;
-	if (narrow.context == NULL)
-		narrow.context = make_context();
-	return narrow.context;
+	static OSSL_LIB_CTX *context;
+	static bool decided;
+	bool enough = OpenSSL_version_num() < OPENSSL_WITH_CACHE && is_enough();
+
+	/* Once: later other threads may ask OpenSSL for something by its name. */
+	if (!decided && enough)
+		context = make_context();
+	decided = true;
+	return enough ? context : NULL;
 }

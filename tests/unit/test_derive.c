@@ -2,6 +2,7 @@
 /* tests/unit/test_derive.c -- our key derivations compute what the library's do, or leave it to
  * them. */
 #include "hex.h"
+#include "library_memory.h"
 #include "narrow_kit.h"
 
 #include "base/check.h"
@@ -24,42 +25,6 @@
 #include <openssl/params.h>
 
 enum { OUT = 16384, LEFT = 0xa5 };
-
-/* ---- memory that runs out, and a count of what the library was not spared ---- */
-
-static struct {
-	long left;  /* allocations; -1: as many as one likes */
-	long count; /* that were made */
-} memory = { -1, 0 };
-
-static void *
-take_memory(size_t n, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	if (memory.left == 0)
-		return NULL;
-	if (memory.left > 0)
-		memory.left--;
-	memory.count++;
-	return malloc(n);
-}
-
-static void *
-grow_memory(void *p, size_t n, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return realloc(p, n);
-}
-
-static void
-give_memory(void *p, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	free(p);
-}
 
 /* ---- one derivation, ours and the library's ---- */
 
@@ -516,7 +481,7 @@ main(void)
 	};
 	int unusable;
 
-	if (!CRYPTO_set_mem_functions(take_memory, grow_memory, give_memory))
+	if (!watch_library_memory())
 		return 1;
 	if ((unusable = need_narrow_context()) != 0)
 		return unusable;
