@@ -5,11 +5,11 @@
 #include <string.h>
 
 bool
-algorithm_is(const OSSL_ALGORITHM *a, const char *name)
+algorithm_is(const OSSL_ALGORITHM *a, const char *names)
 {
 	size_t n = strcspn(a->algorithm_names, ":");
 
-	return strlen(name) == n && strncmp(a->algorithm_names, name, n) == 0;
+	return strcspn(names, ":") == n && memcmp(a->algorithm_names, names, n) == 0;
 }
 
 const OSSL_ALGORITHM *

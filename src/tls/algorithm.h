@@ -6,8 +6,11 @@
 #include <openssl/core.h>
 #include <stdbool.h>
 
-/* Is this the first of its names, the one that EVP_MD_get0_name(3) and its kin tell? */
-bool algorithm_is(const OSSL_ALGORITHM *, const char *name);
+/*
+ * Is its first name, the one that EVP_MD_get0_name(3) and its kin tell, the first of these?  There
+ * may be more, with colons.
+ */
+bool algorithm_is(const OSSL_ALGORITHM *, const char *names);
 
 /* In a list, which may be NULL.  NULL: none is so named. */
 const OSSL_ALGORITHM *algorithm_find(const OSSL_ALGORITHM *list, const char *name);

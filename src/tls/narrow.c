@@ -26,43 +26,79 @@ static OSSL_PROVIDER *whole; /* the default provider, of the default context */
 
 /* ---- what is taken of it, and what of that is changed ---- */
 
-static bool
-is_one_of(const OSSL_ALGORITHM *a, const char *const *names, size_t n)
+/* Is it in this list?  Each is the names it is taken under, of which the first tells what it is. */
+static const char *
+find_in(const char *const *list, size_t n, const OSSL_ALGORITHM *a)
 {
 	for (size_t i = 0; i < n; i++)
-		if (algorithm_is(a, names[i]))
-			return true;
-	return false;
+		if (algorithm_is(a, list[i]))
+			return list[i];
+	return NULL;
 }
 
 /*
- * Those of TLS (ssl_cipher_table_cipher in ssl/ssl_ciph.c), and of its tickets: of 124, whose names
- * would only be in the way (tls/legacy_names.h).
+ * What handshakes ask for is taken, under the names that they use, and no more: each name is in the
+ * way of others (tls/legacy_names.h).  What algorithms need of each other they ask the default
+ * context for.
  */
+static bool
+take_under(OSSL_ALGORITHM *a, const char *names)
+{
+	if (names != NULL)
+		a->algorithm_names = names;
+	return names != NULL;
+}
+
+/* Those of TLS (ssl_cipher_table_cipher in ssl/ssl_ciph.c), and of its tickets. */
 static bool
 take_cipher(OSSL_ALGORITHM *cipher)
 {
-	static const char *const needed[] = {
-		"AES-128-CBC",
+	static const char *const list[] = {
+		"AES-128-CBC:AES128",
 		"AES-128-CBC-HMAC-SHA1",
 		"AES-128-CBC-HMAC-SHA256",
-		"AES-128-CCM",
-		"AES-128-GCM",
-		"AES-256-CBC",
+		"AES-128-CCM:id-aes128-CCM",
+		"AES-128-GCM:id-aes128-GCM",
+		"AES-256-CBC:AES256",
 		"AES-256-CBC-HMAC-SHA1",
 		"AES-256-CBC-HMAC-SHA256",
-		"AES-256-CCM",
-		"AES-256-GCM",
+		"AES-256-CCM:id-aes256-CCM",
+		"AES-256-GCM:id-aes256-GCM",
 		"ARIA-128-GCM",
 		"ARIA-256-GCM",
-		"CAMELLIA-128-CBC",
-		"CAMELLIA-256-CBC",
+		"CAMELLIA-128-CBC:CAMELLIA128",
+		"CAMELLIA-256-CBC:CAMELLIA256",
 		"ChaCha20-Poly1305",
-		"DES-EDE3-CBC",
+		"DES-EDE3-CBC:DES3",
 		"NULL",
 	};
 
-	return is_one_of(cipher, needed, COUNT_OF(needed));
+	return take_under(cipher, find_in(list, COUNT_OF(list), cipher));
+}
+
+/* Those of TLS (ssl_cipher_table_mac, the same place), and of signatures on certificates. */
+static bool
+take_digest(OSSL_ALGORITHM *digest)
+{
+	static const char *const list[] = {
+		"MD5",
+		"MD5-SHA1",
+		"RIPEMD-160:RIPEMD160:RIPEMD:RMD160",
+		"SHA1:SHA-1",
+		"SHA2-224:SHA-224:SHA224",
+		"SHA2-256:SHA-256:SHA256",
+		"SHA2-384:SHA-384:SHA384",
+		"SHA2-512:SHA-512:SHA512",
+		"SHA2-512/224:SHA-512/224:SHA512-224",
+		"SHA2-512/256:SHA-512/256:SHA512-256",
+		"SHA3-224",
+		"SHA3-256",
+		"SHA3-384",
+		"SHA3-512",
+		"SM3",
+	};
+
+	return take_under(digest, find_in(list, COUNT_OF(list), digest));
 }
 
 /* All but those of public keys that never are in a certificate for TLS. */
@@ -72,34 +108,36 @@ take_decoder(OSSL_ALGORITHM *decoder)
 	static const char *const strangers[] = { "DH", "DHX", "X25519", "X448", "SM2" };
 
 	return strstr(decoder->property_definition, "structure=SubjectPublicKeyInfo") != NULL &&
-	       !is_one_of(decoder, strangers, COUNT_OF(strangers));
+	       find_in(strangers, COUNT_OF(strangers), decoder) == NULL;
 }
 
-/* All are taken, some with functions of ours instead. */
-static bool
-take_with(OSSL_ALGORITHM *a, const OSSL_DISPATCH *ours)
+/* With functions of ours, if there are some. */
+static void
+put_ours(OSSL_ALGORITHM *a, const OSSL_DISPATCH *ours)
 {
 	if (ours != NULL)
 		a->implementation = ours;
-	return true;
 }
 
 static bool
 take_kdf(OSSL_ALGORITHM *kdf)
 {
-	return take_with(kdf, derive_functions(kdf));
+	put_ours(kdf, derive_functions(kdf));
+	return algorithm_is(kdf, "TLS1-PRF") || algorithm_is(kdf, "TLS13-KDF");
 }
 
 static bool
 take_key(OSSL_ALGORITHM *key)
 {
-	return take_with(key, x25519_functions(key));
+	put_ours(key, x25519_functions(key));
+	return true;
 }
 
 static bool
 take_mac(OSSL_ALGORITHM *mac)
 {
-	return take_with(mac, mac_functions(mac));
+	put_ours(mac, mac_functions(mac));
+	return algorithm_is(mac, "HMAC");
 }
 
 static struct view {
@@ -109,6 +147,7 @@ static struct view {
 } views[] = {
 	{ OSSL_OP_CIPHER, take_cipher, { { 0 } } },
 	{ OSSL_OP_DECODER, take_decoder, { { 0 } } },
+	{ OSSL_OP_DIGEST, take_digest, { { 0 } } },
 	{ OSSL_OP_KDF, take_kdf, { { 0 } } },
 	{ OSSL_OP_KEYMGMT, take_key, { { 0 } } },
 	{ OSSL_OP_MAC, take_mac, { { 0 } } },

@@ -65,6 +65,40 @@ every_key_of_a_certificate_is_read(void **state)
 	}
 }
 
+/* Whatever a CA may have signed with, and OpenSSL 3.0 verifies: not SHA-512/224 and /256. */
+static void
+every_signature_on_a_certificate_is_verified(void **state)
+{
+	static const char *const digests[] = { "MD5", "SHA1", "SHA224", "SHA256", "SHA384",
+		"SHA512", "SHA3-224", "SHA3-256", "SHA3-384", "SHA3-512", "RIPEMD160" };
+	EVP_PKEY *key = make_key("RSA", NULL), *other = make_key("RSA", NULL);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(digests); i++) {
+		X509 *made = X509_new(), *cert = X509_new_ex(narrow_context(), NULL);
+		unsigned char *der = NULL;
+		const unsigned char *p;
+		int n;
+
+		assert_true(X509_set_pubkey(made, key));
+		assert_true(X509_gmtime_adj(X509_getm_notBefore(made), 0) != NULL);
+		assert_true(X509_gmtime_adj(X509_getm_notAfter(made), 60) != NULL);
+		if (X509_sign(made, key, EVP_get_digestbyname(digests[i])) <= 0)
+			fail_msg("%s cannot sign", digests[i]);
+		assert_true((n = i2d_X509(made, &der)) > 0);
+		p = der;
+		assert_non_null(d2i_X509(&cert, &p, n));
+		if (X509_verify(cert, X509_get0_pubkey(cert)) != 1)
+			fail_msg("%s is not verified", digests[i]);
+		assert_int_not_equal(X509_verify(cert, other), 1);
+		X509_free(cert);
+		X509_free(made);
+		OPENSSL_free(der);
+	}
+	EVP_PKEY_free(key);
+	EVP_PKEY_free(other);
+}
+
 static void
 it_offers_the_same_for_tls(void **state)
 {
@@ -211,6 +245,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_key_of_a_certificate_is_read),
+		cmocka_unit_test(every_signature_on_a_certificate_is_verified),
 		cmocka_unit_test(it_offers_the_same_for_tls),
 		cmocka_unit_test(it_talks_to_others),
 		cmocka_unit_test(another_provider_widens_it),
