@@ -5,6 +5,7 @@
 #include "app/program.h"
 
 #include "config/build.h"
+#include "tls/narrow.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -93,6 +94,7 @@ prepare_library(struct config *c)
 	struct global_sink sink = { .sink.say = say_global, .config = c };
 
 	library_apply(&((const struct globals *)c->globals)->library, &sink.sink);
+	(void)narrow_context(); /* also without a service that has TLS: a reload may bring one */
 }
 
 /* Is this the account of somebody whom a database on this machine asks for no password? */

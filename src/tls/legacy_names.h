@@ -16,8 +16,9 @@
 
 /*
  * Ask this new context, whose provider is loaded, for an algorithm while that list is empty; it is
- * whole again afterwards.  The main thread's, while no other one asks OpenSSL for anything by its
- * name.  False: no memory, or no SHA2-256; the list may then lack names.
+ * whole again afterwards.  Nothing else may have been asked of the context before.  The main
+ * thread's, while no other one asks OpenSSL for anything by its name.  False: no memory, or no
+ * TLS1-PRF.
  */
 bool legacy_names_spare(OSSL_LIB_CTX *);
 

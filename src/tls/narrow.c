@@ -267,7 +267,7 @@ narrow_context(void)
 	static bool decided;
 	bool enough = OpenSSL_version_num() < OPENSSL_WITH_CACHE && is_enough();
 
-	/* Once: later other threads may ask OpenSSL for something by its name. */
+	/* Once: see legacy_names_spare(). */
 	if (!decided && enough)
 		context = make_context();
 	decided = true;

@@ -19,7 +19,8 @@
 /*
  * For SSL_CTX_new_ex(3).  NULL, the default context: if that has more than the default provider
  * (another one, engines, FIPS), which handshakes must then use, or if OpenSSL needs no help.  The
- * main thread's alone; made at the first call or never, and lives as long as the process.
+ * main thread's alone; made at the first call or never, so that must come before other threads do;
+ * it lives as long as the process.
  */
 OSSL_LIB_CTX *narrow_context(void);
 

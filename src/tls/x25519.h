@@ -5,7 +5,9 @@
  * The public key is X25519(a, 9) (RFC 7748 6.1): an exchange with the base point.  OpenSSL computes
  * it in another way, in portable C on the Edwards form of the curve, where for exchanges it has
  * Montgomery's ladder in assembler: a public key costs more than a shared secret, 42 us and 34.
- * What is here asks the library for the exchange, and leaves all arithmetic to it.
+ * What is here asks the library for the exchange, and leaves all arithmetic to it.  The private key
+ * lies in ordinary memory, cleansed when it is freed, as the library's own does in a program that
+ * has no secure heap (CRYPTO_secure_malloc_init(3)).
  */
 #ifndef GINNEL_TLS_X25519_H
 #define GINNEL_TLS_X25519_H

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/provider.h>
 #include <openssl/ssl.h>
@@ -122,12 +123,51 @@ it_offers_the_same_for_tls(void **state)
 	SSL_CTX_free(narrow);
 }
 
+/* OpenSSL goes by these numbers where it judges how strong a signature is, and in CBC. */
+static void
+digests_and_ciphers_are_known(void **state)
+{
+	static const char *const digests[] = { "MD5", "MD5-SHA1", "RIPEMD160", "SHA1", "SHA224",
+		"SHA256", "SHA384", "SHA512", "SHA512-224", "SHA512-256", "SHA3-224", "SHA3-256",
+		"SHA3-384", "SHA3-512", "SM3" };
+	static const char *const ciphers[] = { "AES-128-CBC", "AES-256-CBC", "id-aes128-GCM",
+		"id-aes256-GCM", "id-aes128-CCM", "id-aes256-CCM", "ChaCha20-Poly1305",
+		"ARIA-128-GCM", "ARIA-256-GCM", "CAMELLIA-128-CBC", "CAMELLIA-256-CBC",
+		"DES-EDE3-CBC", "AES-128-CBC-HMAC-SHA1", "AES-256-CBC-HMAC-SHA256" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(digests); i++) {
+		EVP_MD *wide = EVP_MD_fetch(NULL, digests[i], NULL);
+		EVP_MD *narrow = EVP_MD_fetch(narrow_context(), digests[i], NULL);
+
+		assert_non_null(narrow);
+		assert_int_not_equal(EVP_MD_get_type(wide), NID_undef);
+		if (EVP_MD_get_type(narrow) != EVP_MD_get_type(wide))
+			fail_msg("%s is not known", digests[i]);
+		EVP_MD_free(wide);
+		EVP_MD_free(narrow);
+	}
+	for (size_t i = 0; i < COUNT_OF(ciphers); i++) {
+		EVP_CIPHER *wide = EVP_CIPHER_fetch(NULL, ciphers[i], NULL);
+		EVP_CIPHER *narrow = EVP_CIPHER_fetch(narrow_context(), ciphers[i], NULL);
+
+		assert_non_null(narrow);
+		assert_int_not_equal(EVP_CIPHER_get_nid(wide), NID_undef);
+		if (EVP_CIPHER_get_nid(narrow) != EVP_CIPHER_get_nid(wide))
+			fail_msg("%s is not known", ciphers[i]);
+		EVP_CIPHER_free(wide);
+		EVP_CIPHER_free(narrow);
+	}
+}
+
 /* ---- handshakes between the two contexts ---- */
 
 struct offer {
 	int version;
 	const char *ciphers; /* up to TLS 1.2 */
 	const char *suites;  /* TLS 1.3 */
+	int level;	     /* 0 also has TLS 1.0 */
+	const char *signatures;
 };
 
 static SSL *
@@ -137,7 +177,8 @@ make_end(OSSL_LIB_CTX *context, const struct offer *o, EVP_PKEY *key, X509 *cert
 	SSL *ssl;
 
 	assert_non_null(ctx);
-	SSL_CTX_set_security_level(ctx, 0); /* for TLS 1.0 */
+	SSL_CTX_set_security_level(ctx, o->level);
+	assert_true(o->signatures == NULL || SSL_CTX_set1_sigalgs_list(ctx, o->signatures));
 	assert_true(SSL_CTX_set_min_proto_version(ctx, o->version));
 	assert_true(SSL_CTX_set_max_proto_version(ctx, o->version));
 	assert_true(o->ciphers == NULL || SSL_CTX_set_cipher_list(ctx, o->ciphers));
@@ -189,20 +230,20 @@ static void
 it_talks_to_others(void **state)
 {
 	static const struct offer offers[] = {
-		{ TLS1_3_VERSION, NULL, "TLS_AES_128_GCM_SHA256" },
-		{ TLS1_3_VERSION, NULL, "TLS_AES_256_GCM_SHA384" },
-		{ TLS1_3_VERSION, NULL, "TLS_CHACHA20_POLY1305_SHA256" },
-		{ TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", NULL },
-		{ TLS1_2_VERSION, "ECDHE-ECDSA-AES256-GCM-SHA384", NULL },
-		{ TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA256", NULL },
-		{ TLS1_2_VERSION, "ECDHE-ECDSA-AES256-SHA", NULL },
-		{ TLS1_2_VERSION, "ECDHE-ECDSA-AES256-CCM8", NULL },
-		{ TLS1_2_VERSION, "ECDHE-ECDSA-ARIA128-GCM-SHA256", NULL },
-		{ TLS1_2_VERSION, "ECDHE-ECDSA-CAMELLIA256-SHA384", NULL },
-		{ TLS1_2_VERSION, "ECDHE-ECDSA-CHACHA20-POLY1305", NULL },
-		{ TLS1_2_VERSION, "ECDHE-ECDSA-NULL-SHA", NULL },
-		{ TLS1_1_VERSION, "ECDHE-ECDSA-AES128-SHA", NULL },
-		{ TLS1_VERSION, "ECDHE-ECDSA-AES128-SHA", NULL },
+		{ .version = TLS1_3_VERSION, .suites = "TLS_AES_128_GCM_SHA256" },
+		{ .version = TLS1_3_VERSION, .suites = "TLS_AES_256_GCM_SHA384" },
+		{ .version = TLS1_3_VERSION, .suites = "TLS_CHACHA20_POLY1305_SHA256" },
+		{ .version = TLS1_2_VERSION, .ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256" },
+		{ .version = TLS1_2_VERSION, .ciphers = "ECDHE-ECDSA-AES256-GCM-SHA384" },
+		{ .version = TLS1_2_VERSION, .ciphers = "ECDHE-ECDSA-AES128-SHA256" },
+		{ .version = TLS1_2_VERSION, .ciphers = "ECDHE-ECDSA-AES256-SHA" },
+		{ .version = TLS1_2_VERSION, .ciphers = "ECDHE-ECDSA-AES256-CCM8" },
+		{ .version = TLS1_2_VERSION, .ciphers = "ECDHE-ECDSA-ARIA128-GCM-SHA256" },
+		{ .version = TLS1_2_VERSION, .ciphers = "ECDHE-ECDSA-CAMELLIA256-SHA384" },
+		{ .version = TLS1_2_VERSION, .ciphers = "ECDHE-ECDSA-CHACHA20-POLY1305" },
+		{ .version = TLS1_2_VERSION, .ciphers = "ECDHE-ECDSA-NULL-SHA" },
+		{ .version = TLS1_1_VERSION, .ciphers = "ECDHE-ECDSA-AES128-SHA" },
+		{ .version = TLS1_VERSION, .ciphers = "ECDHE-ECDSA-AES128-SHA" },
 	};
 	EVP_PKEY *key = make_key("EC", "P-256");
 	unsigned char *der = NULL;
@@ -228,6 +269,47 @@ it_talks_to_others(void **state)
 	EVP_PKEY_free(key);
 }
 
+static bool
+they_agree(OSSL_LIB_CTX *context, const struct offer *o, EVP_PKEY *key, X509 *cert)
+{
+	SSL *client = make_end(context, o, NULL, NULL), *server = make_end(context, o, key, cert);
+	bool up = shake_hands(client, server);
+
+	ERR_clear_error();
+	SSL_free(client);
+	SSL_free(server);
+	return up;
+}
+
+static void
+what_is_too_weak_is_refused(void **state)
+{
+	static const struct {
+		struct offer offer;
+		bool good;
+	} cases[] = {
+		{ { .version = TLS1_2_VERSION, .level = 1, .signatures = "RSA+SHA1" }, false },
+		{ { .version = TLS1_2_VERSION, .level = 0, .signatures = "RSA+SHA1" }, true },
+		{ { .version = TLS1_2_VERSION, .level = 2, .signatures = "RSA+SHA256" }, true },
+		{ { .version = TLS1_VERSION, .level = 2 }, false },
+		{ { .version = TLS1_VERSION, .level = 0 }, true },
+	};
+	EVP_PKEY *key = make_key("RSA", NULL);
+	unsigned char *der = NULL;
+	int n = encode(key, &der);
+	const unsigned char *p = der;
+	X509 *cert = d2i_X509(NULL, &p, n);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++)
+		if (they_agree(NULL, &cases[i].offer, key, cert) != cases[i].good ||
+		    they_agree(narrow_context(), &cases[i].offer, key, cert) != cases[i].good)
+			fail_msg("case %zu", i);
+	X509_free(cert);
+	OPENSSL_free(der);
+	EVP_PKEY_free(key);
+}
+
 /* Last, for there is no way back: what else is loaded must be used. */
 static void
 another_provider_widens_it(void **state)
@@ -247,7 +329,9 @@ main(void)
 		cmocka_unit_test(every_key_of_a_certificate_is_read),
 		cmocka_unit_test(every_signature_on_a_certificate_is_verified),
 		cmocka_unit_test(it_offers_the_same_for_tls),
+		cmocka_unit_test(digests_and_ciphers_are_known),
 		cmocka_unit_test(it_talks_to_others),
+		cmocka_unit_test(what_is_too_weak_is_refused),
 		cmocka_unit_test(another_provider_widens_it),
 	};
 
