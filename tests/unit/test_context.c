@@ -293,6 +293,38 @@ versions_work_as_configured(void **state)
 	}
 }
 
+/* SHA-1 has 64 bits of strength, and level 1 asks for 80 (SSL_CTX_set_security_level(3)). */
+static void
+the_level_rules_signatures(void **state)
+{
+	static const struct {
+		int level;
+		bool good;
+	} rows[] = { { 0, true }, { 1, false }, { 2, false } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct tls_conf server = server_conf(), client = kit_conf();
+		struct tls_context *s, *c;
+		struct kit_link link;
+		SSL *weak;
+
+		server.security_level = rows[i].level;
+		client.security_level = 0;
+		client.version_max = TLS1_2_VERSION;
+		s = kit_context(&server, TLS_SERVER, &files);
+		c = kit_context(&client, TLS_CLIENT, &files);
+		weak = SSL_new(c->ctx);
+		assert_true(SSL_set1_sigalgs_list(weak, "ECDSA+SHA1"));
+		link = kit_connect(weak, SSL_new(s->ctx));
+		if ((link.client_up && link.server_up) != rows[i].good)
+			fail_msg("level %d", rows[i].level);
+		kit_unlink(&link);
+		tls_context_free(s);
+		tls_context_free(c);
+	}
+}
+
 /* No signature scheme of TLS 1.3 names secp256k1. */
 static void
 odd_curves_are_served_by_tls_1_2(void **state)
@@ -409,6 +441,7 @@ main(void)
 		cmocka_unit_test(clients_are_warned),
 		cmocka_unit_test(the_name_to_ask_for),
 		cmocka_unit_test(versions_work_as_configured),
+		cmocka_unit_test(the_level_rules_signatures),
 		cmocka_unit_test(odd_curves_are_served_by_tls_1_2),
 		cmocka_unit_test(old_versions_keep_the_level),
 		cmocka_unit_test(renegotiation_is_refused),
