@@ -176,17 +176,17 @@ read_own_certs(const struct load *l, const char *path, const struct file *f, str
 			say_locked(l, "cert", &lock);
 			return false;
 		}
-	} else if (f->size > 0 && bundle_begin(&b)) {
-		bundle_read(&b, f);
+	} else if (f->size > 0) {
+		if (bundle_begin(&b))
+			bundle_read(&b, f);
 		own->certs = b.certs;
 		b.certs = NULL;
-		if (b.failed) {
+		if (b.failed)
 			sink_error(
 			    l->sink, "cert", "failed to load certificate from %s: %s", path, b.why);
-			bundle_done(&b);
-			return false;
-		}
 		bundle_done(&b);
+		if (b.failed)
+			return false;
 	}
 	if (own->certs != NULL && sk_X509_num(own->certs) > 0)
 		return true;
