@@ -2,11 +2,11 @@
 /*
  * tls/legacy_names.h -- a table of names for a library context, without those of OpenSSL's past.
  *
- * Until OpenSSL 3.2, whoever makes an EVP_PKEY_CTX looks through all names of its context for those
- * of one key type: eight times in a handshake, four hundred names, a twenty-fifth of its time
- * (github.com/openssl/openssl/issues/21077).  Most of them are of ciphers, and come in before
- * anything else can: a context that is asked for its first algorithm copies the list of
- * EVP_get_cipherbyname(3) and EVP_get_digestbyname(3), which is one for the whole process.
+ * In OpenSSL 3.0 and 3.1, whoever makes an EVP_PKEY_CTX looks through all names of its context for
+ * those of one key type: eight times in a full handshake, four hundred names, a twenty-fifth of the
+ * connection's time (github.com/openssl/openssl/issues/21077).  Most of them are of ciphers, and
+ * come in before anything else can: a context that is asked for its first algorithm copies the list
+ * of EVP_get_cipherbyname(3) and EVP_get_digestbyname(3), which is one for the whole process.
  */
 #ifndef GINNEL_TLS_LEGACY_NAMES_H
 #define GINNEL_TLS_LEGACY_NAMES_H

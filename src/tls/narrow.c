@@ -26,7 +26,7 @@ static OSSL_PROVIDER *whole; /* the default provider, of the default context */
 
 /* ---- what is taken of it, and what of that is changed ---- */
 
-/* Is it in this list?  Each is the names it is taken under, of which the first tells what it is. */
+/* The one of this list that it is, by its first name.  NULL: none. */
 static const char *
 find_in(const char *const *list, size_t n, const OSSL_ALGORITHM *a)
 {

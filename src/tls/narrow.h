@@ -6,10 +6,11 @@
  * of all providers, made anew each time (github.com/openssl/openssl/issues/15199, pull 21426): half
  * of the work of a handshake with a client certificate.  So handshakes get a context of their own,
  * with one provider that hands out what the default provider has, but of its decoders only those
- * for the public keys that certificates have, and of its ciphers only those of TLS, for the sake of
- * a short table of names (tls/legacy_names.h).  It derives the keys of TLS, computes HMAC and makes
- * keys of X25519 in a shorter way (tls/derive.h, tls/mac.h, tls/x25519.h).  Our own keys are read
- * in the default context, which knows every format.
+ * for the public keys that certificates have, and of its ciphers, digests and the like only those
+ * of TLS and of certificates, for the sake of a short table of names (tls/legacy_names.h).  It
+ * derives the keys of TLS, computes HMAC and makes keys of X25519 in a shorter way (tls/derive.h,
+ * tls/mac.h, tls/x25519.h).  Our own keys are read in the default context, which knows every
+ * format.
  */
 #ifndef GINNEL_TLS_NARROW_H
 #define GINNEL_TLS_NARROW_H

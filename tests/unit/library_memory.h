@@ -3,8 +3,9 @@
 #ifndef GINNEL_TESTS_LIBRARY_MEMORY_H
 #define GINNEL_TESTS_LIBRARY_MEMORY_H
 
+#include "narrow_kit.h"
+
 #include <openssl/crypto.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -46,11 +47,13 @@ give_memory(void *p, const char *file, int line)
 	free(p);
 }
 
-/* First of all in main(); false: OpenSSL has allocated something already. */
-static bool
-watch_library_memory(void)
+/* As need_narrow_context(), and the first of all in main(): OpenSSL has allocated nothing yet. */
+static int
+need_watched_narrow_context(void)
 {
-	return CRYPTO_set_mem_functions(take_memory, grow_memory, give_memory) == 1;
+	return CRYPTO_set_mem_functions(take_memory, grow_memory, give_memory) == 1
+		   ? need_narrow_context()
+		   : 1;
 }
 
 #endif

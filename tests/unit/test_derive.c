@@ -3,7 +3,6 @@
  * them. */
 #include "hex.h"
 #include "library_memory.h"
-#include "narrow_kit.h"
 
 #include "base/check.h"
 
@@ -479,11 +478,7 @@ main(void)
 		cmocka_unit_test(ours_is_what_handshakes_get),
 		cmocka_unit_test(without_memory_there_is_no_key),
 	};
-	int unusable;
+	int unusable = need_watched_narrow_context();
 
-	if (!watch_library_memory())
-		return 1;
-	if ((unusable = need_narrow_context()) != 0)
-		return unusable;
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return unusable != 0 ? unusable : cmocka_run_group_tests(tests, NULL, NULL);
 }

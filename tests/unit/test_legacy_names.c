@@ -2,7 +2,6 @@
 /* tests/unit/test_legacy_names.c -- a context's table of names is short, the process's list whole.
  */
 #include "library_memory.h"
-#include "narrow_kit.h"
 
 #include "base/check.h"
 #include "tls/legacy_names.h"
@@ -180,11 +179,7 @@ main(void)
 		cmocka_unit_test(a_context_without_algorithms_is_told),
 		cmocka_unit_test(nobody_goes_on_without_a_name),
 	};
-	int unusable;
+	int unusable = need_watched_narrow_context();
 
-	if (!watch_library_memory())
-		return 1;
-	if ((unusable = need_narrow_context()) != 0)
-		return unusable;
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return unusable != 0 ? unusable : cmocka_run_group_tests(tests, NULL, NULL);
 }

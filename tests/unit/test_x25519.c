@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tests/unit/test_x25519.c -- our key pairs of X25519 are the library's in all but the making. */
 #include "library_memory.h"
-#include "narrow_kit.h"
 
 #include "base/check.h"
 
@@ -258,11 +257,7 @@ main(void)
 		cmocka_unit_test(without_memory_there_is_no_key),
 		cmocka_unit_test(workers_share_it),
 	};
-	int unusable;
+	int unusable = need_watched_narrow_context();
 
-	if (!watch_library_memory())
-		return 1;
-	if ((unusable = need_narrow_context()) != 0)
-		return unusable;
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return unusable != 0 ? unusable : cmocka_run_group_tests(tests, NULL, NULL);
 }
