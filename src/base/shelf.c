@@ -108,9 +108,12 @@ shelf_resize(void *p, size_t n)
 void
 shelf_free(void *p)
 {
-	size_t bin = p != NULL && mine != NULL ? bin_of(malloc_usable_size(p)) : BINS;
 	struct block *b = p;
+	size_t bin;
 
+	if (p == NULL) /* more often than not, from OpenSSL */
+		return;
+	bin = mine != NULL ? bin_of(malloc_usable_size(p)) : BINS;
 	if (bin >= BINS) {
 		free(p);
 		return;
