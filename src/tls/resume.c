@@ -265,7 +265,7 @@ struct stamp {
 	unsigned char trust[TLS_TRUST_SIZE];
 	int64_t full_ms;  /* age_clock() at the full handshake */
 	int64_t by_psk;	  /* that one was by a pre-shared key, and so without a certificate */
-	uint64_t visitor; /* drawn at the first ticket, and kept by all that follow; 0: no draw */
+	uint64_t visitor; /* of that one's server random (RFC 8446 4.1.3), the first bytes; or 0 */
 };
 
 static bool
@@ -315,9 +315,9 @@ on_ticket_write(SSL *ssl, void *arg)
 		SSL_SESSION_set_time(
 		    session, (long)(time(NULL) - (now - stamp.full_ms + 999) / 1000));
 	}
-	if (stamp.visitor == 0 &&
-	    RAND_bytes((unsigned char *)&stamp.visitor, sizeof(stamp.visitor)) != 1)
-		stamp.visitor = 0;
+	if (stamp.visitor == 0)
+		(void)SSL_get_server_random(
+		    ssl, (unsigned char *)&stamp.visitor, sizeof(stamp.visitor));
 	memcpy(stamp.trust, tc->trust, TLS_TRUST_SIZE);
 	return SSL_SESSION_set1_ticket_appdata(session, &stamp, sizeof(stamp));
 }
