@@ -133,7 +133,8 @@ hmac_open(struct hmac *m, const struct hash *h, struct piece key)
 	*m = (struct hmac){ .hash = h, .state = h->newctx(library.provider) };
 	if (m->state == NULL || !set_key(m, key))
 		return false;
-	for (size_t i = 0; i < h->block; i++) {
+	/* Beyond the hash's own block they are never read, and a constant count is done at once. */
+	for (size_t i = 0; i < sizeof(m->inner); i++) {
 		m->outer[i] = m->inner[i] ^ OUTER_PAD;
 		m->inner[i] ^= INNER_PAD;
 	}
