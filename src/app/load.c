@@ -6,6 +6,7 @@
 
 #include "config/build.h"
 #include "tls/narrow.h"
+#include "tls/random.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -95,6 +96,7 @@ prepare_library(struct config *c)
 
 	library_apply(&((const struct globals *)c->globals)->library, &sink.sink);
 	(void)narrow_context(); /* also without a service that has TLS: a reload may bring one */
+	random_from_kernel();
 }
 
 /* Is this the account of somebody whom a database on this machine asks for no password? */

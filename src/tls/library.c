@@ -259,8 +259,9 @@ static struct library_step *applied;
 static unsigned applied_count;
 static bool was_applied;
 
-bool
-library_is_plain(void)
+/* Has no line loaded, opened or switched anything? */
+static bool
+is_plain(void)
 {
 	for (unsigned i = 0; i < applied_count; i++) {
 		step_run *run = find_run(applied[i].option);
@@ -269,6 +270,23 @@ library_is_plain(void)
 			return false;
 	}
 	return true;
+}
+
+static int
+is_default(OSSL_PROVIDER *provider, void *only)
+{
+	if (strcmp(OSSL_PROVIDER_get0_name(provider), "default") != 0)
+		*(bool *)only = false;
+	return 1;
+}
+
+bool
+library_is_default(void)
+{
+	bool only = true;
+
+	return is_plain() && !library_is_fips() && OSSL_PROVIDER_do_all(NULL, is_default, &only) &&
+	       only;
 }
 
 static bool

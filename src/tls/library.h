@@ -24,8 +24,11 @@ extern const struct option library_options[];
  */
 void library_apply(const struct library_conf *, struct sink *);
 
-/* No line has loaded, opened or switched anything. */
-bool library_is_plain(void);
+/*
+ * There is nothing but the default provider: no line of ours, and none of openssl.cnf, has loaded,
+ * opened or switched anything.
+ */
+bool library_is_default(void);
 
 /* FIPS was asked for, by `fips` or by the system: the defaults of ciphers and curves differ. */
 bool library_is_fips(void);

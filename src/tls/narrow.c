@@ -225,24 +225,6 @@ init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATC
 
 /* ---- the context ---- */
 
-static int
-is_default(OSSL_PROVIDER *provider, void *only)
-{
-	if (strcmp(OSSL_PROVIDER_get0_name(provider), "default") != 0)
-		*(bool *)only = false;
-	return 1;
-}
-
-/* Is there nothing in the default context but the default provider? */
-static bool
-is_enough(void)
-{
-	bool only = true;
-
-	return library_is_plain() && !library_is_fips() &&
-	       OSSL_PROVIDER_do_all(NULL, is_default, &only) && only;
-}
-
 static OSSL_LIB_CTX *
 make_context(void)
 {
@@ -265,7 +247,7 @@ narrow_context(void)
 {
 	static OSSL_LIB_CTX *context;
 	static bool decided;
-	bool enough = OpenSSL_version_num() < OPENSSL_WITH_CACHE && is_enough();
+	bool enough = OpenSSL_version_num() < OPENSSL_WITH_CACHE && library_is_default();
 
 	/* Once: see legacy_names_spare(). */
 	if (!decided && enough)
