@@ -33,6 +33,11 @@ enum {
 	 * a peer that sends nothing but KeyUpdates cannot keep the worker.
 	 */
 	READ_BUDGET = 128 * 1024,
+	/*
+	 * What one receive may bring.  Not more: with each record OpenSSL moves all that is left to
+	 * the front of its buffer, ssl3_read_n() in ssl/record/rec_layer_s3.c.
+	 */
+	READ_AHEAD = 4 * RECORD_MAX,
 	/* So many wire bytes without one byte of data in them are an attack: 2,400 KeyUpdates are
 	   fewer. */
 	SILENT_MAX = 256 * 1024,
@@ -373,7 +378,7 @@ begin_data(struct stream *s, struct tls_stream *t)
 	ocsp_check_free(t->check);
 	t->check = NULL;
 	log_handshake(s, t);
-	SSL_set_default_read_buffer_len(t->ssl, BUF_BLOCK);
+	SSL_set_default_read_buffer_len(t->ssl, READ_AHEAD);
 	/* Behind Finished a TLS 1.3 server sends only tickets (RFC 8446 4.6.1): no one waits for
 	 * them. */
 	s->more = t->tc->role == TLS_SERVER && SSL_version(t->ssl) == TLS1_3_VERSION;

@@ -4,9 +4,9 @@
 
 enum {
 	/* Bytes that one flow moves before others have their turn: 100 us of work under TLS. */
-	FLOW_BUDGET = 2 * BUF_PAYLOAD,
+	FLOW_BUDGET = BUF_PAYLOAD,
 	/* A read of so much is a full one; after so many in a row the flow is bulk. */
-	FULL = BUF_PAYLOAD / 2,
+	FULL = 32 * 1024,
 	FULL_MIN = 4,
 };
 

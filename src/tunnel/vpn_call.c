@@ -12,7 +12,7 @@
 enum {
 	VPN_CALL_MAGIC = 0x0d52f8b3,
 	/* Bytes from the stream in one turn, before others have theirs. */
-	TURN = 4 * BUF_PAYLOAD,
+	TURN = 2 * BUF_PAYLOAD,
 };
 
 /* ---- ends ---- */
