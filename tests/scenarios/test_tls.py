@@ -342,3 +342,37 @@ def test_malformed_hellos_end_their_connection_only(scene, seed):
     honest.send(b"ping")
     assert honest.recv(4) == b"ping"
     daemon.wait_end(count=25)
+
+
+NO_RANDOM = """
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+ssize_t getrandom(void *to, size_t n, unsigned flags)
+{
+	if (access(getenv("NO_RANDOM"), F_OK) != 0)
+		return syscall(SYS_getrandom, to, n, flags);
+	errno = ENOSYS;
+	return -1;
+}
+"""
+
+
+def test_without_random_numbers_there_is_no_handshake(scene, pki):
+    """A kernel that gives none: whoever comes is turned away and told of in the log, and served again later."""
+    library, switch = scene.folder / "no-random.so", scene.folder / "no-random"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, scene.file("no-random.c", NO_RANDOM)], check=True, timeout=60)
+    daemon = scene.server_mode(scene.server(echo), env={"LD_PRELOAD": str(library), "NO_RANDOM": str(switch)})
+    context = pki.client_context()
+    assert refusal(daemon.port("tls"), context) is None
+    mark = daemon.mark()
+    switch.touch()
+    assert refusal(daemon.port("tls"), context) is not None
+    daemon.wait_log("calling getrandom()", after=mark)
+    daemon.wait_end(end="tls_accept", service="tls")
+    switch.unlink()
+    assert refusal(daemon.port("tls"), context) is None
