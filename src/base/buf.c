@@ -14,7 +14,7 @@ enum { POOL_MAGIC = 0x3b9f50c7 };
 /* As buf.h says; a record of TLS 1.2 with AES-GCM is 5 + 8 + 16 bytes longer (RFC 5288 3). */
 enum { SEGMENT = 65536 - 72, RECORD = 16 * 1024, RECORDS = (BUF_PAYLOAD + RECORD - 1) / RECORD };
 _Static_assert(BUF_PAYLOAD + RECORDS * 29 <= 2 * SEGMENT, "a block leaves in two segments");
-_Static_assert(BUF_PAYLOAD + RECORDS * 261 <= BUF_BLOCK, "a block holds its records");
+_Static_assert(RECORDS *(RECORD + 261) <= BUF_BLOCK, "a block holds its records");
 
 struct pool {
 	unsigned magic;

@@ -22,13 +22,13 @@ enum {
 	/*
 	 * With what TLS adds to it, two segments on the loopback device, where most backends are:
 	 * twice 65,536 bytes less 72 of IPv6, TCP and its timestamps, less up to 8 x 29 of records.
-	 * A few bytes more make a third segment each time, which cost 10 % more CPU time per byte;
-	 * smaller blocks cost more system calls.
+	 * A segment of a few bytes more each time costs CPU time (10 % per byte behind one whole
+	 * segment), smaller blocks cost more system calls, larger ones gain nothing.
 	 */
 	BUF_PAYLOAD = 128 * 1024 - 384,
 	/* Eight records, each at most 16 KiB + 256 + 5 by RFC 8446 5.2. */
-	BUF_BLOCK = BUF_PAYLOAD + 8 * 261,
-	POOL_KEEP = 16, /* free blocks that a pool keeps, and blocks out before bufs are trimmed */
+	BUF_BLOCK = 8 * (16 * 1024 + 261),
+	POOL_KEEP = 8, /* free blocks that a pool keeps, and blocks out before bufs are trimmed */
 };
 
 struct pool;

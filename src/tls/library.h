@@ -25,8 +25,8 @@ extern const struct option library_options[];
 void library_apply(const struct library_conf *, struct sink *);
 
 /*
- * There is nothing but the default provider: no line of ours, and none of openssl.cnf, has loaded,
- * opened or switched anything.
+ * There is nothing but the default provider: no line of ours has loaded, opened or switched
+ * anything, and none of openssl.cnf has loaded a provider or asked for FIPS.
  */
 bool library_is_default(void);
 

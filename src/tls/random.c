@@ -5,14 +5,12 @@
 #include "tls/library.h"
 
 #include <errno.h>
-#include <openssl/opensslconf.h>
-#include <sys/random.h>
-
-#ifndef OPENSSL_NO_DEPRECATED_3_0
-
+#include <openssl/conf.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <stdbool.h>
+#include <sys/random.h>
 
 /*
  * RAND_set_rand_method(3) is deprecated in favour of providers' generators, but those are one for
@@ -24,9 +22,10 @@
 static int
 draw(unsigned char *to, int n)
 {
-	while (n > 0) {
-		ssize_t got = getrandom(to, (size_t)n, 0);
+	ssize_t got;
 
+	while (n > 0) {
+		got = getrandom(to, (size_t)n, 0);
 		if (got > 0) {
 			to += got;
 			n -= (int)got;
@@ -35,7 +34,11 @@ draw(unsigned char *to, int n)
 			return 0;
 		}
 	}
-	return 1;
+	if (n == 0)
+		return 1;
+	/* RAND_bytes_ex(3) hands on what does not fit into an int. */
+	ERR_raise(ERR_LIB_RAND, ERR_R_PASSED_INVALID_ARGUMENT);
+	return 0;
 }
 
 /* getrandom(2) waits until the kernel is. */
@@ -45,30 +48,42 @@ is_ready(void)
 	return 1;
 }
 
-/* Has nobody set [random] in openssl.cnf, or an engine's generator?  See config(5). */
+/* Does openssl.cnf say anything of generators, their ciphers or their seeds? */
 static bool
-is_generator_default(void)
+is_configured(void)
 {
-	EVP_RAND_CTX *generator = RAND_get0_primary(NULL);
+	char *path = CONF_get1_default_config_file();
+	CONF *conf = NCONF_new(NULL);
+	const char *section;
+	bool found = path != NULL && conf != NULL && NCONF_load(conf, path, NULL) == 1 &&
+		     (section = NCONF_get_string(conf, NULL, "openssl_conf")) != NULL &&
+		     NCONF_get_string(conf, section, "random") != NULL;
 
-	return RAND_get_rand_method() == RAND_OpenSSL() && generator != NULL &&
-	       EVP_RAND_is_a(EVP_RAND_CTX_get0_rand(generator), "CTR-DRBG");
+	NCONF_free(conf);
+	OPENSSL_free(path);
+	return found;
+}
+
+static bool
+is_free_to_choose(void)
+{
+	unsigned char byte;
+	bool ours;
+
+	ERR_set_mark();
+	ours = library_is_default() && RAND_get_rand_method() == RAND_OpenSSL() &&
+	       !is_configured() && draw(&byte, sizeof(byte)) == 1;
+	ERR_pop_to_mark();
+	return ours;
 }
 
 void
 random_from_kernel(void)
 {
 	static const RAND_METHOD kernel = { .bytes = draw, .pseudorand = draw, .status = is_ready };
+	static bool decided;
 
-	if (library_is_default() && is_generator_default())
+	if (!decided && is_free_to_choose())
 		(void)RAND_set_rand_method(&kernel);
+	decided = true;
 }
-
-#else
-
-void
-random_from_kernel(void)
-{
-}
-
-#endif

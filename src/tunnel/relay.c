@@ -3,7 +3,8 @@
 #include "tunnel/relay.h"
 
 enum {
-	/* Bytes that one flow moves before others have their turn: 100 us of work under TLS. */
+	/* Behind so many bytes others have their turn: 100 us of work under TLS, at most twice
+	   that. */
 	FLOW_BUDGET = BUF_PAYLOAD,
 	/* A read of so much is a full one; after so many in a row the flow is bulk. */
 	FULL = 32 * 1024,

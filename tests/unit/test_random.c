@@ -5,11 +5,14 @@
 #include "base/check.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/types.h>
@@ -63,10 +66,34 @@ __wrap_getrandom(void *to, size_t size, unsigned flags)
 
 /* ---- who has named a generator keeps it; each in a process of its own ---- */
 
+/* OpenSSL's configuration, with this section in it. */
 static int
-set_up_hash_drbg(void)
+configure(const char *section)
 {
-	return RAND_set_DRBG_type(NULL, "HASH-DRBG", NULL, NULL, "SHA256");
+	char path[] = "/tmp/test_random.XXXXXX";
+	int fd = mkstemp(path);
+
+	return fd != -1 && dprintf(fd, "openssl_conf = main\n[main]\n%s\n[words]\n", section) > 0 &&
+	       close(fd) == 0 && setenv("OPENSSL_CONF", path, 1) == 0;
+}
+
+static int
+set_up_section(void)
+{
+	return configure("random = words");
+}
+
+static int
+set_up_other_section(void)
+{
+	return configure("oid_section = words");
+}
+
+static int
+set_up_broken_kernel(void)
+{
+	KERNEL_SAYS(-ENOSYS);
+	return 1;
 }
 
 static int
@@ -105,7 +132,9 @@ stays(int (*set_up)(void))
 			_exit(2);
 		before = RAND_get_rand_method();
 		random_from_kernel();
-		_exit(RAND_get_rand_method() == before ? 0 : 1);
+		if (getenv("OPENSSL_CONF") != NULL)
+			(void)unlink(getenv("OPENSSL_CONF"));
+		_exit(RAND_get_rand_method() != before ? 1 : ERR_peek_error() == 0 ? 0 : 3);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) < 2);
@@ -116,9 +145,12 @@ static void
 what_somebody_has_named_stays(void **state)
 {
 	(void)state;
-	assert_true(stays(set_up_hash_drbg));
+	KERNEL_SAYS(SIZE);
+	assert_true(stays(set_up_section));
 	assert_true(stays(set_up_provider));
 	assert_true(stays(set_up_method));
+	assert_true(stays(set_up_broken_kernel));
+	assert_false(stays(set_up_other_section));
 	assert_false(stays(set_up_nothing));
 }
 
@@ -128,8 +160,9 @@ static int
 set_up_kernel(void **state)
 {
 	(void)state;
+	KERNEL_SAYS(SIZE);
 	random_from_kernel();
-	ERR_clear_error();
+	ERR_clear_error(); /* what the test before has left */
 	return 0;
 }
 
@@ -204,6 +237,19 @@ what_the_kernel_does_not_give_is_an_error(void **state)
 	assert_null(EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
 }
 
+static void
+what_does_not_fit_is_refused(void **state)
+{
+	uint8_t byte = 0;
+
+	(void)state;
+	KERNEL_SAYS(SIZE);
+	assert_int_equal(RAND_bytes_ex(NULL, &byte, (size_t)INT_MAX + 1, 0), 0);
+	assert_int_equal(ERR_GET_REASON(ERR_get_error()), ERR_R_PASSED_INVALID_ARGUMENT);
+	assert_int_equal(RAND_bytes(&byte, 0), 1);
+	assert_int_equal(kernel.asked, 0);
+}
+
 int
 main(void)
 {
@@ -213,6 +259,7 @@ main(void)
 		cmocka_unit_test_setup(keys_are_made_of_them, set_up_kernel),
 		cmocka_unit_test_setup(what_comes_in_pieces_is_put_together, set_up_kernel),
 		cmocka_unit_test_setup(what_the_kernel_does_not_give_is_an_error, set_up_kernel),
+		cmocka_unit_test_setup(what_does_not_fit_is_refused, set_up_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
