@@ -4,18 +4,13 @@
 
 #include <malloc.h>
 
-enum {
-	KEEP_MAX = 32 * 1024 * 1024,
-	/* Not a block of the relay (base/buf.h): each would be a mapping, and 33 page faults. */
-	MMAP_MIN = 1024 * 1024,
-};
+enum { KEEP_MAX = 32 * 1024 * 1024 };
 
 void
 heap_keep(void)
 {
 #ifdef __GLIBC__
 	(void)mallopt(M_TRIM_THRESHOLD, KEEP_MAX);
-	(void)mallopt(M_MMAP_THRESHOLD, MMAP_MIN);
 #endif
 }
 

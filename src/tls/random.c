@@ -22,10 +22,13 @@
 static int
 draw(unsigned char *to, int n)
 {
-	ssize_t got;
-
+	if (n < 0) { /* RAND_bytes_ex(3) hands on what does not fit into an int */
+		ERR_raise(ERR_LIB_RAND, ERR_R_PASSED_INVALID_ARGUMENT);
+		return 0;
+	}
 	while (n > 0) {
-		got = getrandom(to, (size_t)n, 0);
+		ssize_t got = getrandom(to, (size_t)n, 0);
+
 		if (got > 0) {
 			to += got;
 			n -= (int)got;
@@ -34,11 +37,7 @@ draw(unsigned char *to, int n)
 			return 0;
 		}
 	}
-	if (n == 0)
-		return 1;
-	/* RAND_bytes_ex(3) hands on what does not fit into an int. */
-	ERR_raise(ERR_LIB_RAND, ERR_R_PASSED_INVALID_ARGUMENT);
-	return 0;
+	return 1;
 }
 
 /* getrandom(2) waits until the kernel is. */

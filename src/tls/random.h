@@ -12,10 +12,10 @@
 
 /*
  * From now on RAND_bytes(3), RAND_priv_bytes(3) and all of OpenSSL draw from getrandom(2), and fail
- * if that does, with its error.  Nothing changes if the configuration has named a provider or an
- * engine, or openssl.cnf has a line `random` (config(5)): who wrote that may depend on it; nor if
- * getrandom(2) gives nothing, for which the library has other sources.  The first call decides.
- * Main thread, before others.
+ * if that does, with its error.  Nothing changes if the library is not the default one
+ * (library_is_default()), an engine draws, or openssl.cnf has a line `random` (config(5)): who
+ * wrote that may depend on it; nor if getrandom(2) gives nothing, for which the library has other
+ * sources.  The first call decides.  Main thread, before others.
  */
 void random_from_kernel(void);
 

@@ -3,8 +3,7 @@
 #include "tunnel/relay.h"
 
 enum {
-	/* Behind so many bytes others have their turn: 100 us of work under TLS, at most twice
-	   that. */
+	/* Behind so many bytes (100 us of work under TLS) others have their turn. */
 	FLOW_BUDGET = BUF_PAYLOAD,
 	/* A read of so much is a full one; after so many in a row the flow is bulk. */
 	FULL = 32 * 1024,

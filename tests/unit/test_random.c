@@ -111,6 +111,15 @@ set_up_method(void)
 	return RAND_set_rand_method(&other);
 }
 
+/* A reload asks again, when there are threads. */
+static int
+set_up_decision(void)
+{
+	set_up_method();
+	random_from_kernel();
+	return RAND_set_rand_method(RAND_OpenSSL());
+}
+
 static int
 set_up_nothing(void)
 {
@@ -149,6 +158,7 @@ what_somebody_has_named_stays(void **state)
 	assert_true(stays(set_up_section));
 	assert_true(stays(set_up_provider));
 	assert_true(stays(set_up_method));
+	assert_true(stays(set_up_decision));
 	assert_true(stays(set_up_broken_kernel));
 	assert_false(stays(set_up_other_section));
 	assert_false(stays(set_up_nothing));
