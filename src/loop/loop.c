@@ -17,6 +17,8 @@ enum {
 	 * that stands should not wait for more than a few of them.
 	 */
 	SETUP_PER_TURN = 4,
+	/* A block of LANE_BULK takes as long as so many requests: half of the time each. */
+	SMALL_PER_BLOCK = 8,
 };
 
 struct loop {
@@ -166,19 +168,22 @@ loop_untimer(struct loop *l, struct timer *t)
 	wheel_unset(&l->wheel, t);
 }
 
-/* Run what is queued now, at most `most` tasks; what they queue is for the next turn. */
-static void
+/* Run what is queued now, at most `most` tasks; what they queue is for the next turn.  How many. */
+static unsigned
 run_lane(struct task *lane, unsigned most)
 {
 	struct task marker = { 0 }, *t;
+	unsigned ran = 0;
 
 	ring_append(lane, &marker);
-	while ((t = lane->next) != &marker && most-- > 0) {
+	while ((t = lane->next) != &marker && ran < most) {
 		ring_remove(t);
 		t->queued = false;
 		t->run(t->owner);
+		ran++;
 	}
 	ring_remove(&marker);
+	return ran;
 }
 
 static void
@@ -222,13 +227,15 @@ loop_run(struct loop *l)
 	for (l->stopping = false; !l->stopping;) {
 		int wait = has_work(l) ? 0 : wheel_wait(&l->wheel, l->now);
 		int n = epoll_wait(l->epoll, events, EVENTS_PER_TURN, wait);
+		unsigned ran;
 
 		MUST(n >= 0 || errno == EINTR);
 		l->now = clock_ms();
 		for (int i = 0; i < n; i++)
 			take_event(l, &events[i]);
 		wheel_advance(&l->wheel, l->now, queue_fired, l);
-		run_lane(&l->lanes[LANE_RELAY], UINT32_MAX);
+		ran = run_lane(&l->lanes[LANE_RELAY], UINT32_MAX);
+		run_lane(&l->lanes[LANE_BULK], 1 + ran / SMALL_PER_BLOCK);
 		run_lane(&l->lanes[LANE_SETUP], SETUP_PER_TURN);
 	}
 }

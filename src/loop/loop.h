@@ -23,10 +23,12 @@
 struct loop;
 
 /*
- * Two lanes: tunnels that stand come first; new ones, whose handshakes cost a thousand times as
- * much as a small write, get a bounded share of each turn.
+ * Three lanes.  Tunnels that stand come first.  Those that move bulk, a block at a time, get as
+ * much time as all others but at least one block, so that a request waits for one block and not
+ * for one of each.  New tunnels, whose handshakes cost a thousand times as much as a small write,
+ * get a bounded share of each turn.
  */
-enum lane { LANE_RELAY, LANE_SETUP, LANE_COUNT };
+enum lane { LANE_RELAY, LANE_BULK, LANE_SETUP, LANE_COUNT };
 
 struct task {
 	void (*run)(void *owner);

@@ -166,6 +166,7 @@ step_relay(struct session *s)
 
 	if ((pause = sooner(s->up.pause, s->down.pause)) > 0)
 		loop_timer(s->worker->loop, &s->pause, pause);
+	s->task.lane = s->up.full + s->down.full > 0 ? LANE_BULK : LANE_RELAY;
 	if (s->up.more || s->down.more)
 		loop_queue(s->worker->loop, &s->task);
 	return wait_on(s, begun, s->up.moved + s->down.moved > 0,

@@ -7,6 +7,7 @@
  * runs first, which event comes late, and which task runs for nothing.
  */
 #include "rig.h"
+#include "tunnel/life.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -268,6 +269,37 @@ test_back_pressure(void **state)
 	rig_close(&r);
 }
 
+/* Who moves bulk waits for those that do not; who stops doing so is one of them again. */
+static void
+test_lanes(void **state)
+{
+	static uint8_t bytes[CHUNK_MAX];
+	struct peer client, backend;
+	struct session *s;
+	struct rig r;
+
+	(void)state;
+	rig_open(
+	    &r, "[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n");
+	client = rig_client(&r, true);
+	rig_handshake(&r, &client);
+	assert_int_equal(r.worker->pending->task.lane, LANE_SETUP);
+	backend = rig_backend(&r);
+	assert_true(fake_loop_settle(rig_loop(&r), 100));
+	s = r.worker->standing;
+	assert_int_equal(s->task.lane, LANE_RELAY);
+	assert_int_equal(peer_write(&backend, bytes, sizeof(bytes)), sizeof(bytes));
+	assert_true(fake_loop_settle(rig_loop(&r), 100));
+	assert_int_equal(s->task.lane, LANE_BULK);
+	assert_int_equal(peer_write(&backend, bytes, 100), 100);
+	assert_true(fake_loop_settle(rig_loop(&r), 100));
+	assert_int_equal(s->task.lane, LANE_RELAY);
+	peer_close(&client);
+	peer_close(&backend);
+	assert_true(fake_loop_settle(rig_loop(&r), 100));
+	rig_close(&r);
+}
+
 /* Ask for new keys, `n` times within one turn, with a byte of data behind every tenth. */
 static void
 renew_keys(struct rig *r, struct peer *client, unsigned n)
@@ -351,6 +383,7 @@ main(void)
 		cmocka_unit_test(test_idle_timeout),
 		cmocka_unit_test(test_setup_deadline),
 		cmocka_unit_test(test_back_pressure),
+		cmocka_unit_test(test_lanes),
 		cmocka_unit_test(test_key_updates),
 		cmocka_unit_test(test_half_a_renegotiation),
 	};
