@@ -103,6 +103,7 @@ static const struct {
 	{ "--cert", read_text, AT(cert), "PEM file with the client's certificate and key" },
 	{ "--server-cert", read_text, AT(server_cert), "the same for backend and library" },
 	{ "--resume", read_flag, AT(resume), "all handshakes but the first are resumed" },
+	{ "--aside", read_flag, AT(aside), "a backend moves bytes in processes of their own" },
 	{ "--connections", read_number, AT(connections), "open at the same time" },
 	{ "--count", read_number, AT(count), "handshakes or requests in all" },
 	{ "--down", read_number, AT(down), "bytes to receive per connection (k, M, G)" },

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bench/backend.c -- the server behind the tunnel: echoes, sends and verifies what it is told to.
  */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "listen.h"
@@ -23,6 +26,8 @@ struct guest {
 };
 
 static SSL_CTX *tls; /* NULL: plain */
+static bool aside;   /* transfers have processes of their own */
+static bool alone;   /* this is one of them */
 
 /* What ORDER_COUNT asks for. */
 static struct {
@@ -36,6 +41,8 @@ leave(struct guest *g)
 	wire_close(&g->wire);
 	free(g->back);
 	free(g);
+	if (alone)
+		exit(0);
 }
 
 /* False: the guest is gone. */
@@ -141,6 +148,28 @@ step_move(struct guest *g)
 	say_and_await_end(g, VERDICT);
 }
 
+/* In a process of its own, so that no echo waits for it. */
+static void
+move_aside(struct guest *g)
+{
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	pid_t pid;
+
+	if (epoll == -1 || !wire_move(&g->wire, epoll) || (pid = fork()) == -1)
+		die("cannot take a transfer aside: %s", strerror(errno));
+	if (pid > 0) {
+		wire_close(&g->wire);
+		free(g);
+		close(epoll);
+		return;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	alone = true;
+	step_move(g);
+	for (;;)
+		wire_serve(epoll, -1);
+}
+
 static void
 say_counters(struct guest *g)
 {
@@ -174,7 +203,7 @@ obey(struct guest *g)
 			.out_at = o->seed + DOWN_AHEAD,
 			.out_left = o->down };
 		g->step = step_move;
-		step_move(g);
+		(aside ? move_aside : step_move)(g);
 		return;
 	case ORDER_COUNT:
 		say_counters(g);
@@ -254,6 +283,8 @@ backend_run(struct job *job)
 
 	if (job->options->tls != 0)
 		tls = tls_server(job->options);
+	aside = job->options->aside;
+	signal(SIGCHLD, SIG_IGN); /* they need not be waited for */
 	listen_watch(&listener, job->epoll, listen_open(&job->options->at), on_taken);
 	for (;;)
 		wire_serve(job->epoll, -1);

@@ -20,6 +20,7 @@ struct options {
 	const char *cert;	   /* a client's certificate, chain and key in one file */
 	const char *server_cert;   /* the same for a TLS backend and for the library alone */
 	bool resume;
+	bool aside;	      /* a backend's transfers have processes of their own */
 	uint64_t connections; /* open at the same time */
 	uint64_t count;	      /* handshakes or requests */
 	uint64_t down, up;    /* bytes per connection */

@@ -2,6 +2,7 @@
 """bench/measure.py -- one row measured over some rounds, in each of which the tunnels take turns."""
 
 import json
+import os
 import signal
 import socket
 import ssl
@@ -20,6 +21,35 @@ DEADLINE = 90  # seconds for one load; it ends itself
 ORDER = struct.Struct('@IIQQQ')  # struct order of bench/transfer.h
 PLAIN = ('client', 'relay', 'proxy', 'vpn')  # roles in which the client speaks without TLS
 ORDER_MAGIC, ORDER_COUNT = 0x676e6c31, 3
+
+
+class Places:
+    """Where processes run, as words before their commands: by default wherever the kernel likes."""
+
+    def __init__(self):
+        self.tunnel = self.backend = self.timed = ()
+        self.background = ('nice', '-n', '15')  # it shall burden the tunnel, not the load that is timed
+
+
+class OwnCore(Places):
+    """
+    The tunnel has a core to itself.  On the others, what is timed and its backend run before all
+    else: they wait for the tunnel, and not for each other's turn.
+    """
+
+    def __init__(self):
+        super().__init__()
+        cores = [str(core) for core in sorted(os.sched_getaffinity(0))]
+        first = ('chrt', '--fifo', '10')
+        if len(cores) < 2:
+            raise Problem('needs two cores, one of them for the tunnel alone')
+        if subprocess.run([*first, 'true'], stderr=subprocess.DEVNULL, check=False).returncode:
+            raise Problem('needs real-time priority for the load: be root')
+        elsewhere = ('taskset', '--cpu-list', ','.join(cores[1:]))
+        self.tunnel = ('taskset', '--cpu-list', cores[0])
+        self.timed = (*elsewhere, *first)
+        self.backend = (*elsewhere, 'chrt', '--reset-on-fork', *first[1:])
+        self.background = (*elsewhere, *self.background)
 
 
 class Load:
@@ -64,9 +94,9 @@ class Load:
 class Backend:
     """bench/load as the server behind the tunnels."""
 
-    def __init__(self, binary, arguments, tls, at='0'):
+    def __init__(self, binary, arguments, tls, at='0', wrapper=()):
         self.tls = tls
-        command = [binary, 'backend', '--at', at, '--deadline', 3600, *arguments]
+        command = [*wrapper, binary, 'backend', '--at', at, '--deadline', 3600, *arguments]
         self.process = procs.start(command, stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline())
 
@@ -135,8 +165,10 @@ class Bench:
         self.tunnels, self.inside = {}, {}
         client = row.role == 'client'
         server_cert = setup.certs.server(row.cert)
+        self.places = OwnCore() if row.own_core else Places()
         self.apart = vpn.Apart(setup.folder / row.name) if row.role == 'vpn' else None
-        self.plain = Backend(setup.load, [], False, '0.0.0.0:0' if self.apart else '0')
+        self.plain = Backend(setup.load, ['--aside'] if row.background else [], False,
+                             '0.0.0.0:0' if self.apart else '0', self.places.backend)
         self.backend = Backend(setup.load, ['--tls', row.tls, '--server-cert', server_cert],
                                True) if client else self.plain
 
@@ -202,7 +234,7 @@ class Bench:
         backend = self.plain if relay else self.backend
         more = self.apart.words() if self.apart else {}
         tunnel = peers.Tunnel(peer, role, setup.folder / row.name, setup.load, backend.port, certs,
-                              setup.certs.ca, row.workers, more)
+                              setup.certs.ca, row.workers, more, self.places.tunnel)
         if self.apart and not relay:
             self.inside[peer.name] = self.apart.dial(tunnel, setup.certs.ca)
         return tunnel
@@ -219,7 +251,7 @@ class Bench:
         if peer.name in self.inside:
             to = f'{self.inside[peer.name]}:{self.plain.port}'
             return Load(self.setup.load, [mode, '--to', to, *more], self.apart.inside)
-        return Load(self.setup.load, [mode, '--to', tunnel.port, *more])
+        return Load(self.setup.load, [mode, '--to', tunnel.port, *more], self.places.timed)
 
     def _run_load(self, peer, tunnel, scale):
         """The whole of a load; the tunnel's CPU time during its work, and its results."""
@@ -263,9 +295,8 @@ class Bench:
             return None
         mode, *more = self.row.background
         tls = [] if peer is peers.RELAY else _client_tls(self.row, self.setup.certs)
-        # It shall burden the tunnel; that it takes a core from the load that is timed is no finding.
         load = Load(self.setup.load, [mode, '--to', tunnel.port, *more, *tls],
-                    ('nice', '-n', '15'))
+                    self.places.background)
         load.await_open()
         load.go()
         return load

@@ -111,7 +111,8 @@ def _configuration(peer, role, words, services):
 class Tunnel:
     """A peer that runs.  `certs` are those of its services, one each; ports follow each other."""
 
-    def __init__(self, peer, role, folder, load, connect, certs, ca, workers, more=()):
+    def __init__(self, peer, role, folder, load, connect, certs, ca, workers, more=(),
+                 wrapper=()):
         self.peer = peer
         self.port = procs.free_ports(len(certs))
         self.last_port = self.port + len(certs) - 1
@@ -126,14 +127,14 @@ class Tunnel:
                  'DIR': self.folder, 'CONF': self.folder / 'conf', 'USER': _unprivileged(),
                  **dict(more)}
         words['CONF'].write_text(_configuration(peer, role, words, services))
-        self._start([_fill(word, {**words, **services[0]})
-                     for word in (peer.program, *peer.arguments)])
+        self._start(wrapper, [_fill(word, {**words, **services[0]})
+                              for word in (peer.program, *peer.arguments)])
 
-    def _start(self, command):
+    def _start(self, wrapper, command):
         began = time.monotonic()
         command[0] = shutil.which(command[0], path=os.environ.get('PATH', '') + ':/usr/sbin:/sbin')
         with open(self.folder / 'said', 'wb') as said:
-            self.process = procs.start(command, stdout=said, stderr=said,
+            self.process = procs.start([*wrapper, *command], stdout=said, stderr=said,
                                        stdin=subprocess.DEVNULL)
         try:
             procs.await_listening(self.process, self.last_port)

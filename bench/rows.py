@@ -25,6 +25,7 @@ class Row:
     library: tuple = ()   # what the library alone does for comparison
     workers: int = 2
     services: int = 1
+    own_core: bool = False  # for the tunnel; see measure.OwnCore
     background: tuple = ()  # another load that runs meanwhile
     must: float = 0       # at most so many times the best peer; 0: no goal
     stretch: float = 0
@@ -53,7 +54,7 @@ def _ask(name, title, connections, **more):
 
 def _latency(name, title, rate, must=0, stretch=0, **more):
     return Row(name, title, P99, 'ask', ('--connections', '64', '--rate', str(rate)),
-               ('--seconds', 6), turns=6, must=must, stretch=stretch, group='latency', **more)
+               ('--seconds', 6), turns=12, must=must, stretch=stretch, group='latency', **more)
 
 
 def _idle(name, title, amount, **more):
@@ -61,6 +62,7 @@ def _idle(name, title, amount, **more):
                ('--connections', amount), group='memory', **more)
 
 
+_ALONE = {'workers': 1, 'own_core': True}
 _DOWN, _UP = ('--down', '1000M'), ('--up', '1000M')
 
 ROWS = (
@@ -113,9 +115,9 @@ ROWS = (
         must=1.0, group='start', thorough=True),
     Row('reload1000', 'reload with 1,000 services', SECONDS, role='services', services=1000,
         must=1.0, group='start', thorough=True),
-    _latency('quiet', 'one worker: 1,000 requests/s, 64 connections, p99', 1000, workers=1),
-    _latency('besidebulk', 'the same beside one download at full speed', 1000, 2.0, workers=1,
+    _latency('quiet', 'one worker: 1,000 requests/s, 64 connections, p99', 1000, **_ALONE),
+    _latency('besidebulk', 'the same beside one download at full speed', 1000, 2.0, **_ALONE,
              against='quiet', background=('move', '--connections', '1', '--down', '1000G')),
-    _latency('besideflood', 'the same beside handshakes as fast as they go', 1000, workers=1,
+    _latency('besideflood', 'the same beside handshakes as fast as they go', 1000, **_ALONE,
              against='quiet', background=('handshake', '--connections', '64', '--count', '100M')),
 )

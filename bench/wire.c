@@ -156,6 +156,14 @@ wire_finish(struct wire *w)
 		shutdown(w->fd, SHUT_WR);
 }
 
+bool
+wire_move(struct wire *w, int epoll)
+{
+	epoll_ctl(w->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+	w->epoll = epoll;
+	return watch_first(w, w->watched);
+}
+
 void
 wire_watch(struct wire *w, uint32_t events)
 {

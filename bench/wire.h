@@ -40,6 +40,9 @@ ssize_t wire_write(struct wire *, const void *, size_t);
 void wire_finish(struct wire *);
 
 void wire_watch(struct wire *, uint32_t events);
+
+/* Have it watched by another epoll descriptor.  False: errno tells why. */
+bool wire_move(struct wire *, int epoll);
 void wire_close(struct wire *);
 
 /* The cause of the last failure, in words. */
