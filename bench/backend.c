@@ -2,6 +2,7 @@
 /* bench/backend.c -- the server behind the tunnel: echoes, sends and verifies what it is told to.
  */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,19 +153,24 @@ step_move(struct guest *g)
 static void
 move_aside(struct guest *g)
 {
-	int epoll = epoll_create1(EPOLL_CLOEXEC);
-	pid_t pid;
+	unsigned fd = (unsigned)g->wire.fd;
+	pid_t pid = fork();
+	int epoll;
 
-	if (epoll == -1 || !wire_move(&g->wire, epoll) || (pid = fork()) == -1)
-		die("cannot take a transfer aside: %s", strerror(errno));
+	if (pid == -1)
+		die("fork: %s", strerror(errno));
 	if (pid > 0) {
 		wire_close(&g->wire);
 		free(g);
-		close(epoll);
 		return;
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	alone = true;
+	/* A copy would keep another connection from its end. */
+	close_range(STDERR_FILENO + 1, fd - 1, 0);
+	close_range(fd + 1, UINT_MAX, 0);
+	if ((epoll = epoll_create1(EPOLL_CLOEXEC)) == -1 || !wire_move(&g->wire, epoll))
+		die("epoll: %s", strerror(errno));
 	step_move(g);
 	for (;;)
 		wire_serve(epoll, -1);

@@ -54,7 +54,7 @@ def _ask(name, title, connections, **more):
 
 def _latency(name, title, rate, must=0, stretch=0, **more):
     return Row(name, title, P99, 'ask', ('--connections', '64', '--rate', str(rate)),
-               ('--seconds', 6), turns=12, must=must, stretch=stretch, group='latency', **more)
+               ('--seconds', 6), turns=6, must=must, stretch=stretch, group='latency', **more)
 
 
 def _idle(name, title, amount, **more):

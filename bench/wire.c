@@ -159,7 +159,6 @@ wire_finish(struct wire *w)
 bool
 wire_move(struct wire *w, int epoll)
 {
-	epoll_ctl(w->epoll, EPOLL_CTL_DEL, w->fd, NULL);
 	w->epoll = epoll;
 	return watch_first(w, w->watched);
 }
@@ -178,8 +177,11 @@ void
 wire_close(struct wire *w)
 {
 	SSL_free(w->ssl);
-	if (w->fd != -1)
+	if (w->fd != -1) {
+		/* A process that was forked may have a copy: then close() alone ends no watch. */
+		epoll_ctl(w->epoll, EPOLL_CTL_DEL, w->fd, NULL);
 		close(w->fd);
+	}
 	w->ssl = NULL;
 	w->fd = -1;
 }

@@ -41,7 +41,8 @@ void wire_finish(struct wire *);
 
 void wire_watch(struct wire *, uint32_t events);
 
-/* Have it watched by another epoll descriptor.  False: errno tells why. */
+/* In a process that was forked: watch it by an epoll descriptor of its own.  False: errno tells
+ * why. */
 bool wire_move(struct wire *, int epoll);
 void wire_close(struct wire *);
 
