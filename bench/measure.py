@@ -10,6 +10,7 @@ import statistics
 import struct
 import subprocess
 import time
+from dataclasses import dataclass
 
 import peers
 import procs
@@ -23,33 +24,31 @@ PLAIN = ('client', 'relay', 'proxy', 'vpn')  # roles in which the client speaks 
 ORDER_MAGIC, ORDER_COUNT = 0x676e6c31, 3
 
 
+@dataclass(frozen=True)
 class Places:
     """Where processes run, as words before their commands: by default wherever the kernel likes."""
+    tunnel: tuple = ()
+    backend: tuple = ()
+    timed: tuple = ()  # the load that is measured
+    background: tuple = ('nice', '-n', '15')  # it shall burden the tunnel, not the load that is timed
 
-    def __init__(self):
-        self.tunnel = self.backend = self.timed = ()
-        self.background = ('nice', '-n', '15')  # it shall burden the tunnel, not the load that is timed
 
-
-class OwnCore(Places):
+def _own_core():
     """
     The tunnel has a core to itself.  On the others, what is timed and its backend run before all
     else: they wait for the tunnel, and not for each other's turn.
     """
-
-    def __init__(self):
-        super().__init__()
-        cores = [str(core) for core in sorted(os.sched_getaffinity(0))]
-        first = ('chrt', '--fifo', '10')
-        if len(cores) < 2:
-            raise Problem('needs two cores, one of them for the tunnel alone')
-        if subprocess.run([*first, 'true'], stderr=subprocess.DEVNULL, check=False).returncode:
-            raise Problem('needs real-time priority for the load: be root')
-        elsewhere = ('taskset', '--cpu-list', ','.join(cores[1:]))
-        self.tunnel = ('taskset', '--cpu-list', cores[0])
-        self.timed = (*elsewhere, *first)
-        self.backend = (*elsewhere, 'chrt', '--reset-on-fork', *first[1:])
-        self.background = (*elsewhere, *self.background)
+    cores = [str(core) for core in sorted(os.sched_getaffinity(0))]
+    if len(cores) < 2:
+        raise Problem('needs two cores, one of them for the tunnel alone')
+    first = ('--fifo', '10')
+    if subprocess.run(['chrt', *first, 'true'], stderr=subprocess.DEVNULL, check=False).returncode:
+        raise Problem('needs real-time priority for the load: run it as root')
+    elsewhere = ('taskset', '--cpu-list', ','.join(cores[1:]))
+    return Places(tunnel=('taskset', '--cpu-list', cores[0]),
+                  backend=(*elsewhere, 'chrt', '--reset-on-fork', *first),
+                  timed=(*elsewhere, 'chrt', *first),
+                  background=(*elsewhere, *Places.background))
 
 
 class Load:
@@ -165,7 +164,7 @@ class Bench:
         self.tunnels, self.inside = {}, {}
         client = row.role == 'client'
         server_cert = setup.certs.server(row.cert)
-        self.places = OwnCore() if row.own_core else Places()
+        self.places = _own_core() if row.own_core else Places()
         self.apart = vpn.Apart(setup.folder / row.name) if row.role == 'vpn' else None
         self.plain = Backend(setup.load, ['--aside'] if row.background else [], False,
                              '0.0.0.0:0' if self.apart else '0', self.places.backend)

@@ -25,7 +25,7 @@ class Row:
     library: tuple = ()   # what the library alone does for comparison
     workers: int = 2
     services: int = 1
-    own_core: bool = False  # for the tunnel; see measure.OwnCore
+    own_core: bool = False  # for the tunnel; see measure._own_core()
     background: tuple = ()  # another load that runs meanwhile
     must: float = 0       # at most so many times the best peer; 0: no goal
     stretch: float = 0

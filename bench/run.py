@@ -38,7 +38,7 @@ def _options():
     parser.add_argument('--rounds', type=int, help='per row; the tunnels take turns in each')
     parser.add_argument('--rows', help='names or beginnings of names, with commas; see --list')
     parser.add_argument('--peers', help='names with commas; "none" for ginnel alone')
-    parser.add_argument('--quick', action='store_true', help='one round of less work: two or three minutes')
+    parser.add_argument('--quick', action='store_true', help='one round of less work: three or four minutes')
     parser.add_argument('--binary', action='append', metavar='[NAME=]PATH',
                         help='a ginnel to measure, instead of build/ginnel; may be repeated')
     parser.add_argument('--build', type=Path, default=ROOT / 'build', metavar='FOLDER')

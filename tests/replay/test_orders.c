@@ -18,6 +18,9 @@ enum {
 	CHUNK_MAX = 40000,
 };
 
+#define RELAY "[relay]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\nacceptTLS = no\n"
+#define SERVER "[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n"
+
 /* What one side has sent and received; the bytes are a pattern of their position. */
 struct side {
 	struct peer peer;
@@ -25,6 +28,18 @@ struct side {
 	size_t total, sent, got;
 	bool ended, saw_end;
 };
+
+/* A rig, and a client that has shaken hands. */
+static struct peer
+open_server(struct rig *r, const char *conf)
+{
+	struct peer client;
+
+	rig_open(r, conf);
+	client = rig_client(r, true);
+	rig_handshake(r, &client);
+	return client;
+}
 
 static uint8_t
 pattern(uint8_t key, size_t at)
@@ -135,7 +150,7 @@ test_plain(void **state)
 	struct rig r;
 
 	(void)state;
-	rig_open(&r, "[relay]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\nacceptTLS = no\n");
+	rig_open(&r, RELAY);
 	for (unsigned seed = 1; seed <= SEEDS; seed++)
 		one_story(&r, false, seed);
 	rig_close(&r);
@@ -147,8 +162,7 @@ test_tls(void **state)
 	struct rig r;
 
 	(void)state;
-	rig_open(
-	    &r, "[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n");
+	rig_open(&r, SERVER);
 	for (unsigned seed = 1; seed <= SEEDS; seed++)
 		one_story(&r, true, seed);
 	rig_close(&r);
@@ -162,8 +176,7 @@ test_data_with_finished(void **state)
 	struct rig r;
 
 	(void)state;
-	rig_open(
-	    &r, "[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n");
+	rig_open(&r, SERVER);
 	for (unsigned i = 0; i < 200; i++) {
 		struct peer client = rig_client(&r, true), backend;
 		int turns = 0;
@@ -194,8 +207,7 @@ test_idle_timeout(void **state)
 	struct rig r;
 
 	(void)state;
-	rig_open(&r, "[relay]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\nacceptTLS = no\n"
-		     "TIMEOUTidle = 30\n");
+	rig_open(&r, RELAY "TIMEOUTidle = 30\n");
 	client = rig_client(&r, false);
 	backend = rig_backend(&r);
 	assert_true(fake_loop_settle(rig_loop(&r), 100));
@@ -221,8 +233,7 @@ test_setup_deadline(void **state)
 	struct rig r;
 
 	(void)state;
-	rig_open(&r, "[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n"
-		     "TIMEOUTbusy = 20\n");
+	rig_open(&r, SERVER "TIMEOUTbusy = 20\n");
 	client = rig_client(&r, false);
 	assert_int_equal(
 	    peer_write(&client, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11), 11);
@@ -250,10 +261,7 @@ test_back_pressure(void **state)
 	long n;
 
 	(void)state;
-	rig_open(
-	    &r, "[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n");
-	client = rig_client(&r, true);
-	rig_handshake(&r, &client);
+	client = open_server(&r, SERVER);
 	backend = rig_backend(&r);
 	for (unsigned i = 0; i < 20000; i++) {
 		if ((n = peer_write(&backend, bytes, sizeof(bytes))) > 0)
@@ -279,10 +287,7 @@ test_lanes(void **state)
 	struct rig r;
 
 	(void)state;
-	rig_open(
-	    &r, "[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n");
-	client = rig_client(&r, true);
-	rig_handshake(&r, &client);
+	client = open_server(&r, SERVER);
 	assert_int_equal(r.worker->pending->task.lane, LANE_SETUP);
 	backend = rig_backend(&r);
 	assert_true(fake_loop_settle(rig_loop(&r), 100));
@@ -322,10 +327,7 @@ test_key_updates(void **state)
 	struct rig r;
 
 	(void)state;
-	rig_open(
-	    &r, "[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n");
-	client = rig_client(&r, true);
-	rig_handshake(&r, &client);
+	client = open_server(&r, SERVER);
 	backend = rig_backend(&r);
 	for (unsigned second = 0; second < 5; second++) {
 		renew_keys(&r, &client, 90);
@@ -350,11 +352,8 @@ test_half_a_renegotiation(void **state)
 	struct rig r;
 
 	(void)state;
-	rig_open(&r, "[server]\naccept = 127.0.0.1:0\nconnect = 127.0.0.1:%u\ncert = @/server.pem\n"
-		     "sslVersion = TLSv1.2\noptions = -NO_RENEGOTIATION\n"
-		     "options = ALLOW_CLIENT_RENEGOTIATION\n");
-	client = rig_client(&r, true);
-	rig_handshake(&r, &client);
+	client = open_server(&r, SERVER "sslVersion = TLSv1.2\noptions = -NO_RENEGOTIATION\n"
+					"options = ALLOW_CLIENT_RENEGOTIATION\n");
 	backend = rig_backend(&r);
 	assert_int_equal(SSL_renegotiate(client.ssl), 1);
 	assert_int_equal(SSL_do_handshake(client.ssl), -1); /* the ClientHello is on its way */

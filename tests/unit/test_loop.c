@@ -61,6 +61,13 @@ queue(struct job *jobs, unsigned n, char letter, enum lane lane)
 	}
 }
 
+static void
+cancel(struct job *jobs, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		loop_cancel(turn.loop, &jobs[i].task);
+}
+
 /* Ends the loop after some turns: it is in the lane that runs in full, and last in it. */
 struct bell {
 	struct task task;
@@ -136,8 +143,7 @@ test_request_waits_for_one_block(void **state)
 	loop_unwatch(turn.loop, &watch);
 	close(ends[0]);
 	close(ends[1]);
-	for (unsigned i = 0; i < BULK; i++)
-		loop_cancel(turn.loop, &bulk[i].task);
+	cancel(bulk, BULK);
 }
 
 /* Who moves bulk gets on, however many small ones there are, and they all have their turn. */
@@ -155,12 +161,9 @@ test_lanes_share(void **state)
 	assert_int_equal(count('r'), TURNS * SMALL);
 	assert_int_equal(count('b'), TURNS * (1 + (SMALL + 1) / 8));
 	assert_int_equal(count('s'), TURNS * 4);
-	for (unsigned i = 0; i < SMALL; i++)
-		loop_cancel(turn.loop, &small[i].task);
-	for (unsigned i = 0; i < BULK; i++)
-		loop_cancel(turn.loop, &bulk[i].task);
-	for (unsigned i = 0; i < SETUP; i++)
-		loop_cancel(turn.loop, &fresh[i].task);
+	cancel(small, SMALL);
+	cancel(bulk, BULK);
+	cancel(fresh, SETUP);
 }
 
 /* What was queued is run once; what was cancelled is not. */
