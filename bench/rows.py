@@ -86,7 +86,8 @@ ROWS = (
           role='client', library=_DOWN),
     _move('clientup8', 'client mode: upload, 8 connections', 8, 0.88, 0.80, up=250,
           role='client', library=_UP),
-    _latency('latency', 'latency at 5,000 requests/s, 64 connections, p99', 5000, 1.0, 0.8),
+    _latency('latency', 'latency at 5,000 requests/s, 64 connections, p99', 5000, 1.0, 0.8,
+             own_core=True),
 
     _move('relaydown8', 'plain relay: download, 8 connections', 8, 0, 0, down=500, role='relay'),
     _ask('relayask64', 'plain relay: 100 B request/response, 64 connections', 64, turns=TURNS,
