@@ -144,10 +144,14 @@ def _heading(results):
 
 
 def write(folder, results):
-    """results.json, table.md and one SVG per group of rows; the table is printed as well."""
+    """
+    results.json, table.md and one SVG per group of rows; the table is printed as well.  False: the
+    table says that something failed.
+    """
     add_ratios(results)
     (folder / 'results.json').write_text(json.dumps(results, indent=1, ensure_ascii=False) + '\n')
-    text = _heading(results) + table(results) + _problems(results)
+    problems = _problems(results)
+    text = _heading(results) + table(results) + problems
     (folder / 'table.md').write_text(text)
     print(text)
     for group in dict.fromkeys(row['group'] for row in results['rows']):
@@ -155,3 +159,4 @@ def write(folder, results):
         (folder / f'{group}.svg').write_text(chart.bars(group, rows, results['ours'], FLOORS,
                                                         _median, _number))
     print(f'results.json, table.md and charts are in {folder}')
+    return not problems

@@ -40,8 +40,9 @@ def _options():
     parser.add_argument('--peers', help='names with commas; "none" for ginnel alone')
     parser.add_argument('--quick', action='store_true', help='one round of less work: three or four minutes')
     parser.add_argument('--binary', action='append', metavar='[NAME=]PATH',
-                        help='a ginnel to measure, instead of build/ginnel; may be repeated')
-    parser.add_argument('--build', type=Path, default=ROOT / 'build', metavar='FOLDER')
+                        help='a ginnel to measure, instead of the release; may be repeated')
+    parser.add_argument('--build', type=Path, default=ROOT / 'build', metavar='FOLDER',
+                        help='where the load generator is, and where the results go')
     parser.add_argument('--list', action='store_true', help='say which rows there are')
     options = parser.parse_args()
     options.rounds = options.rounds or (1 if options.quick else 3)
@@ -68,7 +69,7 @@ def _chosen_rows(names, quick):
 
 
 def _chosen_peers(options):
-    binaries = options.binary or [str(options.build / 'ginnel')]
+    binaries = options.binary or [str(ROOT / 'build-release' / 'ginnel')]
     named = [b.split('=', 1) if '=' in b else ('ginnel', b) for b in binaries]
     if len({name for name, _ in named}) < len(named):
         sys.exit('bench: two binaries need two names: --binary old=PATH --binary new=PATH')
@@ -128,7 +129,7 @@ def main():
         sys.exit(130)
     finally:
         procs.end_all()
-    report.write(out, {
+    whole = report.write(out, {
         'command': shlex.join(['./dev', 'bench', *sys.argv[1:]]),
         'when': time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime(began)),
         'seconds': round(time.time() - began),
@@ -138,6 +139,7 @@ def main():
         'ours': [peer.name for peer in setup.peers if peer.ours],
         'rows': rows,
     })
+    sys.exit(0 if whole else 1)
 
 
 if __name__ == '__main__':
