@@ -62,7 +62,7 @@ def _idle(name, title, amount, **more):
                ('--connections', amount), group='memory', **more)
 
 
-_ALONE = {'workers': 1, 'own_core': True}
+_ALONE = {'workers': 1, 'own_core': True}  # two on one core would take turns at it
 _DOWN, _UP = ('--down', '1000M'), ('--up', '1000M')
 
 ROWS = (
@@ -86,8 +86,8 @@ ROWS = (
           role='client', library=_DOWN),
     _move('clientup8', 'client mode: upload, 8 connections', 8, 0.88, 0.80, up=250,
           role='client', library=_UP),
-    _latency('latency', 'latency at 5,000 requests/s, 64 connections, p99', 5000, 1.0, 0.8,
-             own_core=True),
+    _latency('latency', 'one worker: 5,000 requests/s, 64 connections, p99', 5000, 1.0, 0.8,
+             **_ALONE),
 
     _move('relaydown8', 'plain relay: download, 8 connections', 8, 0, 0, down=500, role='relay'),
     _ask('relayask64', 'plain relay: 100 B request/response, 64 connections', 64, turns=TURNS,
