@@ -21,11 +21,37 @@ algorithm_find(const OSSL_ALGORITHM *list, const char *name)
 	return NULL;
 }
 
+static algorithm_fn *
+find_function(const OSSL_DISPATCH *list, int number)
+{
+	for (; list->function_id != 0; list++)
+		if (list->function_id == number)
+			return list->function;
+	return NULL;
+}
+
 algorithm_fn *
 algorithm_function(const OSSL_ALGORITHM *a, int number)
 {
-	for (const OSSL_DISPATCH *f = a->implementation; f->function_id != 0; f++)
-		if (f->function_id == number)
-			return f->function;
-	return NULL;
+	return find_function(a->implementation, number);
+}
+
+bool
+algorithm_merge(
+    const OSSL_ALGORITHM *a, const OSSL_DISPATCH *ours, OSSL_DISPATCH out[ALGORITHM_FUNCTIONS])
+{
+	size_t n = 0;
+
+	for (const OSSL_DISPATCH *f = a->implementation; f->function_id != 0; f++) {
+		algorithm_fn *instead = find_function(ours, f->function_id);
+
+		if (n == ALGORITHM_FUNCTIONS - 1) /* the last one ends the list */
+			return false;
+		out[n] = *f;
+		if (instead != NULL)
+			out[n].function = instead;
+		n++;
+	}
+	out[n] = (OSSL_DISPATCH){ 0 };
+	return true;
 }

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "tls/algorithm.h"
 #include "tls/derive.h"
+#include "tls/gcm.h"
 #include "tls/hmac.h"
 #include "tls/legacy_names.h"
 #include "tls/library.h"
@@ -49,6 +50,14 @@ take_under(OSSL_ALGORITHM *a, const char *names)
 	return names != NULL;
 }
 
+/* With functions of ours, if there are some. */
+static void
+put_ours(OSSL_ALGORITHM *a, const OSSL_DISPATCH *ours)
+{
+	if (ours != NULL)
+		a->implementation = ours;
+}
+
 /* Those of TLS (ssl_cipher_table_cipher in ssl/ssl_ciph.c), and of its tickets. */
 static bool
 take_cipher(OSSL_ALGORITHM *cipher)
@@ -73,6 +82,7 @@ take_cipher(OSSL_ALGORITHM *cipher)
 		"NULL",
 	};
 
+	put_ours(cipher, gcm_functions(cipher));
 	return take_under(cipher, find_in(list, COUNT_OF(list), cipher));
 }
 
@@ -109,14 +119,6 @@ take_decoder(OSSL_ALGORITHM *decoder)
 
 	return strstr(decoder->property_definition, "structure=SubjectPublicKeyInfo") != NULL &&
 	       find_in(strangers, COUNT_OF(strangers), decoder) == NULL;
-}
-
-/* With functions of ours, if there are some. */
-static void
-put_ours(OSSL_ALGORITHM *a, const OSSL_DISPATCH *ours)
-{
-	if (ours != NULL)
-		a->implementation = ours;
 }
 
 static bool
@@ -233,7 +235,8 @@ make_context(void)
 	/* 1: what else would be there without a word of ours stays. */
 	whole = OSSL_PROVIDER_try_load(NULL, "default", 1);
 	if (whole != NULL && hash_setup(whole) && derive_setup(whole) && mac_setup(whole) &&
-	    x25519_setup(whole) && fill_views() && (context = OSSL_LIB_CTX_new()) != NULL &&
+	    gcm_setup(whole) && x25519_setup(whole) && fill_views() &&
+	    (context = OSSL_LIB_CTX_new()) != NULL &&
 	    OSSL_PROVIDER_add_builtin(context, "ginnel", init) &&
 	    OSSL_PROVIDER_load(context, "ginnel") != NULL && legacy_names_spare(context))
 		return context;

@@ -8,9 +8,9 @@
  * with one provider that hands out what the default provider has, but of its decoders only those
  * for the public keys that certificates have, and of its ciphers, digests and the like only those
  * of TLS and of certificates, for the sake of a short table of names (tls/legacy_names.h).  It
- * derives the keys of TLS, computes HMAC and makes keys of X25519 in a shorter way (tls/derive.h,
- * tls/mac.h, tls/x25519.h).  Our own keys are read in the default context, which knows every
- * format.
+ * derives the keys of TLS, computes HMAC, makes keys of X25519 and tells the length of a nonce in a
+ * shorter way (tls/derive.h, tls/mac.h, tls/x25519.h, tls/gcm.h).  Our own keys are read in the
+ * default context, which knows every format.
  */
 #ifndef GINNEL_TLS_NARROW_H
 #define GINNEL_TLS_NARROW_H

@@ -2,7 +2,6 @@
 /* tls/x25519.c -- key pairs of X25519, with the multiplication that an exchange uses. */
 #include "tls/x25519.h"
 
-#include "base/check.h"
 #include "tls/algorithm.h"
 
 #include <openssl/core_dispatch.h>
@@ -15,7 +14,7 @@
 
 static const char name[] = "X25519";
 
-enum { KEY_SIZE = 32, FUNCTIONS_MAX = 32 };
+enum { KEY_SIZE = 32 };
 
 /* The library's own; see provider-keymgmt(7) and provider-keyexch(7). */
 static struct {
@@ -153,33 +152,16 @@ static const OSSL_DISPATCH ours[] = {
 	{ OSSL_FUNC_KEYMGMT_GEN_SET_PARAMS, (void (*)(void))gen_set_params },
 	{ OSSL_FUNC_KEYMGMT_GEN, (void (*)(void))gen },
 	{ OSSL_FUNC_KEYMGMT_GEN_CLEANUP, (void (*)(void))clean_up },
+	{ 0, NULL },
 };
 
 /* The library's, with ours in their places. */
-static OSSL_DISPATCH functions[FUNCTIONS_MAX + 1];
-
-static bool
-merge_functions(const OSSL_DISPATCH *theirs)
-{
-	size_t n = 0;
-
-	for (; theirs->function_id != 0; theirs++) {
-		if (n == FUNCTIONS_MAX)
-			return false;
-		functions[n] = *theirs;
-		for (size_t i = 0; i < COUNT_OF(ours); i++)
-			if (ours[i].function_id == theirs->function_id)
-				functions[n].function = ours[i].function;
-		n++;
-	}
-	functions[n] = (OSSL_DISPATCH){ 0 };
-	return true;
-}
+static OSSL_DISPATCH functions[ALGORITHM_FUNCTIONS];
 
 static bool
 take_keymgmt(const OSSL_ALGORITHM *a)
 {
-	if (a == NULL || !merge_functions(a->implementation))
+	if (a == NULL || !algorithm_merge(a, ours, functions))
 		return false;
 	library.new_key = (OSSL_FUNC_keymgmt_new_fn *)algorithm_function(a, OSSL_FUNC_KEYMGMT_NEW);
 	library.free_key =
