@@ -154,7 +154,8 @@ class Tunnel:
         return procs.tree(self.process.pid)
 
     def count_in_log(self, words):
-        return self.log.read_text(errors='replace').count(words)
+        """Who has only just begun to listen may not have written anything yet."""
+        return self.log.read_text(errors='replace').count(words) if self.log.exists() else 0
 
     def end(self):
         procs.end(self.process)

@@ -19,12 +19,13 @@ const OSSL_ALGORITHM *algorithm_find(const OSSL_ALGORITHM *list, const char *nam
 typedef void algorithm_fn(void);
 algorithm_fn *algorithm_function(const OSSL_ALGORITHM *, int number);
 
+enum { ALGORITHM_FUNCTIONS = 33 }; /* with the end of the list; no algorithm has nearly as many */
+
 /*
  * Its functions, and their end, into `out`, which has room for ALGORITHM_FUNCTIONS; where `ours`,
  * which ends as such a list does, has one of that number, with that instead.  False: they are too
  * many.
  */
-enum { ALGORITHM_FUNCTIONS = 33 };
 bool algorithm_merge(
     const OSSL_ALGORITHM *, const OSSL_DISPATCH *ours, OSSL_DISPATCH out[ALGORITHM_FUNCTIONS]);
 
